@@ -1,0 +1,1 @@
+"""The reference engine: how many tokens a serving step runs, and how large the buffers behind it are."""

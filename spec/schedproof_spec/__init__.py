@@ -1,0 +1,1 @@
+"""What must hold: the invariants, and the prover that decides them."""
