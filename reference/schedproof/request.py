@@ -1,0 +1,48 @@
+"""A request as the scheduler sees it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MultimodalItem:
+    """Prompt positions ``start <= position < end`` of one image or video segment, to be prefilled whole."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One request at the beginning of a step. Counts are in tokens unless the name says otherwise."""
+
+    request_id: str
+    need_prefill_tokens: int
+    """Tokens to prefill before decoding: the prompt, or everything so far after a preemption."""
+    num_computed_tokens: int = 0
+    """Tokens whose keys and values are in the cache."""
+    num_total_tokens: int
+    """Prompt plus generated tokens."""
+    num_blocks: int = 0
+    """KV blocks that the request owns."""
+    items: tuple[MultimodalItem, ...] = ()
+    """Unsplittable segments of the prompt, ascending and disjoint."""
+
+    @property
+    def is_decoding(self) -> bool:
+        """Whether everything that must be prefilled is computed."""
+        return self.num_computed_tokens >= self.need_prefill_tokens
+
+    @property
+    def num_prefill_tokens_left(self) -> int:
+        """Tokens still to prefill; not positive when decoding."""
+        return self.need_prefill_tokens - self.num_computed_tokens
+
+
+def new_request(request_id: str, num_prompt_tokens: int, items: tuple[MultimodalItem, ...] = ()) -> Request:
+    """Return a request that just arrived: nothing computed, no blocks."""
+    return Request(
+        request_id=request_id,
+        need_prefill_tokens=num_prompt_tokens,
+        num_total_tokens=num_prompt_tokens,
+        items=items,
+    )
