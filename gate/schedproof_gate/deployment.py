@@ -1,0 +1,53 @@
+"""One engine process as a person configured it, ready to be checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from schedproof import Policy, ServingConfig
+from schedproof_gate.given import Given, Origin
+from schedproof_gate.settings import Engine, Settings, Style
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """A configuration with the way back to the person's own flags."""
+
+    source: str
+    engine: Engine
+    settings: Settings
+    config: ServingConfig
+    policy: Policy | None
+    """The engine version that the file names, if it names one."""
+    notes: tuple[str, ...]
+
+    def given(self, field: str) -> Given | None:
+        """Return what the person wrote for a field of `ServingConfig`, if anything."""
+        name = self.engine.flag_of_field.get(field, field)
+        outer, _, inner = name.partition(".")
+        for table in (self.settings.flags, self.settings.environment, self.settings.model):
+            found = table.get(outer)
+            if found is not None:
+                return found.members().get(inner, found) if inner and found.value is not None else found
+        return None
+
+    def place(self, field: str) -> Origin | None:
+        """Return where the person wrote a field, if they did."""
+        found = self.given(field)
+        return None if found is None else found.origin
+
+    def spelling(self, field: str) -> str:
+        """Return the flag of a field as the person writes it, or as they would."""
+        origin = self.place(field)
+        name = self.engine.flag_of_field.get(field, field)
+        if origin is not None and ("." in origin.spelling or "." not in name):
+            return origin.spelling
+        return self.spelled(name)
+
+    def spelled(self, name: str) -> str:
+        """Return an engine's name in the person's style; only flags of a command line have dashes."""
+        outer, dot, inner = name.partition(".")
+        is_flag = outer in self.engine.flags
+        if is_flag and self.settings.style is Style.COMMAND:
+            outer = "--" + outer.replace("_", "-")
+        return outer + dot + inner
