@@ -152,10 +152,11 @@ def quantise(x: NDArray[np.uint16]) -> tuple[NDArray[np.uint8], NDArray[np.float
     """
     groups = bf16_to_float32(x).reshape(*x.shape[:-1], -1, SCALE_GROUP)
     largest = np.float32(E4M3_MAX)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(all="ignore"):
         amax = np.maximum(np.abs(groups).max(axis=-1, initial=np.float32(0)), np.float32(MIN_AMAX))
         values = groups * (largest / amax)[..., np.newaxis]
-    return float32_to_e4m3(values).reshape(x.shape), amax / largest
+        scales = amax / largest
+    return float32_to_e4m3(values).reshape(x.shape), scales
 
 
 def pack_fp8(x: NDArray[np.uint16], routing: Routing) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:

@@ -1,0 +1,289 @@
+"""Expert dispatch and combine on the GPU: all ranks of a step as slices of one device, or one rank's experts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numba import cuda
+
+from schedproof.dispatch_limits import DispatchError, DispatchSizes
+from schedproof_kernels.arrays import (
+    BF16,
+    E4M3,
+    VECTOR_BYTES,
+    ArgumentError,
+    Described,
+    as_kernel_argument,
+    check,
+    check_disjoint,
+    describe,
+    device_ordinal,
+)
+from schedproof_kernels.device import Graph, current
+from schedproof_kernels.jit import SIMULATED
+from schedproof_kernels.payload_kernel import (
+    GROUP_VECTORS,
+    THREADS,
+    VECTOR_VALUES,
+    combine_rows,
+    copy_rows,
+    quantise_rows,
+)
+from schedproof_kernels.routing_kernel import THREADS as ROUTING_THREADS
+from schedproof_kernels.routing_kernel import TOKENS_PER_CHUNK, count_chunks, place_chunks, sum_chunks
+
+SIMULATED_THREADS = GROUP_VECTORS
+
+
+@dataclass(frozen=True, slots=True)
+class DispatchBuffers:
+    """What a dispatch writes, named as DeepEP names it; device arrays of any library.
+
+    ``packed_recv_x`` uint16 bfloat16 bits or uint8 e4m3 bits [local_experts, ranks * capacity, hidden], ``scales``
+    float32 [local_experts, ranks * capacity, hidden / 128] for fp8 and None for bfloat16; the others as
+    :class:`schedproof.dispatch.Routing`. Rows past an expert's count are left as they were.
+    """
+
+    packed_recv_x: Any
+    scales: Any
+    packed_recv_count: Any
+    packed_recv_src_info: Any
+    packed_recv_layout_range: Any
+    dropped: Any
+    row_of_choice: Any
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    name: str
+    dtypes: tuple[str, ...]
+    shape: tuple[int, ...]
+    seen_as: type[np.generic]
+    seen_shape: tuple[int, ...]
+
+
+def chunks_of(tokens: int) -> int:
+    """Chunks that a rank's tokens are cut into; one at least, so that an empty step is reported too."""
+    return max(-(-tokens // TOKENS_PER_CHUNK), 1)
+
+
+def routing_block(columns: int) -> int:
+    """Threads of a routing block."""
+    return min(columns, 8) if SIMULATED else ROUTING_THREADS
+
+
+def payload_grid(tokens: int, vectors: int) -> tuple[tuple[int, int], int]:
+    """Blocks and threads for ``tokens`` rows of ``vectors``."""
+    block = SIMULATED_THREADS if SIMULATED else THREADS
+    return (tokens, -(-vectors // block)), block
+
+
+class Dispatcher:
+    """Dispatches and combines steps of one set of sizes.
+
+    ``experts`` restricts it to the experts ``begin..end-1`` of one rank; ``fp8`` rounds what it sends. ``buffers``
+    are the caller's, or are made here.
+
+    Raises:
+        DispatchError: for experts outside the sizes.
+        ArgumentError: for buffers that do not fit or share memory.
+        DeviceError: when there is no GPU.
+    """
+
+    def __init__(
+        self,
+        sizes: DispatchSizes,
+        *,
+        fp8: bool = False,
+        experts: tuple[int, int] | None = None,
+        buffers: DispatchBuffers | None = None,
+        stream: Any = None,
+    ) -> None:
+        begin, end = (0, sizes.experts) if experts is None else experts
+        if not 0 <= begin < end <= sizes.experts:
+            raise DispatchError(f"experts: expected a range within 0..{sizes.experts}, got {begin}..{end}")
+        self.sizes = sizes
+        self.fp8 = fp8
+        self.first_expert = begin
+        self.local_experts = end - begin
+        self.device = current()
+        self.stream = self.device.stream() if stream is None else stream
+        self._vectors = sizes.hidden // VECTOR_VALUES
+        self.buffers = self._allocate() if buffers is None else buffers
+        self._described, self._arguments = self._check_buffers()
+        chunks = chunks_of(sizes.tokens)
+        self._chunk_counts = cuda.device_array((sizes.ranks, chunks, self.local_experts), np.int32)
+        self._totals = cuda.device_array((sizes.ranks, self.local_experts), np.int32)
+
+    def dispatch(self, x: Any, topk_idx: Any) -> DispatchBuffers:
+        """Enqueue a dispatch of bfloat16[ranks, tokens, hidden] by int64[ranks, tokens, choices].
+
+        Raises:
+            ArgumentError: for an array that does not fit or shares memory with an output; nothing is launched.
+        """
+        self._bind_dispatch(x, topk_idx)(self.stream)
+        return self.buffers
+
+    def combine(self, y: Any, topk_weights: Any, combined: Any) -> Any:
+        """Enqueue the weighted sum of ``y``, shaped as bfloat16 ``packed_recv_x``, into ``combined``.
+
+        ``topk_weights`` float32[ranks, tokens, choices], ``combined`` bfloat16[ranks, tokens, hidden]. Rows come
+        from the last dispatch. Returns ``combined``.
+
+        Raises:
+            ArgumentError: for an array that does not fit or shares memory with the output; nothing is launched.
+        """
+        self._bind_combine(y, topk_weights, combined)(self.stream)
+        return combined
+
+    def capture_dispatch(self, x: Any, topk_idx: Any) -> Graph:
+        """A graph that dispatches what these arrays hold when it is launched; runs once beforehand.
+
+        Raises ArgumentError as :meth:`dispatch`.
+        """
+        return self._capture(self._bind_dispatch(x, topk_idx))
+
+    def capture_combine(self, y: Any, topk_weights: Any, combined: Any) -> Graph:
+        """A graph that combines what these arrays hold when it is launched; runs once beforehand.
+
+        Raises ArgumentError as :meth:`combine`.
+        """
+        return self._capture(self._bind_combine(y, topk_weights, combined))
+
+    def _capture(self, enqueue: Callable[[Any], None]) -> Graph:
+        enqueue(self.stream)
+        self.device.record(self.stream).sync()
+        return self.device.capture(self.stream, enqueue)
+
+    def _written(self) -> list[_Written]:
+        sizes, experts = self.sizes, self.local_experts
+        rows = sizes.rows_per_expert
+        words = experts * rows * sizes.hidden // (4 if self.fp8 else 2)
+        tokens = sizes.ranks * sizes.tokens
+        payload = (experts, rows, sizes.hidden)
+        chosen = (sizes.ranks, sizes.tokens, sizes.choices)
+        scales = (experts, rows, sizes.scales)
+        written = [
+            _Written("packed_recv_x", E4M3 if self.fp8 else BF16, payload, np.uint32, (words,)),
+            _Written("packed_recv_count", ("int32",), (experts,), np.int32, (experts,)),
+            _Written("packed_recv_src_info", ("int32",), (experts, rows), np.int32, (experts, rows)),
+            _Written(
+                "packed_recv_layout_range", ("int64",), (experts, sizes.ranks), np.int32, (experts, sizes.ranks, 2)
+            ),
+            _Written("dropped", ("int32",), (experts, sizes.ranks), np.int32, (experts, sizes.ranks)),
+            _Written("row_of_choice", ("int32",), chosen, np.int32, (tokens, sizes.choices)),
+        ]
+        if self.fp8:
+            written.append(_Written("scales", ("float32",), scales, np.float32, (experts * rows * sizes.scales,)))
+        return written
+
+    def _allocate(self) -> DispatchBuffers:
+        arrays = {
+            written.name: cuda.device_array(written.shape, np.dtype(written.dtypes[-1]))
+            for written in self._written()
+        }
+        return DispatchBuffers(**{"scales": None, **arrays})
+
+    def _check_buffers(self) -> tuple[dict[str, Described], dict[str, Any]]:
+        if not self.fp8 and self.buffers.scales is not None:
+            raise ArgumentError("scales: expected None for bfloat16, got an array")
+        described, arguments = {}, {}
+        for written in self._written():
+            one = self._accept(
+                written.name, getattr(self.buffers, written.name), written.dtypes, written.shape, writable=True
+            )
+            described[written.name] = one
+            arguments[written.name] = as_kernel_argument(one, written.seen_as, written.seen_shape, self.stream)
+        check_disjoint(described, described)
+        return described, arguments
+
+    def _accept(
+        self, name: str, array: Any, dtypes: tuple[str, ...], shape: tuple[int, ...], *, writable: bool = False
+    ) -> Described:
+        described = describe(name, array, self.stream)
+        vectors = name in ("packed_recv_x", "x", "y", "combined")
+        check(
+            name,
+            described,
+            dtypes=dtypes,
+            shape=shape,
+            writable=writable,
+            alignment=VECTOR_BYTES if vectors else 1,
+            device=device_ordinal(),
+        )
+        return described
+
+    def _words(self, described: Described) -> Any:
+        return as_kernel_argument(described, np.uint32, (described.size // 4,), self.stream)
+
+    def _bind_dispatch(self, x: Any, topk_idx: Any) -> Callable[[Any], None]:
+        sizes, wrote = self.sizes, self._arguments
+        chosen = (sizes.ranks, sizes.tokens, sizes.choices)
+        inputs = {
+            "x": self._accept("x", x, BF16, (sizes.ranks, sizes.tokens, sizes.hidden)),
+            "topk_idx": self._accept("topk_idx", topk_idx, ("int64",), chosen),
+        }
+        check_disjoint({**self._described, **inputs}, self._described)
+        words = self._words(inputs["x"])
+        idx = as_kernel_argument(inputs["topk_idx"], np.int64, chosen, self.stream)
+        row_of_choice = as_kernel_argument(self._described["row_of_choice"], np.int32, chosen, self.stream)
+        grid = (chunks_of(sizes.tokens), sizes.ranks)
+        block = routing_block(self.local_experts)
+        tokens = sizes.ranks * sizes.tokens
+
+        def enqueue(stream: Any) -> None:
+            count_chunks.launch(grid, block, stream, idx, self.first_expert, self._chunk_counts)
+            columns = (-(-self.local_experts // block), sizes.ranks)
+            sum_chunks.launch(columns, block, stream, self._chunk_counts, self._totals)
+            place_chunks.launch(
+                grid,
+                block,
+                stream,
+                idx,
+                self.first_expert,
+                sizes.capacity,
+                self._chunk_counts,
+                self._totals,
+                wrote["packed_recv_count"],
+                wrote["packed_recv_src_info"],
+                wrote["packed_recv_layout_range"],
+                wrote["dropped"],
+                row_of_choice,
+            )
+            if tokens == 0:
+                return
+            payload, threads = payload_grid(tokens, self._vectors)
+            rows = (words, wrote["row_of_choice"], self._vectors, wrote["packed_recv_x"])
+            if self.fp8:
+                quantise_rows.launch(payload, threads, stream, *rows, wrote["scales"])
+            else:
+                copy_rows.launch(payload, threads, stream, *rows)
+
+        return enqueue
+
+    def _bind_combine(self, y: Any, topk_weights: Any, combined: Any) -> Callable[[Any], None]:
+        sizes = self.sizes
+        chosen = (sizes.ranks, sizes.tokens, sizes.choices)
+        arrays = {
+            "y": self._accept("y", y, BF16, (self.local_experts, sizes.rows_per_expert, sizes.hidden)),
+            "topk_weights": self._accept("topk_weights", topk_weights, ("float32",), chosen),
+            "combined": self._accept(
+                "combined", combined, BF16, (sizes.ranks, sizes.tokens, sizes.hidden), writable=True
+            ),
+            "row_of_choice": self._described["row_of_choice"],
+        }
+        check_disjoint(arrays, ("combined",))
+        tokens = sizes.ranks * sizes.tokens
+        weights = as_kernel_argument(arrays["topk_weights"], np.float32, (tokens, sizes.choices), self.stream)
+        words, target = self._words(arrays["y"]), self._words(arrays["combined"])
+        rows = self._arguments["row_of_choice"]
+
+        def enqueue(stream: Any) -> None:
+            if tokens:
+                grid, block = payload_grid(tokens, self._vectors)
+                combine_rows.launch(grid, block, stream, words, rows, weights, self._vectors, target)
+
+        return enqueue
