@@ -33,6 +33,11 @@ def fits_int32(value: int) -> bool:
     return INT32_MIN <= value <= INT32_MAX
 
 
+def carried(value: int) -> int:
+    """A value as a word carries it: 0 where it does not fit, and the slot's count then says so."""
+    return value if fits_int32(value) else 0
+
+
 def slot_count(
     slot: int,
     width: int,
@@ -88,8 +93,7 @@ def message_word(
     count = slot_count(slot, width, control[CONTROL_SKIP_PREFILL], accept_num, seq_lens_decoder, prompt_lens)
     if position >= count:
         return 0
-    token = accept_tokens[slot, position]
-    return token if fits_int32(token) else 0
+    return carried(accept_tokens[slot, position])
 
 
 def live_batch(batch: int, rows: int) -> int:

@@ -25,7 +25,7 @@ from schedproof.topk_layout import (
     compact_row_words,
 )
 from schedproof_kernels.jit import kernel
-from schedproof_kernels.save_output_kernel import REFUSED_COUNT, REFUSED_TOKEN, fits_int32, live_batch
+from schedproof_kernels.save_output_kernel import REFUSED_COUNT, REFUSED_TOKEN, carried, fits_int32, live_batch
 from schedproof_kernels.words import Integers
 
 THREADS = 256
@@ -63,13 +63,13 @@ def slot_value(
     """The value of word ``inner`` of a live slot, 0 <= inner < SLOT_WORDS."""
     if inner >= 2 * ROW_SPAN:
         position = inner - 2 * ROW_SPAN
-        return ranks[slot, position] if position < count else 0
+        return carried(ranks[slot, position]) if position < count else 0
     position = (inner % ROW_SPAN) // MAX_TOPK_COLUMNS
     column = (inner % ROW_SPAN) % MAX_TOPK_COLUMNS
     if position >= count:
         return 0
     if inner < ROW_SPAN:
-        return ids[slot, position, column] if column < columns else UNUSED_ID
+        return carried(ids[slot, position, column]) if column < columns else UNUSED_ID
     return score_bits[slot, position, column] if column < columns else 0
 
 
@@ -139,10 +139,10 @@ def compact_value(
 ) -> int:
     """The value of word ``inner`` of an accepted row, 0 <= inner < 2 * columns + 1."""
     if inner < columns:
-        return ids[slot, position, inner]
+        return carried(ids[slot, position, inner])
     if inner < 2 * columns:
         return score_bits[slot, position, inner - columns]
-    return ranks[slot, position]
+    return carried(ranks[slot, position])
 
 
 def pack_compact_header(thread: int, batch: int, columns: int, control: Integers, message: Integers) -> None:

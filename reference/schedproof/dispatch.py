@@ -148,9 +148,9 @@ def quantise(x: NDArray[np.uint16]) -> tuple[NDArray[np.uint8], NDArray[np.float
     """Round bfloat16 bits [..., hidden] to e4m3 bits and one float32 scale per SCALE_GROUP values.
 
     Per group, in float32 with every operation rounded: ``amax = max(MIN_AMAX, max |x|)``, value
-    ``x * (448 / amax)``, scale ``amax / 448``. A NaN makes its whole group NaN.
+    ``x * (448 / amax)``, scale ``amax / 448``. A NaN makes its whole group NaN, the scale with unspecified bits.
     """
-    groups = bf16_to_float32(x).reshape(*x.shape[:-1], -1, SCALE_GROUP)
+    groups = bf16_to_float32(x).reshape(*x.shape[:-1], x.shape[-1] // SCALE_GROUP, SCALE_GROUP)
     largest = np.float32(E4M3_MAX)
     with np.errstate(all="ignore"):
         amax = np.maximum(np.abs(groups).max(axis=-1, initial=np.float32(0)), np.float32(MIN_AMAX))
@@ -173,4 +173,4 @@ def pack_fp8(x: NDArray[np.uint16], routing: Routing) -> tuple[NDArray[np.uint8]
         used = row != NO_ROW
         packed[row[used]] = values[used]
         packed_scales[row[used]] = scales[used]
-    return packed.reshape(experts, rows, -1), packed_scales.reshape(experts, rows, -1)
+    return packed.reshape(experts, rows, x.shape[2]), packed_scales.reshape(experts, rows, scales.shape[2])
