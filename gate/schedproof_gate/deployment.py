@@ -21,14 +21,19 @@ class Deployment:
     """The engine version that the file names, if it names one."""
     notes: tuple[str, ...]
 
+    def name(self, field: str) -> str:
+        """Return the engine's name for a field of `ServingConfig`; a dot goes into a JSON-valued flag."""
+        names = self.engine.flag_of_field
+        outer, dot, inner = field.partition(".")
+        return names[field] if field in names else names.get(outer, outer) + dot + inner
+
     def given(self, field: str) -> Given | None:
-        """Return what the person wrote for a field of `ServingConfig`, if anything."""
-        name = self.engine.flag_of_field.get(field, field)
-        outer, _, inner = name.partition(".")
+        """Return what the person wrote for a field, if anything."""
+        outer, _, inner = self.name(field).partition(".")
         for table in (self.settings.flags, self.settings.environment, self.settings.model):
             found = table.get(outer)
             if found is not None:
-                return found.members().get(inner, found) if inner and found.value is not None else found
+                return found.members().get(inner) if inner else found
         return None
 
     def place(self, field: str) -> Origin | None:
@@ -39,15 +44,9 @@ class Deployment:
     def spelling(self, field: str) -> str:
         """Return the flag of a field as the person writes it, or as they would."""
         origin = self.place(field)
-        name = self.engine.flag_of_field.get(field, field)
-        if origin is not None and ("." in origin.spelling or "." not in name):
+        if origin is not None:
             return origin.spelling
-        return self.spelled(name)
-
-    def spelled(self, name: str) -> str:
-        """Return an engine's name in the person's style; only flags of a command line have dashes."""
-        outer, dot, inner = name.partition(".")
-        is_flag = outer in self.engine.flags
-        if is_flag and self.settings.style is Style.COMMAND:
+        outer, dot, inner = self.name(field).partition(".")
+        if outer in self.engine.flags and self.settings.style is Style.COMMAND:
             outer = "--" + outer.replace("_", "-")
         return outer + dot + inner

@@ -1,6 +1,7 @@
 """The engines whose deployments can be checked, and the policies by the name a person may use."""
 
 from schedproof import POLICIES, Policy
+from schedproof_gate.errors import quoted
 from schedproof_gate.fastdeploy import FASTDEPLOY
 from schedproof_gate.flags import closest
 from schedproof_gate.given import Origin
@@ -16,7 +17,7 @@ def engine_named(name: str, origin: Origin) -> Engine:
         InputError: there is no such engine.
     """
     if name not in ENGINES:
-        raise origin.error(f"unknown engine '{name}'", f"give one of: {', '.join(ENGINES)}")
+        raise origin.error(f"unknown engine {quoted(name)}", f"give one of: {', '.join(ENGINES)}")
     return ENGINES[name]
 
 
@@ -29,5 +30,5 @@ def policy_named(name: str, origin: Origin) -> Policy:
     if name not in POLICIES:
         close = closest(name, POLICIES)
         advice = f"give one of: {', '.join(POLICIES)}" if close is None else f"did you mean {close}?"
-        raise origin.error(f"unknown policy '{name}'", advice)
+        raise origin.error(f"unknown policy {quoted(name)}", advice)
     return POLICIES[name]

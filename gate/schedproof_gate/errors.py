@@ -21,13 +21,17 @@ class InputError(Exception):
         place = shown(self.source) + ("" if self.line is None else f":{self.line}")
         key = f": {shown(self.key)}" if self.key else ""
         advice = f"; {self.advice}" if self.advice else ""
-        return f"{place}{key}: {self.problem}{advice}"
+        return printable(f"{place}{key}: {self.problem}{advice}")
 
 
 def shown(text: str) -> str:
     """Return a person's text as it may stand in a one-line message: printable and not too long."""
-    safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text[:MAX_SHOWN])
-    return safe if len(text) <= MAX_SHOWN else safe + "…"
+    return printable(text) if len(text) <= MAX_SHOWN else printable(text[:MAX_SHOWN]) + "…"
+
+
+def printable(text: str) -> str:
+    """Return text with line ends and other control characters escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def quoted(value: object) -> str:

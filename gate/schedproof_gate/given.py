@@ -107,13 +107,18 @@ class Given:
         Raises:
             InputError: another type, or not JSON.
         """
-        line = self.origin.line if self.origin.line is not None else 1
+        first_line = self.origin.line if self.origin.line is not None else 1
         value = self.value
         if isinstance(value, str):
             try:
-                value = read_json(value, self.origin.source, line, key=self.origin.spelling).value
+                value = read_json(value, self.origin.source, first_line, key=self.origin.spelling).value
             except InputError as error:
-                raise self.fail(error.problem, error.advice) from None
+                if self.unknown_variables:
+                    raise self.unset_variable() from None
+                spelling = self.origin.spelling
+                key = spelling if error.key in ("", spelling) else f"{spelling}.{error.key}"
+                line = None if self.origin.line is None else error.line
+                raise Origin(self.origin.source, line, key).error(error.problem, error.advice) from None
         if not isinstance(value, dict):
             raise self.fail(f"{described(value)} is not a JSON object", """write '{"name": value}'""")
         return {

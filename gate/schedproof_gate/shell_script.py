@@ -11,6 +11,7 @@ from schedproof_gate.shell_words import ShellReader, Text, Variable, Word
 from schedproof_gate.tree import check_count
 
 ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)(\+?)=", re.ASCII)
+NAMED = re.compile(r"\$[A-Za-z_]")
 MAX_EXPANDED_CHARACTERS = 4 << 20
 """Characters that all words of a script may expand to; variables that hold variables could make it endless."""
 
@@ -149,7 +150,7 @@ class Script:
         """Return a variable's text, or how it is written, noted as unknown."""
         value = self.values.get(variable.name)
         if value is not None:
-            unknown.extend(value.unknown_variables)
+            unknown.extend(name if NAMED.match(name) else f"${variable.name}" for name in value.unknown_variables)
             return value.text
         if variable.name and variable.default is not None:
             return variable.default

@@ -152,7 +152,7 @@ class ShellReader:
                 word.parts.append(self.expansion(quoted=False))
             elif character == "(" and word.literal is not None and ASSIGNED.match(word.literal):
                 self.skip_parentheses()
-                word.parts.append(Variable("an array", "", None, quoted=True))
+                word.parts.append(Variable("(…)", "", None, quoted=True))
             else:
                 break
         return word

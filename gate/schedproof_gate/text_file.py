@@ -48,13 +48,15 @@ def read_bytes(path: Path) -> bytes:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise InputError(f"cannot be read ({reason})", source=source, advice="check the path") from None
-    with open(descriptor, "rb") as file:
+    try:
         mode = os.fstat(descriptor).st_mode
         if stat.S_ISDIR(mode):
             raise InputError("is a directory", source=source, advice="give a file")
         if not stat.S_ISREG(mode):
             raise InputError("is not a regular file", source=source, advice="give a file")
-        try:
+        with open(descriptor, "rb", closefd=False) as file:
             return file.read(MAX_FILE_BYTES + 1)
-        except OSError as error:
-            raise InputError(f"cannot be read ({error.strerror})", source=source, advice="check the file") from None
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror})", source=source, advice="check the file") from None
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,147 @@
+import pytest
+
+from schedproof_gate.errors import InputError
+from schedproof_gate.shell_script import MAX_EXPANDED_CHARACTERS, Launch, launches
+
+
+def run(script: str) -> list[Launch]:
+    return list(launches(script, "run.sh", lambda words: words[0].text == "engine"))
+
+
+def words(script: str) -> list[str]:
+    (launch,) = run(script)
+    return [argument.text for argument in launch.arguments[1:]]
+
+
+def unknown(script: str) -> list[tuple[str, ...]]:
+    (launch,) = run(script)
+    return [argument.unknown_variables for argument in launch.arguments[1:]]
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        ("engine --a 1 --b=2", ["--a", "1", "--b=2"]),
+        ("engine \\\n  --a 1 \\\n  --b 2\n", ["--a", "1", "--b", "2"]),
+        ("engine --a 1 # --b 2\n# engine --c 3", ["--a", "1"]),
+        ("engine path#1 --a '#'", ["path#1", "--a", "#"]),
+        ("""engine --json '{"a": "b c"}'""", ["--json", '{"a": "b c"}']),
+        ('engine --json "{\\"a\\": 1}"', ["--json", '{"a": 1}']),
+        ("engine a\\ b 'c'\"d\"e", ["a b", "cde"]),
+        ("engine '' \"\"", ["", ""]),
+        ("engine --a 1 > log 2>&1 &", ["--a", "1"]),
+        ("engine --a 1 2>log >>log <in &>all --b 2", ["--a", "1", "--b", "2"]),
+        ("engine --a 1 | tee log", ["--a", "1"]),
+        ("cat <<EOF\nengine --x 1\nEOF\nengine --a 1", ["--a", "1"]),
+        ("cat <<-'END'\n\tengine --x 1\n\tEND\nengine --a 1", ["--a", "1"]),
+        ("if true; then engine --a 1; fi", ["--a", "1"]),
+        ("(cd x && engine --a 1)", ["--a", "1"]),
+        ("engine $'a' $", ["a", "$"]),
+        ("engine é 2", ["é", "2"]),
+    ],
+)
+def test_words_are_split_as_a_shell_splits_them(script: str, expected: list[str]) -> None:
+    assert words(script) == expected
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        ("N=8; engine --a $N", ["--a", "8"]),
+        ("N=8\nengine --a ${N} --b=${N}x", ["--a", "8", "--b=8x"]),
+        ("export N=8 M=9\nengine $N $M", ["8", "9"]),
+        ("A='--a 1 --b 2'\nengine $A", ["--a", "1", "--b", "2"]),
+        ("A='1  2'\nengine \"$A\"", ["1  2"]),
+        ("A=x\nB=$A/y\nengine $B", ["x/y"]),
+        ("engine ${N:-8} ${M-9}", ["8", "9"]),
+        ("N=1\nengine ${N:-8}", ["1"]),
+        ("A=\nengine $A --a", ["--a"]),
+        ("A=x\nengine '$A' \\$A", ["$A", "$A"]),
+        ("readonly N=8\nengine $N", ["8"]),
+        ('A=\'{"k": 1}\'\nengine --json "$A"', ["--json", '{"k": 1}']),
+    ],
+)
+def test_variables_of_the_same_script_are_substituted(script: str, expected: list[str]) -> None:
+    assert words(script) == expected
+    assert not any(unknown(script))
+
+
+@pytest.mark.parametrize(
+    ("script", "name"),
+    [
+        ("engine $N", "$N"),
+        ("engine ${N}", "$N"),
+        ("engine $(nproc)", "$(…)"),
+        ("engine $((4 * (2 + 1)))", "$(…)"),
+        ("engine `nproc`", "`…`"),
+        ("engine ${A[@]}", "${A[@]}"),
+        ("engine $1", "$1"),
+        ('engine "$@"', "$@"),
+        ("N=$(nproc)\nengine $N", "$N"),
+        ("A=$B\nN=$A\nengine $N", "$B"),
+        ("A=(--a 1)\nengine ${A}", "$A"),
+        ("N=1\nunset N\nengine $N", "$N"),
+        ("if x; then N=1; else N=2; fi\nengine $N", "$N (set in a branch)"),
+        ("N=1\nfor i in 1 2; do N=2; done\nengine $N", "$N (set in a branch)"),
+        ("f() {\n N=1\n}\nengine $N", "$N (set in a branch)"),
+        ("N=1\nN+=2\nengine $N", "$N"),
+        ("read N\nengine $N", "$N"),
+    ],
+)
+def test_what_only_a_shell_can_tell_stays_unknown_and_is_named(script: str, name: str) -> None:
+    assert unknown(script) == [(name,)]
+
+
+def test_a_branch_that_sets_the_same_value_changes_nothing() -> None:
+    assert unknown("N=1\nif x; then N=1; fi\nengine $N") == [()]
+
+
+def test_exported_and_prefixed_variables_reach_the_engine() -> None:
+    (launch,) = run("export A=1\nB=2\nexport B\nC=3\nD=4 engine")
+    assert {name: value.text for name, value in launch.environment.items()} == {"A": "1", "B": "2", "D": "4"}
+
+
+def test_a_prefix_is_over_when_its_command_is() -> None:
+    first, second = run("A=1 engine\nengine")
+    assert (sorted(first.environment), sorted(second.environment)) == (["A"], [])
+
+
+def test_lines_are_those_of_the_words() -> None:
+    (launch,) = run("# comment\nX='a\nb'\nengine \\\n  --a 1 \\\n  --b 2\n")
+    assert [(argument.text, argument.line) for argument in launch.arguments] == [
+        ("engine", 4),
+        ("--a", 5),
+        ("1", 5),
+        ("--b", 6),
+        ("2", 6),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("script", "problem"),
+    [
+        ("a\nengine 'x\ny", "a ' is not closed"),
+        ('a\nengine "x', 'a " is not closed'),
+        ("a\nengine $(x", "a ( is not closed"),
+        ("a\nengine ${x", "a ${ is not closed"),
+        ("a\nengine `x", "a ` is not closed"),
+    ],
+)
+def test_an_open_quote_is_refused_where_it_begins(script: str, problem: str) -> None:
+    with pytest.raises(InputError) as caught:
+        run(script)
+    assert (caught.value.problem, caught.value.line) == (problem, 2)
+
+
+def test_variables_that_hold_variables_do_not_grow_without_end() -> None:
+    doubling = "\n".join(f"V{i + 1}=$V{i}$V{i}" for i in range(60))
+    with pytest.raises(InputError, match=f"expand to more than {MAX_EXPANDED_CHARACTERS} characters"):
+        run(f"V0=ab\n{doubling}\nengine $V60")
+    few = "\n".join(doubling.splitlines()[:10])
+    assert unknown(f"{few}\nengine $V10") == [("$V0",)]
+
+
+def test_nothing_is_executed(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    target = tmp_path / "made"
+    run(f"touch {target}\nengine $(touch {target}) `touch {target}`")
+    assert not target.exists()
