@@ -35,7 +35,8 @@ from schedproof_kernels.payload_kernel import (
 from schedproof_kernels.routing_kernel import THREADS as ROUTING_THREADS
 from schedproof_kernels.routing_kernel import TOKENS_PER_CHUNK, count_chunks, place_chunks, sum_chunks
 
-SIMULATED_THREADS = GROUP_VECTORS
+SIMULATED_THREADS = 2 * GROUP_VECTORS
+"""Few, and for the smallest rows more than there are vectors."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,13 @@ every primitive by its instruction. In the simulator (``NUMBA_ENABLE_CUDASIM=1``
 from __future__ import annotations
 
 import types
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 from numba import cuda
 from numba.cuda.core import config
+from numba.cuda.core.errors import NumbaPerformanceWarning
 
 SIMULATED = bool(config.ENABLE_CUDASIM)
 """Whether kernels run in Numba's simulator instead of on a GPU."""
@@ -58,7 +60,10 @@ class Kernel:
             raise ValueError(f"block: expected 1..{self.threads} threads, got {block}")
         if self._compiled is None:
             self._compiled = self._compile()
-        self._compiled[grid, block, stream](*arguments)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NumbaPerformanceWarning)
+            configured = self._compiled[grid, block, stream]
+        configured(*arguments)
 
     def _compile(self) -> Any:
         if SIMULATED:

@@ -36,7 +36,10 @@ class Guarded:
             self.array = self._inner(raw).view(self.dtype).reshape(shape)
         else:
             self._raw = cuda.to_device(raw)
-            self.array = self._inner(self._raw).view(self.dtype).reshape(shape)
+            cuda.synchronize()
+            start = self._raw.__cuda_array_interface__["data"][0] + GUARD_BYTES
+            interface = {"shape": shape, "typestr": self.dtype.str, "data": (start, False), "version": 3}
+            self.array = cuda.from_cuda_array_interface(interface, owner=self._raw, sync=False)
 
     def _inner(self, raw: Any) -> Any:
         return raw[GUARD_BYTES : GUARD_BYTES + self.size]
@@ -47,6 +50,14 @@ class Guarded:
         outside = np.concatenate([raw[:GUARD_BYTES], raw[GUARD_BYTES + self.size :]])
         assert (outside == CANARY).all(), "a write left its buffer"
         return self._inner(raw).copy().view(self.dtype).reshape(self.shape)
+
+    def overwrite(self, values: np.ndarray) -> None:
+        """Put other values where the array is."""
+        if SIMULATED:
+            self.array[...] = values
+        else:
+            self.array.copy_to_device(np.ascontiguousarray(values))
+            cuda.synchronize()
 
 
 def aligned(raw: np.ndarray) -> np.ndarray:

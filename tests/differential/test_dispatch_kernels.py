@@ -186,11 +186,8 @@ def test_captured_dispatch_and_combine_replay_with_new_contents() -> None:
     graphs.append(dispatcher.capture_combine(dispatcher.buffers.packed_recv_x, weights.array, combined.array))
     for _ in range(2):
         fresh_x, fresh_idx = random_bits(generator, (2, 3, 128)), uniform(generator, sizes)
-        for target, values in ((x, fresh_x), (topk_idx, fresh_idx)):
-            if SIMULATED:
-                target.array[...] = values
-            else:
-                target.array.copy_to_device(values)
+        x.overwrite(fresh_x)
+        topk_idx.overwrite(fresh_idx)
         for graph in graphs:
             graph.launch(dispatcher.stream)
         dispatcher.device.record(dispatcher.stream).sync()

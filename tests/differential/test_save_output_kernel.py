@@ -126,17 +126,10 @@ def test_a_captured_step_replays_with_new_contents() -> None:
     for seed, batch in ((4, 5), (5, 0), (6, 2)):
         fresh = random_step(seed, 5, 4, not_need_stop=seed != 5, skip_prefill=seed == 6)
         for one, name in zip(device, NAMES, strict=True):
-            write(one, getattr(fresh, name))
+            one.overwrite(getattr(fresh, name))
         graph.replay(batch, not_need_stop=fresh.not_need_stop, skip_prefill=fresh.skip_prefill)
         assert np.array_equal(packer.read(), pack(head(fresh, batch), 9))
     packer.packer.close()
-
-
-def write(target: Guarded, values: np.ndarray) -> None:
-    if SIMULATED:
-        target.array[...] = values
-    else:
-        target.array.copy_to_device(np.ascontiguousarray(values))
 
 
 def bad_arguments() -> list[Any]:

@@ -111,10 +111,7 @@ def test_a_captured_step_replays_with_new_contents(compact: bool) -> None:
     for seed, batch in ((4, 3), (5, 1)):
         fresh = random_topk(seed, 3, 2, 4, KIND_DRAFT)
         for one, values in zip(device, (fresh.ids, fresh.scores, fresh.ranks, fresh.accept_num), strict=True):
-            if SIMULATED:
-                one.array[...] = values
-            else:
-                one.array.copy_to_device(values)
+            one.overwrite(values)
         graph.replay(batch, kind=KIND_DRAFT, not_need_stop=fresh.not_need_stop)
         assert np.array_equal(packer.read(), PACKERS[compact](head(fresh, batch)))
 
