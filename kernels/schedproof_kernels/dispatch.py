@@ -147,6 +147,13 @@ class Dispatcher:
         """
         return self._capture(self._bind_dispatch(x, topk_idx))
 
+    def capture_payload(self, x: Any) -> Graph:
+        """A graph that moves what this array holds to the rows of the last dispatch; runs once beforehand.
+
+        Raises ArgumentError as :meth:`dispatch`.
+        """
+        return self._capture(self._bind_payload(x))
+
     def capture_combine(self, y: Any, topk_weights: Any, combined: Any) -> Graph:
         """A graph that combines what these arrays hold when it is launched; runs once beforehand.
 
@@ -220,24 +227,19 @@ class Dispatcher:
     def _words(self, described: Described) -> Any:
         return as_kernel_argument(described, np.uint32, (described.size // 4,), self.stream)
 
-    def _bind_dispatch(self, x: Any, topk_idx: Any) -> Callable[[Any], None]:
+    def _bind_routing(self, topk_idx: Any) -> Callable[[Any], None]:
         sizes, wrote = self.sizes, self._arguments
         chosen = (sizes.ranks, sizes.tokens, sizes.choices)
-        inputs = {
-            "x": self._accept("x", x, BF16, (sizes.ranks, sizes.tokens, sizes.hidden)),
-            "topk_idx": self._accept("topk_idx", topk_idx, ("int64",), chosen),
-        }
-        check_disjoint({**self._described, **inputs}, self._described)
-        words = self._words(inputs["x"])
-        idx = as_kernel_argument(inputs["topk_idx"], np.int64, chosen, self.stream)
+        described = self._accept("topk_idx", topk_idx, ("int64",), chosen)
+        check_disjoint({**self._described, "topk_idx": described}, self._described)
+        idx = as_kernel_argument(described, np.int64, chosen, self.stream)
         row_of_choice = as_kernel_argument(self._described["row_of_choice"], np.int32, chosen, self.stream)
         grid = (chunks_of(sizes.tokens), sizes.ranks)
         block = routing_block(self.local_experts)
-        tokens = sizes.ranks * sizes.tokens
+        columns = (-(-self.local_experts // block), sizes.ranks)
 
         def enqueue(stream: Any) -> None:
             count_chunks.launch(grid, block, stream, idx, self.first_expert, self._chunk_counts)
-            columns = (-(-self.local_experts // block), sizes.ranks)
             sum_chunks.launch(columns, block, stream, self._chunk_counts, self._totals)
             place_chunks.launch(
                 grid,
@@ -254,14 +256,33 @@ class Dispatcher:
                 wrote["dropped"],
                 row_of_choice,
             )
+
+        return enqueue
+
+    def _bind_payload(self, x: Any) -> Callable[[Any], None]:
+        sizes, wrote = self.sizes, self._arguments
+        described = self._accept("x", x, BF16, (sizes.ranks, sizes.tokens, sizes.hidden))
+        check_disjoint({**self._described, "x": described}, self._described)
+        tokens = sizes.ranks * sizes.tokens
+        grid, block = payload_grid(tokens, self._vectors)
+        rows = (self._words(described), wrote["row_of_choice"], self._vectors, wrote["packed_recv_x"])
+
+        def enqueue(stream: Any) -> None:
             if tokens == 0:
                 return
-            payload, threads = payload_grid(tokens, self._vectors)
-            rows = (words, wrote["row_of_choice"], self._vectors, wrote["packed_recv_x"])
             if self.fp8:
-                quantise_rows.launch(payload, threads, stream, *rows, wrote["scales"])
+                quantise_rows.launch(grid, block, stream, *rows, wrote["scales"])
             else:
-                copy_rows.launch(payload, threads, stream, *rows)
+                copy_rows.launch(grid, block, stream, *rows)
+
+        return enqueue
+
+    def _bind_dispatch(self, x: Any, topk_idx: Any) -> Callable[[Any], None]:
+        payload, routing = self._bind_payload(x), self._bind_routing(topk_idx)
+
+        def enqueue(stream: Any) -> None:
+            routing(stream)
+            payload(stream)
 
         return enqueue
 

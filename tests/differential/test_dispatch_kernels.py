@@ -196,6 +196,22 @@ def test_captured_dispatch_and_combine_replay_with_new_contents() -> None:
         assert np.array_equal(combined.values(), combine(pack_bf16(fresh_x, routing), routing.row_of_choice, ones))
 
 
+def test_rows_move_again_by_the_last_routing() -> None:
+    sizes = DispatchSizes(ranks=2, tokens=3, choices=2, experts=4, hidden=128, capacity=4)
+    generator = np.random.default_rng(4)
+    topk_idx, x = uniform(generator, sizes), guard(random_bits(generator, (2, 3, 128)))
+    dispatcher, _ = dispatch(sizes, x.values(), topk_idx, fp8=False)
+    graph = dispatcher.capture_payload(x.array)
+    fresh = random_bits(generator, (2, 3, 128))
+    x.overwrite(fresh)
+    graph.launch(dispatcher.stream)
+    dispatcher.device.record(dispatcher.stream).sync()
+    packed = dispatcher.buffers.packed_recv_x
+    expected = route(topk_idx, sizes)
+    got = packed if SIMULATED else packed.copy_to_host()
+    assert_used_rows_only(got, pack_bf16(fresh, expected), used_rows(expected))
+
+
 SIZES = DispatchSizes(ranks=1, tokens=4, choices=2, experts=2, hidden=128, capacity=4)
 
 
