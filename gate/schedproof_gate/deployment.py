@@ -14,6 +14,7 @@ class Deployment:
     """A configuration with the way back to the person's own flags."""
 
     source: str
+    """The file, and the line of the launch command where a file has several."""
     engine: Engine
     settings: Settings
     config: ServingConfig

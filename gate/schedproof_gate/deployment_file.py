@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from schedproof_gate.deployment import Deployment
@@ -165,9 +166,11 @@ def read_launch(launch: Launch, engine: Engine, source: str, base: Path, is_only
     )
     flags, notes = flags_of_command(rest, engine, source)
     line = launch.arguments[0].line if launch.arguments else None
+    settings = Settings(
+        source=source, style=Style.COMMAND, flags=flags, environment=variables_of(variables, engine)
+    )
     label = source if is_only else f"{source}:{line}"
-    settings = Settings(source=label, style=Style.COMMAND, flags=flags, environment=variables_of(variables, engine))
-    return deployment(settings, engine, base=base, notes=notes)
+    return replace(deployment(settings, engine, base=base, notes=notes), source=label)
 
 
 def deployment(
@@ -202,14 +205,7 @@ def with_named_files(settings: Settings, engine: Engine, base: Path) -> Settings
         path = base / directory.text() / "config.json"
         if is_file(path):
             model = read_model_file(path)
-    return Settings(
-        source=settings.source,
-        style=settings.style,
-        flags=flags,
-        environment=settings.environment,
-        model=model,
-        platform=settings.platform,
-    )
+    return replace(settings, flags=flags, model=model)
 
 
 def is_file(path: Path) -> bool:

@@ -275,7 +275,6 @@ FASTDEPLOY = Engine(
         "deterministic": "FD_DETERMINISTIC_MODE",
         "chunked_prefill": "FD_DISABLE_CHUNKED_PREFILL",
     },
-    switch_fields=frozenset({"expert_parallel_size", "deterministic", "chunked_prefill"}),
     repairable=(
         BUDGET,
         "max_num_seqs",

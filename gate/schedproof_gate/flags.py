@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from schedproof_gate.errors import InputError
 from schedproof_gate.given import Given, Origin
@@ -42,24 +43,19 @@ def flags_of_command(
             continue
         origin = Origin(source, argument.line, spelling)
         name, is_negated = resolve(spelling, engine, origin, abbreviations=True)
-        value: Argument | None = Argument(text, argument.line, argument.unknown_variables) if has_value else None
-        if name in engine.switches:
-            given = Given(value=True if value is None else value.text, origin=origin, is_text=value is not None)
-            given = Given(value=False, origin=origin) if is_negated else given
+        value = replace(argument, text=text) if has_value else None
+        if value is None and name not in engine.switches and position < len(arguments):
+            value = None if is_flag(arguments[position]) else arguments[position]
+            position += value is not None
+        if name not in engine.significant:
+            continue
+        if value is not None:
+            given = Given(value=value.text, origin=origin, is_text=True, unknown_variables=value.unknown_variables)
+        elif name in engine.switches:
+            given = Given(value=not is_negated, origin=origin)
         else:
-            if value is None and position < len(arguments) and not is_flag(arguments[position]):
-                value = arguments[position]
-                position += 1
-            if value is None and name in engine.significant:
-                raise origin.error("the flag has no value", "write the value after it")
-            given = Given(
-                value="" if value is None else value.text,
-                origin=origin,
-                is_text=True,
-                unknown_variables=() if value is None else value.unknown_variables,
-            )
-        if name in engine.significant:
-            add(found, name, given)
+            raise origin.error("the flag has no value", "write the value after it")
+        add(found, name, given)
     return found, tuple(notes)
 
 

@@ -60,8 +60,6 @@ class Engine:
     model_flag: str
     flag_of_field: Mapping[str, str]
     """The flag, variable or model key behind a field of `ServingConfig`."""
-    switch_fields: frozenset[str]
-    """Fields that a flag sets by its presence; absent, there is nothing to show a person."""
     repairable: tuple[str, ...]
     """Fields of `ServingConfig` that a person can change to repair a deployment."""
     launch_arguments: Callable[[tuple[Argument, ...]], tuple[Argument, ...] | None]

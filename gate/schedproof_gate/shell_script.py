@@ -112,24 +112,23 @@ class Script:
 
     def expand(self, word: Word) -> list[Argument]:
         """Return the words that a word becomes: one, or several where an unquoted variable holds blanks."""
-        fields = [""]
+        fields: list[list[str]] = [[]]
         unknown: list[str] = []
         is_present = False
         for part in word.parts:
             text = part.text if isinstance(part, Text) else self.value_of(part, unknown)
+            self.count(len(text), word.line)
             is_present = is_present or part.quoted or text != ""
+            pieces = [text]
             if isinstance(part, Variable) and not part.quoted:
                 pieces = re.split(r"[ \t\n]+", text)
-                fields[-1] += pieces[0]
-                fields.extend(pieces[1:])
-            else:
-                fields[-1] += text
-            self.count(len(text), word.line)
+            fields[-1].append(pieces[0])
+            fields.extend([piece] for piece in pieces[1:])
             check_count(len(fields), self.source, word.line)
-        if not is_present:
-            return []
-        split = [piece for piece in fields if piece] if len(fields) > 1 else fields
-        return [Argument(piece, word.line, tuple(dict.fromkeys(unknown))) for piece in split]
+        texts = ["".join(pieces) for pieces in fields]
+        if len(texts) > 1 or not is_present:
+            texts = [text for text in texts if text]
+        return [Argument(text, word.line, tuple(dict.fromkeys(unknown))) for text in texts]
 
     def count(self, num_characters: int, line: int) -> None:
         """Refuse a script whose variables expand without end.

@@ -135,6 +135,7 @@ class ShellReader:
         check_count(self.num_words, self.source, self.line)
         word = Word(self.line)
         while self.position < len(self.text):
+            check_count(len(word.parts), self.source, self.line)
             plain = PLAIN.match(self.text, self.position)
             if plain is not None:
                 word.parts.append(Text(self.advance(len(plain.group())), quoted=False))
@@ -174,6 +175,7 @@ class ShellReader:
         self.advance(1)
         word.parts.append(Text("", quoted=True))
         while self.position < len(self.text):
+            check_count(len(word.parts), self.source, self.line)
             plain = IN_QUOTES.match(self.text, self.position)
             if plain is not None:
                 word.parts.append(Text(self.advance(len(plain.group())), quoted=True))

@@ -1,3 +1,6 @@
+import contextlib
+import time
+
 import pytest
 
 from schedproof_gate.errors import InputError
@@ -139,6 +142,30 @@ def test_variables_that_hold_variables_do_not_grow_without_end() -> None:
         run(f"V0=ab\n{doubling}\nengine $V60")
     few = "\n".join(doubling.splitlines()[:10])
     assert unknown(f"{few}\nengine $V10") == [("$V0",)]
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "$A" * 500_000,
+        '"' + "$A" * 500_000 + '"',
+        "A=" + "x" * 400 + "\nengine " + "$A" * 9_999,
+        "$(" * 500_000,
+        "(" * 1_000_000,
+        ";" * 1_000_000,
+        "'" * 1_000_000,
+        "a " * 500_000,
+        "<<E\n" * 250_000,
+        "A=1;" * 9_000,
+        "\\\n" * 500_000,
+    ],
+    ids=lambda script: repr(script[:8]),
+)
+def test_hostile_scripts_are_answered_within_seconds(script: str) -> None:
+    begin = time.perf_counter()
+    with contextlib.suppress(InputError):
+        run(script)
+    assert time.perf_counter() - begin < 5
 
 
 def test_nothing_is_executed(tmp_path) -> None:  # type: ignore[no-untyped-def]
