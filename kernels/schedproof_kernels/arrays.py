@@ -120,10 +120,14 @@ def check(
     dtypes: Iterable[str],
     shape: tuple[int | None, ...],
     writable: bool = False,
+    resident: bool = False,
     alignment: int = 1,
     device: int | None = None,
 ) -> None:
     """Refuse an array that a kernel cannot take; ``None`` in ``shape`` stands for any length.
+
+    An input may be in host memory, which is copied, unless it is ``resident``: outputs and captured inputs are not
+    copied.
 
     Raises:
         ArgumentError: for another dtype, shape, stride or device, a read-only output, or a misaligned start.
@@ -143,7 +147,7 @@ def check(
         raise ArgumentError(f"{name}: expected writable memory, got read-only")
     if described.size and described.pointer % alignment:
         raise ArgumentError(f"{name}: expected a start aligned to {alignment} bytes, got {described.pointer:#x}")
-    if described.device != device and (described.device is not None or (writable and not SIMULATED)):
+    if described.device != device and (described.device is not None or writable or resident):
         came = "host memory" if described.device is None else f"device {described.device}"
         raise ArgumentError(f"{name}: expected device {device}, got {came}")
 

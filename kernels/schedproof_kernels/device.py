@@ -137,8 +137,19 @@ class Gpu:
             enqueue(builder.stream)
         finally:
             builder.end_building()
-        graph: Graph = builder.complete()
-        return graph
+        return _Captured(builder.complete(), enqueue)
+
+
+class _Captured:
+    """A graph that keeps the arrays it works on alive, by the closure that enqueued them."""
+
+    def __init__(self, graph: Any, enqueue: Callable[[Any], None]) -> None:
+        self._graph = graph
+        self._kept = enqueue
+
+    def launch(self, stream: Any) -> None:
+        """Enqueue the captured work."""
+        self._graph.launch(stream)
 
 
 class _Done:

@@ -145,21 +145,21 @@ class Dispatcher:
 
         Raises ArgumentError as :meth:`dispatch`.
         """
-        return self._capture(self._bind_dispatch(x, topk_idx))
+        return self._capture(self._bind_dispatch(x, topk_idx, resident=True))
 
     def capture_payload(self, x: Any) -> Graph:
         """A graph that moves what this array holds to the rows of the last dispatch; runs once beforehand.
 
         Raises ArgumentError as :meth:`dispatch`.
         """
-        return self._capture(self._bind_payload(x))
+        return self._capture(self._bind_payload(x, resident=True))
 
     def capture_combine(self, y: Any, topk_weights: Any, combined: Any) -> Graph:
         """A graph that combines what these arrays hold when it is launched; runs once beforehand.
 
         Raises ArgumentError as :meth:`combine`.
         """
-        return self._capture(self._bind_combine(y, topk_weights, combined))
+        return self._capture(self._bind_combine(y, topk_weights, combined, resident=True))
 
     def _capture(self, enqueue: Callable[[Any], None]) -> Graph:
         enqueue(self.stream)
@@ -209,7 +209,14 @@ class Dispatcher:
         return described, arguments
 
     def _accept(
-        self, name: str, array: Any, dtypes: tuple[str, ...], shape: tuple[int, ...], *, writable: bool = False
+        self,
+        name: str,
+        array: Any,
+        dtypes: tuple[str, ...],
+        shape: tuple[int, ...],
+        *,
+        writable: bool = False,
+        resident: bool = False,
     ) -> Described:
         described = describe(name, array, self.stream)
         vectors = name in ("packed_recv_x", "x", "y", "combined")
@@ -219,6 +226,7 @@ class Dispatcher:
             dtypes=dtypes,
             shape=shape,
             writable=writable,
+            resident=resident,
             alignment=VECTOR_BYTES if vectors else 1,
             device=device_ordinal(),
         )
@@ -227,10 +235,10 @@ class Dispatcher:
     def _words(self, described: Described) -> Any:
         return as_kernel_argument(described, np.uint32, (described.size // 4,), self.stream)
 
-    def _bind_routing(self, topk_idx: Any) -> Callable[[Any], None]:
+    def _bind_routing(self, topk_idx: Any, *, resident: bool = False) -> Callable[[Any], None]:
         sizes, wrote = self.sizes, self._arguments
         chosen = (sizes.ranks, sizes.tokens, sizes.choices)
-        described = self._accept("topk_idx", topk_idx, ("int64",), chosen)
+        described = self._accept("topk_idx", topk_idx, ("int64",), chosen, resident=resident)
         check_disjoint({**self._described, "topk_idx": described}, self._described)
         idx = as_kernel_argument(described, np.int64, chosen, self.stream)
         row_of_choice = as_kernel_argument(self._described["row_of_choice"], np.int32, chosen, self.stream)
@@ -259,9 +267,9 @@ class Dispatcher:
 
         return enqueue
 
-    def _bind_payload(self, x: Any) -> Callable[[Any], None]:
+    def _bind_payload(self, x: Any, *, resident: bool = False) -> Callable[[Any], None]:
         sizes, wrote = self.sizes, self._arguments
-        described = self._accept("x", x, BF16, (sizes.ranks, sizes.tokens, sizes.hidden))
+        described = self._accept("x", x, BF16, (sizes.ranks, sizes.tokens, sizes.hidden), resident=resident)
         check_disjoint({**self._described, "x": described}, self._described)
         tokens = sizes.ranks * sizes.tokens
         grid, block = payload_grid(tokens, self._vectors)
@@ -277,8 +285,8 @@ class Dispatcher:
 
         return enqueue
 
-    def _bind_dispatch(self, x: Any, topk_idx: Any) -> Callable[[Any], None]:
-        payload, routing = self._bind_payload(x), self._bind_routing(topk_idx)
+    def _bind_dispatch(self, x: Any, topk_idx: Any, *, resident: bool = False) -> Callable[[Any], None]:
+        payload, routing = self._bind_payload(x, resident=resident), self._bind_routing(topk_idx, resident=resident)
 
         def enqueue(stream: Any) -> None:
             routing(stream)
@@ -286,12 +294,16 @@ class Dispatcher:
 
         return enqueue
 
-    def _bind_combine(self, y: Any, topk_weights: Any, combined: Any) -> Callable[[Any], None]:
+    def _bind_combine(
+        self, y: Any, topk_weights: Any, combined: Any, *, resident: bool = False
+    ) -> Callable[[Any], None]:
         sizes = self.sizes
         chosen = (sizes.ranks, sizes.tokens, sizes.choices)
         arrays = {
-            "y": self._accept("y", y, BF16, (self.local_experts, sizes.rows_per_expert, sizes.hidden)),
-            "topk_weights": self._accept("topk_weights", topk_weights, ("float32",), chosen),
+            "y": self._accept(
+                "y", y, BF16, (self.local_experts, sizes.rows_per_expert, sizes.hidden), resident=resident
+            ),
+            "topk_weights": self._accept("topk_weights", topk_weights, ("float32",), chosen, resident=resident),
             "combined": self._accept(
                 "combined", combined, BF16, (sizes.ranks, sizes.tokens, sizes.hidden), writable=True
             ),

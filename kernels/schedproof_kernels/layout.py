@@ -60,14 +60,21 @@ class LayoutPlan:
 
         Raises ArgumentError as :meth:`layout`.
         """
-        enqueue = self._bind(topk_idx)
+        enqueue = self._bind(topk_idx, resident=True)
         enqueue(self.stream)
         self.device.record(self.stream).sync()
         return self.device.capture(self.stream, enqueue)
 
-    def _bind(self, topk_idx: Any) -> Callable[[Any], None]:
+    def _bind(self, topk_idx: Any, *, resident: bool = False) -> Callable[[Any], None]:
         described = describe("topk_idx", topk_idx, self.stream)
-        check("topk_idx", described, dtypes=("int64",), shape=self.shape[1:], device=device_ordinal())
+        check(
+            "topk_idx",
+            described,
+            dtypes=("int64",),
+            shape=self.shape[1:],
+            resident=resident,
+            device=device_ordinal(),
+        )
         idx = as_kernel_argument(described, np.int64, self.shape, self.stream)
         columns = self._totals.shape[1]
         block = routing_block(columns)

@@ -91,7 +91,7 @@ class SaveOutput:
 
         The kernel runs once beforehand, so that it is compiled. Raises ArgumentError as :meth:`launch`.
         """
-        launch = self._bind(accept_tokens, accept_num, seq_lens_decoder, prompt_lens)
+        launch = self._bind(accept_tokens, accept_num, seq_lens_decoder, prompt_lens, resident=True)
         control = _control(self.message_id, 0, True, False)
         self.packer.start(control, lambda: self.packer.enqueue(launch, self.packer.stream))
         self.packer.wait()
@@ -110,7 +110,13 @@ class SaveOutput:
         return message
 
     def _bind(
-        self, accept_tokens: Any, accept_num: Any, seq_lens_decoder: Any, prompt_lens: Any
+        self,
+        accept_tokens: Any,
+        accept_num: Any,
+        seq_lens_decoder: Any,
+        prompt_lens: Any,
+        *,
+        resident: bool = False,
     ) -> Callable[[Any, Any, Any], None]:
         rows, stream = self.packer.rows, self.packer.stream
         arguments = []
@@ -121,7 +127,14 @@ class SaveOutput:
             ("prompt_lens", prompt_lens, np.int64, (rows,)),
         ):
             described = describe(name, array, stream)
-            check(name, described, dtypes=(np.dtype(dtype).name,), shape=shape, device=device_ordinal())
+            check(
+                name,
+                described,
+                dtypes=(np.dtype(dtype).name,),
+                shape=shape,
+                resident=resident,
+                device=device_ordinal(),
+            )
             arguments.append(as_kernel_argument(described, dtype, shape, stream))
         grid, block = launch_grid()
 

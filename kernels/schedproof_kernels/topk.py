@@ -108,7 +108,7 @@ class SaveTopk:
 
         The kernel runs once beforehand, so that it is compiled. Raises ArgumentError as :meth:`launch`.
         """
-        launch = self._bind(ids, scores, ranks, accept_num)
+        launch = self._bind(ids, scores, ranks, accept_num, resident=True)
         control = (signed_id(self.message_id, True), 0, KIND_TARGET)
         self.packer.start(control, lambda: self.packer.enqueue(launch, self.packer.stream))
         self.packer.wait()
@@ -129,7 +129,9 @@ class SaveTopk:
         length = compact_row_begin(batch, self.columns, int(counts.sum())) if self.compact else words.size
         return words[:length].copy()
 
-    def _bind(self, ids: Any, scores: Any, ranks: Any, accept_num: Any) -> Callable[[Any, Any, Any], None]:
+    def _bind(
+        self, ids: Any, scores: Any, ranks: Any, accept_num: Any, *, resident: bool = False
+    ) -> Callable[[Any, Any, Any], None]:
         rows, stream = self.packer.rows, self.packer.stream
         full = (rows, self.width, self.columns)
         arguments = []
@@ -140,7 +142,7 @@ class SaveTopk:
             ("accept_num", accept_num, "int32", np.int32, full[:1]),
         ):
             described = describe(name, array, stream)
-            check(name, described, dtypes=(dtype,), shape=shape, device=device_ordinal())
+            check(name, described, dtypes=(dtype,), shape=shape, resident=resident, device=device_ordinal())
             arguments.append(as_kernel_argument(described, seen_as, shape, stream))
         kernel = pack_topk_compact if self.compact else pack_topk_fixed
         grid, block = self._grid()

@@ -41,6 +41,14 @@ def test_arrays_that_fit_are_taken(fine: dict[str, Any]) -> None:
     check("x", described(**fine), **ACCEPTED)
 
 
+def test_host_memory_is_taken_as_an_input_that_may_be_copied() -> None:
+    host = described(device=None)
+    check("x", host, **{**ACCEPTED, "writable": False})
+    for kept in ("writable", "resident"):
+        with pytest.raises(ArgumentError, match="x: expected device 0, got host memory"):
+            check("x", host, **{**ACCEPTED, "writable": False, kept: True})
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

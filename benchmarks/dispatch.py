@@ -1,0 +1,221 @@
+"""Layout, dispatch and combine beside gathers, and beside copies of the same shape.
+
+On a GPU: ``python benchmarks/dispatch.py``. Anywhere: ``NUMBA_ENABLE_CUDASIM=1 python benchmarks/dispatch.py
+--rehearse --samples 2``. The ranks of a step are slices of one GPU; nothing here crosses a network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from measure import Bench, copies_for, parse, write
+from numba import cuda
+
+from schedproof.combine import combine
+from schedproof.dispatch import pack_bf16, pack_fp8, route
+from schedproof.dispatch_limits import SCALE_GROUP, DispatchSizes
+from schedproof_kernels.dispatch import Dispatcher
+from schedproof_kernels.jit import SIMULATED
+from schedproof_kernels.layout import LayoutPlan
+
+RANKS, EXPERTS, CHOICES, HIDDEN = (2, 4, 2, 128) if SIMULATED else (8, 256, 8, 7168)
+LAYOUT_TOKENS = (6,) if SIMULATED else (128, 4096, 8192)
+STEP_TOKENS = (6,) if SIMULATED else (128, 4096)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkingSet:
+    """One step's arrays on the device; ``routing`` is the reference's answer."""
+
+    dispatcher: Dispatcher
+    x: Any
+    topk_idx: Any
+    weights: Any
+    combined: Any
+
+
+def distinct_choices(generator: np.random.Generator, tokens: int) -> np.ndarray:
+    """int64[tokens, CHOICES] distinct experts, each set as likely as any other."""
+    return np.argsort(generator.random((tokens, EXPERTS)), axis=1)[:, :CHOICES].astype(np.int64)
+
+
+def sizes_for(tokens: int) -> DispatchSizes:
+    """A step of ``tokens`` tokens over all ranks, none dropped."""
+    per_rank = tokens // RANKS
+    return DispatchSizes(RANKS, per_rank, CHOICES, EXPERTS, HIDDEN, max(4, -(-per_rank // 4) * 4))
+
+
+def working_set(bench: Bench, tokens: int, fp8: bool, seed: int) -> WorkingSet:
+    """A step with contents of its own, dispatched once."""
+    generator = np.random.default_rng(seed)
+    sizes = sizes_for(tokens)
+    shape = (RANKS, sizes.tokens, HIDDEN)
+    x = (generator.standard_normal(shape).astype(np.float32).view(np.uint32) >> 16).astype(np.uint16)
+    topk_idx = distinct_choices(generator, tokens).reshape(RANKS, sizes.tokens, CHOICES)
+    made = WorkingSet(
+        Dispatcher(sizes, fp8=fp8, stream=bench.stream),
+        cuda.to_device(x),
+        cuda.to_device(topk_idx),
+        cuda.to_device(generator.random(topk_idx.shape).astype(np.float32)),
+        cuda.device_array(shape, np.uint16),
+    )
+    made.dispatcher.dispatch(made.x, made.topk_idx)
+    bench.device.record(bench.stream).sync()
+    return made
+
+
+def verify(step: WorkingSet) -> None:
+    """Refuse to time a wrong answer."""
+    routing = route(step.topk_idx.copy_to_host(), step.dispatcher.sizes)
+    buffers = step.dispatcher.buffers
+    assert np.array_equal(buffers.row_of_choice.copy_to_host(), routing.row_of_choice)
+    rows = np.unique(routing.row_of_choice)
+    x = step.x.copy_to_host()
+    expected, scales = pack_fp8(x, routing) if step.dispatcher.fp8 else (pack_bf16(x, routing), None)
+    flat = (-1, HIDDEN)
+    packed = buffers.packed_recv_x.copy_to_host()
+    assert np.array_equal(packed.reshape(flat)[rows], expected.reshape(flat)[rows])
+    if scales is not None:
+        groups = (-1, HIDDEN // SCALE_GROUP)
+        got = buffers.scales.copy_to_host()
+        assert np.array_equal(got.reshape(groups)[rows], scales.reshape(groups)[rows])
+        return
+    step.dispatcher.combine(buffers.packed_recv_x, step.weights, step.combined)
+    step.dispatcher.device.record(step.dispatcher.stream).sync()
+    answer = combine(expected, routing.row_of_choice, step.weights.copy_to_host())
+    assert np.array_equal(step.combined.copy_to_host(), answer)
+
+
+def measure_layout(bench: Bench, tokens: int) -> None:
+    """Tokens by rank and expert."""
+    row = f"layout, T = {tokens}"
+    generator = np.random.default_rng(tokens)
+    topk_idx = cuda.to_device(distinct_choices(generator, tokens))
+    plan = LayoutPlan(tokens, CHOICES, EXPERTS, RANKS, stream=bench.stream)
+    bench.add(row, "layout, two kernels", "ours", bench.on_device([plan.capture(topk_idx)]))
+    bench.add(row, "empty kernel", "floor", bench.on_device([bench.empty_graph()]))
+    if peers := torch_peers():
+        tensor = peers.torch.as_tensor(topk_idx, device="cuda")
+        graph = peers.TorchGraph(bench.stream, lambda: peers.scatter_counts(tensor, EXPERTS))
+        bench.add(row, "scatter_add, experts only", "peer", bench.on_device([graph]))
+
+
+def torch_peers() -> Any:
+    """The peers' module, or None where PyTorch or Triton is missing."""
+    if SIMULATED:
+        return None
+    try:
+        import torch_peers as peers
+    except ImportError as error:
+        print(f"peers are absent: {error}")
+        return None
+    return peers
+
+
+def step_bytes(tokens: int, fp8: bool) -> int:
+    """Bytes that a dispatch reads and writes: each token once, each of its copies once."""
+    read = tokens * HIDDEN * 2
+    written = tokens * CHOICES * (HIDDEN + HIDDEN // SCALE_GROUP * 4 if fp8 else HIDDEN * 2)
+    return read + written
+
+
+def measure_step(bench: Bench, tokens: int, fp8: bool) -> None:
+    """Dispatch, and for bfloat16 combine, of one step."""
+    kind = "fp8" if fp8 else "bf16"
+    row = f"{kind} dispatch, T = {tokens}"
+    size = step_bytes(tokens, fp8)
+    steps = [working_set(bench, tokens, fp8, seed) for seed in range(copies_for(size))]
+    verify(steps[0])
+    whole = [step.dispatcher.capture_dispatch(step.x, step.topk_idx) for step in steps]
+    bench.add(row, "routing + rows, four kernels", "ours", bench.on_device(whole), bytes=size)
+    moved = [step.dispatcher.capture_payload(step.x) for step in steps]
+    bench.add(row, "rows only", "ours", bench.on_device(moved), bytes=size)
+    peers = torch_peers()
+    if peers:
+        add_dispatch_peers(bench, row, steps, peers, fp8, size)
+    if not fp8:
+        row = f"combine, T = {tokens}"
+        summed = [
+            step.dispatcher.capture_combine(step.dispatcher.buffers.packed_recv_x, step.weights, step.combined)
+            for step in steps
+        ]
+        bench.add(row, "combine", "ours", bench.on_device(summed), bytes=size)
+        if peers:
+            add_combine_peers(bench, row, steps, peers, size)
+
+
+def add_dispatch_peers(bench: Bench, row: str, steps: list[WorkingSet], peers: Any, fp8: bool, size: int) -> None:
+    """Gathers of the same rows, their index already known, and a copy of the same shape."""
+    torch = peers.torch
+
+    def timed(what: str, role: str, run: Callable[[Any, Any, Any], object]) -> None:
+        graphs = []
+        for step in steps:
+            x = torch.as_tensor(step.x.view(np.int16), device="cuda").view(torch.bfloat16).view(-1, HIDDEN)
+            index = torch.arange(x.shape[0], device="cuda").repeat_interleave(CHOICES)
+            width = HIDDEN // 2 if fp8 else HIDDEN
+            target = torch.empty((index.numel(), width), dtype=torch.bfloat16, device="cuda")
+            graphs.append(peers.TorchGraph(bench.stream, lambda x=x, i=index, t=target: run(x, i, t)))
+        bench.add(row, what, role, bench.on_device(graphs), bytes=size)
+
+    if fp8:
+        timed("compiled cast + index_select", "peer", lambda x, index, target: peers.quantise_and_gather(x, index))
+        timed(
+            "broadcast copy, half the width written",
+            "floor",
+            lambda x, index, target: target.view(-1, CHOICES, HIDDEN // 2).copy_(x[:, None, : HIDDEN // 2]),
+        )
+    else:
+        timed("index_select", "peer", lambda x, index, target: torch.index_select(x, 0, index, out=target))
+        timed("Triton gather", "peer", peers.triton_gather)
+        timed(
+            "broadcast copy of the same shape",
+            "floor",
+            lambda x, index, target: target.view(-1, CHOICES, HIDDEN).copy_(x[:, None]),
+        )
+
+
+def add_combine_peers(bench: Bench, row: str, steps: list[WorkingSet], peers: Any, size: int) -> None:
+    """Weighted sums of the same rows, and a copy of as many bytes."""
+    torch = peers.torch
+    graphs: dict[tuple[str, str], list[Any]] = {}
+
+    def add(what: str, role: str, run: Callable[[], object]) -> None:
+        graphs.setdefault((what, role), []).append(peers.TorchGraph(bench.stream, run))
+
+    for step in steps:
+        buffers = step.dispatcher.buffers
+        packed = torch.as_tensor(buffers.packed_recv_x.view(np.int16), device="cuda").view(torch.bfloat16)
+        y = packed.view(-1, HIDDEN)
+        rows = torch.as_tensor(buffers.row_of_choice, device="cuda").view(-1, CHOICES).long()
+        weights = torch.as_tensor(step.weights, device="cuda").view(-1, CHOICES)
+        tokens = rows.shape[0]
+        target = torch.empty((tokens, HIDDEN), dtype=torch.bfloat16, device="cuda")
+        arrived = y[rows.view(-1)].contiguous()
+        token = torch.arange(tokens, device="cuda").repeat_interleave(CHOICES)
+        flat = weights.reshape(-1)
+        half = torch.empty(size // 2, dtype=torch.uint8, device="cuda")
+        other = torch.empty_like(half)
+        add("gather, weight, sum", "peer", lambda y=y, r=rows, w=weights: peers.gather_weight_sum(y, r, w))
+        add("index_add_", "peer", lambda a=arrived, t=token, w=flat, n=tokens: peers.index_add(a, t, w, n))
+        add("Triton", "peer", lambda y=y, r=rows, w=weights, t=target: peers.triton_combine(y, r, w, t))
+        add("copy of as many bytes", "floor", lambda h=half, o=other: o.copy_(h))
+    for (what, role), captured in graphs.items():
+        bench.add(row, what, role, bench.on_device(captured), bytes=size)
+
+
+def main() -> None:
+    bench = Bench(parse("layout, dispatch and combine"))
+    for tokens in LAYOUT_TOKENS:
+        measure_layout(bench, tokens)
+    for tokens in STEP_TOKENS:
+        measure_step(bench, tokens, fp8=False)
+        measure_step(bench, tokens, fp8=True)
+    write(bench, "dispatch")
+
+
+if __name__ == "__main__":
+    main()
