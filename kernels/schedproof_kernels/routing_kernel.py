@@ -149,6 +149,11 @@ def report_expert(
         recv_count[expert] = begin + count
 
 
+def row_of_slot(begin: int, slot: int, capacity: int) -> int:
+    """The row of a source rank's next token in an expert, NO_ROW beyond capacity."""
+    return begin + slot if slot < capacity else NO_ROW
+
+
 def place_token(
     expert: int,
     rank: int,
@@ -156,17 +161,20 @@ def place_token(
     choices: int,
     first_expert: int,
     row: int,
-    flat_row: int,
+    rows_per_expert: int,
     topk_idx: Integers,
     source: Integers,
     row_of_choice: Integers,
 ) -> None:
-    """Give one token its row in an expert, ``flat_row`` NO_ROW when it is dropped."""
-    if flat_row != NO_ROW:
+    """Give one token its row in an expert, or NO_ROW when it is dropped.
+
+    Assumes 0 <= row < rows_per_expert, or NO_ROW.
+    """
+    if row != NO_ROW:
         source[expert, row] = token
     for choice in range(choices):
         if topk_idx[rank, token, choice] == first_expert + expert:
-            row_of_choice[rank, token, choice] = flat_row
+            row_of_choice[rank, token, choice] = expert * rows_per_expert + row if row != NO_ROW else NO_ROW
 
 
 def place_expert(
@@ -193,9 +201,10 @@ def place_expert(
     named = first_expert + expert
     for token in range(chunk * TOKENS_PER_CHUNK, chunk_end(chunk, tokens)):
         if chooses(topk_idx, rank, token, choices, named, named + 1):
-            row = begin + slot
-            flat_row = expert * rows_per_expert + row if slot < capacity else NO_ROW
-            place_token(expert, rank, token, choices, first_expert, row, flat_row, topk_idx, source, row_of_choice)
+            row = row_of_slot(begin, slot, capacity)
+            place_token(
+                expert, rank, token, choices, first_expert, row, rows_per_expert, topk_idx, source, row_of_choice
+            )
             slot += 1
 
 
