@@ -1,0 +1,182 @@
+"""What a theorem talks to: it draws values, assumes, proves. The same theorem runs on symbols and on numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Protocol, TypeVar
+
+import z3
+
+from schedproof_spec.prover.merge import merged
+from schedproof_spec.prover.paths import PathExplorer
+from schedproof_spec.prover.symbolic import SymBool, SymEnum, SymInt, term_of
+
+T = TypeVar("T")
+E = TypeVar("E", bound=Enum)
+
+
+class Context(Protocol):
+    """The prover's side of a theorem."""
+
+    def integer(self, name: str, low: int | None = None, high: int | None = None) -> Any:
+        """Draw an integer between two bounds, both included; None leaves a side open."""
+
+    def boolean(self, name: str) -> Any:
+        """Draw a truth value."""
+
+    def member(self, name: str, enum: type[E]) -> E:
+        """Draw a member of an enum; the path splits only where the member is looked at."""
+
+    def one_of(self, name: str, values: Sequence[T]) -> T:
+        """Draw one of these values; the path splits at once."""
+
+    def assume(self, condition: Any) -> None:
+        """Leave out every state in which this does not hold."""
+
+    def merged(self, function: Callable[[], T]) -> T:
+        """Return the function's value over all its paths as one value."""
+
+    def prove(self, label: str, condition: Any) -> None:
+        """Claim that this holds in every state that gets here."""
+
+    def cover(self, label: str) -> None:
+        """Claim that some state gets here."""
+
+
+class AssumptionFailedError(Exception):
+    """Numbers were given that the theorem's assumptions leave out."""
+
+
+class Refuted(BaseException):
+    """A claim does not hold; ends the exploration."""
+
+
+@dataclass(slots=True)
+class Claims:
+    """What a theorem claimed and what became of it."""
+
+    proved: set[str] = field(default_factory=set)
+    reached: set[str] = field(default_factory=set)
+    """Claims and covers that some state gets to."""
+    refuted: str | None = None
+    undecided: str | None = None
+
+
+class SymbolicContext:
+    """Draws symbols; `prove` asks the solver about every state of the current path at once."""
+
+    def __init__(self, explorer: PathExplorer) -> None:
+        self.explorer = explorer
+        self.inputs: dict[str, z3.ExprRef] = {}
+        self.claims = Claims()
+
+    def integer(self, name: str, low: int | None = None, high: int | None = None) -> SymInt:
+        """Draw any integer within the bounds."""
+        term = z3.Int(name)
+        self.inputs[name] = term
+        if low is not None:
+            self.explorer.assume(term >= low)
+        if high is not None:
+            self.explorer.assume(term <= high)
+        return SymInt(term)
+
+    def boolean(self, name: str) -> SymBool:
+        """Draw any truth value."""
+        self.inputs[name] = term = z3.Bool(name)
+        return SymBool(term)
+
+    def member(self, name: str, enum: type[E]) -> E:
+        """Draw any member."""
+        members = tuple(enum)
+        term = self.integer(name, 0, len(members) - 1).term
+        return SymEnum(term, members)  # type: ignore[return-value]
+
+    def one_of(self, name: str, values: Sequence[T]) -> T:
+        """Draw any of the values on a path of its own."""
+        term = self.integer(name, 0, len(values) - 1).term
+        return values[self.explorer.branch([term == index for index in range(len(values))])]
+
+    def assume(self, condition: Any) -> None:
+        """Add a condition to the current path."""
+        self.explorer.assume(_truth_term(condition))
+
+    def merged(self, function: Callable[[], T]) -> T:
+        """Merge the function's paths into one conditional value."""
+        value: T = merged(self.explorer, function)
+        return value
+
+    def prove(self, label: str, condition: Any) -> None:
+        """Ask whether a state of this path breaks the condition; the first such state ends the exploration."""
+        if self.explorer.is_replaying:
+            return
+        self.cover(label)
+        broken = z3.Not(_truth_term(condition))
+        answer = self.explorer.is_satisfiable(broken)
+        if answer == z3.unsat:
+            self.claims.proved.add(label)
+        elif answer == z3.sat:
+            self.claims.refuted = label
+            self.on_refuted(label, broken)
+        else:
+            self.claims.undecided = label
+
+    def on_refuted(self, label: str, broken: z3.BoolRef) -> None:
+        """Stop at the first refuted claim."""
+        raise Refuted(label)
+
+    def cover(self, label: str) -> None:
+        """Note that a state gets here, if one does."""
+        if label not in self.claims.reached and self.explorer.is_satisfiable() == z3.sat:
+            self.claims.reached.add(label)
+
+
+class ConcreteContext:
+    """Runs a theorem on given numbers, through the very functions that it is about."""
+
+    def __init__(self, values: Mapping[str, int]) -> None:
+        self.values = values
+        self.failed: list[str] = []
+
+    def integer(self, name: str, low: int | None = None, high: int | None = None) -> int:
+        """Return the given number."""
+        value = self.values[name]
+        self.assume((low is None or value >= low) and (high is None or value <= high))
+        return value
+
+    def boolean(self, name: str) -> bool:
+        """Return the given truth value."""
+        return bool(self.values[name])
+
+    def member(self, name: str, enum: type[E]) -> E:
+        """Return the member with the given index."""
+        return tuple(enum)[self.values[name]]
+
+    def one_of(self, name: str, values: Sequence[T]) -> T:
+        """Return the value with the given index."""
+        return values[self.values[name]]
+
+    def assume(self, condition: Any) -> None:
+        """Refuse numbers that the theorem leaves out."""
+        if not condition:
+            raise AssumptionFailedError
+
+    def merged(self, function: Callable[[], T]) -> T:
+        """Call the function."""
+        return function()
+
+    def prove(self, label: str, condition: Any) -> None:
+        """Note a claim that fails for these numbers."""
+        if not condition:
+            self.failed.append(label)
+
+    def cover(self, label: str) -> None:
+        """Do nothing: a run on numbers covers one path only."""
+
+
+def _truth_term(condition: Any) -> z3.BoolRef:
+    term = term_of(condition)
+    if term is None or not z3.is_bool(term):
+        raise TypeError(f"{condition!r} is not a truth value")
+    return term

@@ -1,0 +1,117 @@
+"""Merges the paths of a function into one conditional value, so that its caller need not split.
+
+The paths are walked without asking the solver: a path that no state takes ends up under a condition that no
+state satisfies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any
+
+import z3
+
+from schedproof_spec.prover import symbolic
+from schedproof_spec.prover.paths import Decision, Event, PathExplorer
+
+
+class UncheckedExplorer(PathExplorer):
+    """Follows every side of every decision, and never asks the solver."""
+
+    def _feasible_sides(self, conditions: Sequence[z3.BoolRef]) -> list[int]:
+        return list(range(len(conditions)))
+
+    def _enter(self, event: Event) -> None:
+        pass
+
+    def _leave(self) -> None:
+        pass
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """The end of one path: its decisions, and what came out."""
+
+    decisions: tuple[Decision, ...]
+    value: Any
+    error: Exception | None
+
+    @property
+    def condition(self) -> z3.BoolRef:
+        """What holds on this path."""
+        return z3.And(*(condition for condition, _ in self.decisions))
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """A conditional value, and the conditions under which the function raises instead."""
+
+    value: Any
+    errors: tuple[tuple[z3.BoolRef, Exception], ...]
+    num_paths: int
+
+
+def merged(explorer: PathExplorer, function: Callable[[], Any]) -> Any:
+    """Return the function's value over all of its own paths as one conditional value.
+
+    The function returns a number, a truth value, or a dataclass of such. Where it raises, the caller's path
+    splits, and the side on which it raises sees the exception.
+
+    Raises:
+        Unsupported: its paths return values that cannot be merged.
+    """
+    result: Merged = explorer.once(lambda: merge(explorer, function))
+    for condition, error in result.errors:
+        if explorer.branch((condition, z3.Not(condition))) == 0:
+            raise error
+    return result.value
+
+
+def merge(explorer: PathExplorer, function: Callable[[], Any]) -> Merged:
+    """Walk the function's paths and merge what they return."""
+    inner = UncheckedExplorer(explorer.resource_limit)
+    leaves = [Leaf(inner.decisions(), value, error) for value, error in inner.runs(function)]
+    explorer.work.num_paths += len(leaves)
+    raised: dict[str, list[Leaf]] = {}
+    for leaf in leaves:
+        if leaf.error is not None:
+            raised.setdefault(repr(leaf.error), []).append(leaf)
+    errors = tuple((z3.Or(*(leaf.condition for leaf in same)), same[0].error) for same in raised.values())
+    returned = [leaf for leaf in leaves if leaf.error is None]
+    value = select([(leaf.decisions, leaf.value) for leaf in returned]) if returned else None
+    return Merged(value=value, errors=errors, num_paths=len(leaves))  # type: ignore[arg-type]
+
+
+def select(leaves: list[tuple[tuple[Decision, ...], Any]]) -> Any:
+    """Return one value that equals each leaf's value under that leaf's decisions."""
+    first = leaves[0][1]
+    if all(value is first for _, value in leaves):
+        return first
+    if is_dataclass(first) and not isinstance(first, type):
+        merged_fields = {
+            field.name: select([(decisions, getattr(value, field.name)) for decisions, value in leaves])
+            for field in fields(first)
+        }
+        return replace(first, **merged_fields)
+    terms = [(decisions, symbolic.term_of(value)) for decisions, value in leaves]
+    if any(term is None for _, term in terms):
+        if all(value == first for _, value in leaves):
+            return first
+        raise symbolic.Unsupported(f"paths return {type(first).__name__} values that cannot be merged")
+    term = select_term(terms, 0)
+    return symbolic.SymBool(term) if z3.is_bool(term) else symbolic.SymInt(term)
+
+
+def select_term(leaves: list[tuple[tuple[Decision, ...], Any]], depth: int) -> z3.ExprRef:
+    """Return the decision tree over the leaves' terms; all of them share their first ``depth`` decisions."""
+    if all(term.eq(leaves[0][1]) for _, term in leaves):
+        return leaves[0][1]
+    condition, side = leaves[0][0][depth]
+    inside = [leaf for leaf in leaves if leaf[0][depth][1] == side]
+    outside = [leaf for leaf in leaves if leaf[0][depth][1] != side]
+    if not outside:
+        return select_term(inside, depth + 1)
+    if len({leaf[0][depth][1] for leaf in outside}) == 1:
+        return z3.If(condition, select_term(inside, depth + 1), select_term(outside, depth + 1))
+    return z3.If(condition, select_term(inside, depth + 1), select_term(outside, depth))

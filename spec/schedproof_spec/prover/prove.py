@@ -1,0 +1,109 @@
+"""Proves a theorem, or searches for the smallest state that refutes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import z3
+
+from schedproof_spec.prover.context import (
+    AssumptionFailedError,
+    ConcreteContext,
+    Context,
+    Refuted,
+    SymbolicContext,
+)
+from schedproof_spec.prover.paths import LimitReached, PathExplorer
+from schedproof_spec.prover.smallest import SearchContext
+from schedproof_spec.prover.verdict import Outcome, Status
+
+Theorem = Callable[[Context], Any]
+"""A function that draws values, assumes and proves; it must do the same each time it is run."""
+
+
+def prove(theorem: Theorem) -> Outcome:
+    """Decide a theorem in every state; the first refuted claim ends the work, without a witness."""
+    explorer = PathExplorer()
+    context = SymbolicContext(explorer)
+    try:
+        for _, error in explorer.runs(lambda: theorem(context)):
+            if error is not None:
+                context.claims.refuted = describe(error)
+                break
+    except Refuted:
+        pass
+    except LimitReached as limit:
+        context.claims.undecided = str(limit)
+    return outcome(context, values=None)
+
+
+def search(theorem: Theorem) -> Outcome:
+    """Decide a theorem in every state; a refutation comes with the smallest state, replayed on numbers."""
+    explorer = PathExplorer()
+    context = SearchContext(explorer)
+    try:
+        for _, error in explorer.runs(lambda: theorem(context)):
+            if error is not None:
+                context.claims.refuted = describe(error)
+                context.on_refuted(describe(error), z3.BoolVal(True))
+    except LimitReached as limit:
+        context.claims.undecided = str(limit)
+    if context.smallest is None:
+        if context.claims.refuted is not None:
+            context.claims.undecided = f"no numbers found that refute: {context.claims.refuted}"
+            context.claims.refuted = None
+        return outcome(context, values=None)
+    values = context.smallest_values()
+    context.claims.refuted = context.smallest.label
+    if context.smallest.label not in failures(theorem, values):
+        context.claims.refuted = None
+        context.claims.undecided = f"the witness of {context.smallest.label} does not replay: {values}"
+        return outcome(context, values=None)
+    return outcome(context, values=values)
+
+
+def failures(theorem: Theorem, values: dict[str, int]) -> list[str]:
+    """Run the theorem on numbers; return the claims that fail, and an exception as one more."""
+    return failures_in(theorem, ConcreteContext(values))
+
+
+def failures_in(theorem: Theorem, context: ConcreteContext) -> list[str]:
+    """Run the theorem in a context of numbers; return the claims that fail."""
+    try:
+        theorem(context)
+    except AssumptionFailedError:
+        return []
+    except Exception as error:
+        return [*context.failed, describe(error)]
+    return context.failed
+
+
+def describe(error: Exception) -> str:
+    """Return the claim that an exception refutes: that the function does not raise it."""
+    return f"raises {type(error).__name__}"
+
+
+def outcome(context: SymbolicContext, values: dict[str, int] | None) -> Outcome:
+    """Sum up: refuted before undecided before vacuous before held."""
+    claims = context.claims
+    work = context.explorer.work
+    if claims.refuted is not None:
+        status, reason = Status.VIOLATED, claims.refuted
+    elif claims.undecided is not None:
+        limit = context.explorer.resource_limit
+        status, reason = Status.UNDECIDED, f"{claims.undecided} (solver limit: {limit} resource units a question)"
+    elif not claims.reached:
+        status, reason = Status.VACUOUS, "no state satisfies the assumptions"
+    else:
+        status, reason = Status.HELD, ""
+    return Outcome(
+        status=status,
+        reason=reason,
+        values=values,
+        reached=frozenset(claims.reached),
+        unreached=frozenset(claims.proved - claims.reached),
+        num_paths=work.num_paths,
+        num_questions=work.num_questions,
+        solver_ms=work.solver_seconds * 1000,
+    )

@@ -1,0 +1,31 @@
+"""What the prover can say about a claim."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """Only ``HELD`` is good."""
+
+    HELD = "held"
+    VIOLATED = "violated"
+    UNDECIDED = "undecided"
+    VACUOUS = "vacuous"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """The result of proving or refuting one theorem, with what it cost."""
+
+    status: Status
+    reason: str
+    """The refuted claim, the limit that was met, or what nothing satisfies; empty when held."""
+    values: dict[str, int] | None
+    """The smallest refuting state by input name, replayed on numbers; None unless searched and violated."""
+    reached: frozenset[str]
+    """Claims and covers that some state gets to."""
+    unreached: frozenset[str]
+    """Claims that hold because no state gets to them."""
+    num_paths: int
+    num_questions: int
+    solver_ms: float

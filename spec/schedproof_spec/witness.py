@@ -1,0 +1,206 @@
+"""The smallest state that breaks an invariant, as people read it, store it and replay it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields, replace
+from enum import Enum
+from typing import Any
+
+from schedproof.config import Platform, Role, ServingConfig
+from schedproof.policy import Policy
+from schedproof.request import MultimodalItem, Request
+from schedproof.scheduler import Queues, schedule
+from schedproof.speculation import SpeculativeConfig, SpeculativeMethod
+from schedproof_spec.domain import the_config
+from schedproof_spec.invariant import Invariant
+from schedproof_spec.ledger import nothing
+from schedproof_spec.prover.prove import failures
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What the real functions do in a state."""
+
+    holds: bool
+    lines: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Witness:
+    """A configuration, and the state of a step or the other numbers that a violated rule speaks of."""
+
+    config: ServingConfig
+    queues: Queues | None = None
+    numbers: dict[str, int] = field(default_factory=dict)
+    """Such as the number of decoding sequences, when there is no queue to count them in."""
+    note: str = ""
+
+    def replay(self, invariant: Invariant, policy: Policy) -> Replay:
+        """Run the real functions on this state."""
+        if self.queues is None or invariant.on_plan is None:
+            return self._replay_numbers(invariant, policy)
+        plan = schedule(self.queues, self.config, policy)
+        lines = [f"budget {plan.opened.budget} with {plan.opened.num_decoding} live decodes"]
+        for visit in plan.visits:
+            lines.append(
+                f"{visit.phase} of {visit.request.request_id}: {visit.grant.num_tokens} tokens, "
+                f"{visit.grant.num_new_blocks} new blocks; budget {visit.before.budget} -> {visit.after.budget}"
+            )
+        lines += [f"preempted {request.request_id}" for request in plan.preempted]
+        lines += [
+            f"{request.request_id} decodes {self.config.tokens_per_seq} tokens unvisited, without new blocks"
+            for request in plan.unvisited_decodes
+        ]
+        lines.append(
+            f"the step runs {plan.num_tokens(self.config)} tokens; "
+            f"max_num_batched_tokens is {self.config.max_num_batched_tokens}, "
+            f"max_chunk_tokens {policy.max_chunk_tokens(self.config)}"
+        )
+        return Replay(bool(invariant.on_plan(plan, self.queues, self.config, policy)), lines)
+
+    def _replay_numbers(self, invariant: Invariant, policy: Policy) -> Replay:
+        configs = the_config(self.config)
+        failed = failures(lambda ctx: invariant.proof(ctx, configs, policy, nothing), self.numbers)
+        if not failed and invariant.existence is not None:
+            existence = invariant.existence
+            failed = failures(lambda ctx: existence(ctx, configs, policy, nothing), self.numbers)
+        numbers = [f"{name} is {value}" for name, value in self.numbers.items()]
+        sizes = [
+            f"tokens_per_seq is {self.config.tokens_per_seq}",
+            f"max_num_seqs * tokens_per_seq is {self.config.max_decode_tokens}",
+        ]
+        return Replay(not failed, [*numbers, *sizes, *(f"does not hold: {claim}" for claim in failed)])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the witness in plain JSON types; only what differs from a default."""
+        result: dict[str, Any] = {"config": plain(self.config)}
+        if self.queues is not None:
+            result["queues"] = plain(self.queues)
+        if self.numbers:
+            result["numbers"] = dict(self.numbers)
+        if self.note:
+            result["note"] = self.note
+        return result
+
+    @staticmethod
+    def from_json(data: object) -> Witness:
+        """Return the witness that `to_json` wrote.
+
+        Raises:
+            ValueError: the data has another shape; the message names the place.
+        """
+        table = as_table(data, "state")
+        queues = table.get("queues")
+        return Witness(
+            config=read_config(table.get("config")),
+            queues=None if queues is None else read_queues(queues),
+            numbers={name: as_integer(v, name) for name, v in as_table(table.get("numbers", {}), "numbers").items()},
+            note=str(table.get("note", "")),
+        )
+
+
+def plain(value: Any) -> Any:
+    """Return a dataclass as nested dictionaries without the fields that have their default."""
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, tuple):
+        return [plain(item) for item in value]
+    if hasattr(value, "__dataclass_fields__"):
+        return {
+            field.name: plain(getattr(value, field.name))
+            for field in fields(value)
+            if field.default is MISSING or getattr(value, field.name) != field.default
+        }
+    return value
+
+
+def read_config(data: object) -> ServingConfig:
+    """Return the configuration of a stored witness."""
+    table = dict(as_table(data, "config"))
+    speculation = table.pop("speculation", None)
+    return read_dataclass(
+        ServingConfig,
+        table,
+        "config",
+        speculation=None
+        if speculation is None
+        else read_dataclass(SpeculativeConfig, as_table(speculation, "speculation"), "speculation"),
+    )
+
+
+def read_queues(data: object) -> Queues:
+    """Return the queues of a stored witness."""
+    table = dict(as_table(data, "queues"))
+    running = [read_request(item) for item in as_list(table.pop("running", []), "running")]
+    waiting = [read_request(item) for item in as_list(table.pop("waiting", []), "waiting")]
+    return read_dataclass(Queues, table, "queues", running=tuple(running), waiting=tuple(waiting))
+
+
+def read_request(data: object) -> Request:
+    """Return a request of a stored witness."""
+    table = dict(as_table(data, "request"))
+    items = [
+        read_dataclass(MultimodalItem, as_table(item, "item"), "item")
+        for item in as_list(table.pop("items", []), "items")
+    ]
+    return read_dataclass(Request, table, "request", items=tuple(items))
+
+
+ENUMS: dict[str, type[Enum]] = {"role": Role, "platform": Platform, "method": SpeculativeMethod}
+TEXTS = {"request_id"}
+TRUTHS = {"chunked_prefill", "deterministic"}
+
+
+def read_dataclass(cls: type[Any], table: Mapping[str, Any], where: str, **ready: Any) -> Any:
+    """Return a dataclass from checked plain values."""
+    known = {field.name for field in fields(cls)}
+    values = dict(ready)
+    for name, value in table.items():
+        if name not in known:
+            raise ValueError(f"{where} has no field {name}")
+        if name in ENUMS:
+            try:
+                values[name] = ENUMS[name](value)
+            except ValueError as error:
+                raise ValueError(f"{where}.{name}: {error}") from None
+        elif name in TEXTS:
+            values[name] = str(value)
+        elif name in TRUTHS:
+            values[name] = bool(value)
+        else:
+            values[name] = as_integer(value, f"{where}.{name}")
+    try:
+        return cls(**values)
+    except TypeError as error:
+        raise ValueError(f"{where}: {error}") from None
+
+
+def as_integer(value: object, where: str) -> int:
+    """Return the value, which must be an integer."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"{where} must be an integer, not {value!r}")
+    return value
+
+
+def as_table(value: object, where: str) -> Mapping[str, Any]:
+    """Return the value, which must be an object."""
+    if not isinstance(value, dict):
+        raise ValueError(f"{where} must be an object, not {type(value).__name__}")
+    return value
+
+
+def as_list(value: object, where: str) -> list[Any]:
+    """Return the value, which must be a list."""
+    if not isinstance(value, list):
+        raise ValueError(f"{where} must be a list, not {type(value).__name__}")
+    return value
+
+
+def plain_config(config: ServingConfig) -> ServingConfig:
+    """Return the configuration as the plain dataclass, with a number for every field that was drawn."""
+    values = {field.name: getattr(config, field.name) for field in fields(ServingConfig)}
+    dispatch = values["num_max_dispatch_tokens_per_rank"]
+    if not isinstance(dispatch, int):
+        values["num_max_dispatch_tokens_per_rank"] = None
+    return replace(ServingConfig(), **values)
