@@ -56,8 +56,8 @@ def slot_count(
 def reported_count(slot: int, count: int, accept_tokens: Integers) -> int:
     """The count as the message carries it: REFUSED_TOKEN where an accepted id does not fit."""
     misfits = 0
-    for position in range(count):
-        if not fits_int32(accept_tokens[slot, position]):
+    for position in range(MAX_DRAFT_TOKENS):
+        if position < count and not fits_int32(accept_tokens[slot, position]):
             misfits += 1
     return REFUSED_TOKEN if misfits else count
 

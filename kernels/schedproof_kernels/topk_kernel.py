@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from numba import cuda
 
+from schedproof.message_layout import MAX_DRAFT_TOKENS
 from schedproof.topk_layout import (
     BATCH_WORD,
     COMPACT_COLUMNS_WORD,
@@ -45,15 +46,21 @@ def topk_count(slot: int, width: int, accept_num: Integers) -> int:
     return count
 
 
+def row_misfits(slot: int, position: int, columns: int, ids: Integers, ranks: Integers) -> int:
+    """Values of an accepted row that no word can carry."""
+    misfits = 0 if fits_int32(ranks[slot, position]) else 1
+    for column in range(MAX_TOPK_COLUMNS):
+        if column < columns and not fits_int32(ids[slot, position, column]):
+            misfits += 1
+    return misfits
+
+
 def reported_topk_count(slot: int, count: int, columns: int, ids: Integers, ranks: Integers) -> int:
     """The count as the message carries it: REFUSED_TOKEN where an accepted id or rank does not fit."""
     misfits = 0
-    for position in range(count):
-        if not fits_int32(ranks[slot, position]):
-            misfits += 1
-        for column in range(columns):
-            if not fits_int32(ids[slot, position, column]):
-                misfits += 1
+    for position in range(MAX_DRAFT_TOKENS):
+        if position < count:
+            misfits += row_misfits(slot, position, columns, ids, ranks)
     return REFUSED_TOKEN if misfits else count
 
 

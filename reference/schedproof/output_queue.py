@@ -59,18 +59,6 @@ def message_limit() -> int:
     return min((int(limit.read_text()) for limit in limits if limit.exists()), default=MAX_QUEUE_MESSAGE_BYTES)
 
 
-def check_sendable(words: NDArray[np.int32]) -> None:
-    """Refuse what can never be sent, so that it does not wait for room that cannot appear. Raises QueueError."""
-    if words.dtype != np.int32 or words.ndim != 1 or not words.size:
-        raise QueueError(errno.EINVAL, f"words: expected int32 of 1 dimension, got {words.dtype} {words.shape}")
-    size = words.size * WORD_BYTES
-    if size > message_limit():
-        raise QueueError(
-            errno.EINVAL,
-            f"message of {size} bytes: this system holds {message_limit()}; raise kernel.msgmax and msgmnb",
-        )
-
-
 class OutputQueue:
     """One SysV queue, by key; ``create`` makes it and refuses one that exists, else it must exist.
 
@@ -80,20 +68,33 @@ class OutputQueue:
 
     def __init__(self, key: int, *, create: bool = False) -> None:
         self.key = key
+        self._limit = message_limit()
         self._library = _library()
         flags = (IPC_CREAT | IPC_EXCL | OWNER_ONLY) if create else 0
         self._id = self._library.msgget(key, flags)
         if self._id < 0:
             raise _failure("msgget", key)
 
+    def check_sendable(self, words: NDArray[np.int32]) -> None:
+        """Refuse what can never be sent, so that it does not wait for room that cannot appear.
+
+        Raises:
+            QueueError: for words that are no message, or more than a queue of this system holds.
+        """
+        if words.dtype != np.int32 or words.ndim != 1 or not words.size:
+            raise QueueError(errno.EINVAL, f"words: expected int32 of 1 dimension, got {words.dtype} {words.shape}")
+        size = words.size * WORD_BYTES
+        if size > self._limit:
+            reason = f"message of {size} bytes: this system holds {self._limit}; raise kernel.msgmax and msgmnb"
+            raise QueueError(errno.EINVAL, reason)
+
     def try_send(self, words: NDArray[np.int32]) -> bool:
         """Send one message if there is room; False, and nothing sent, when the queue is full.
 
         Raises:
-            QueueError: for words that are no message, a message that no queue of this system can ever hold, or a
-                queue that is gone.
+            QueueError: as :meth:`check_sendable`, or for a queue that is gone.
         """
-        check_sendable(words)
+        self.check_sendable(words)
         buffer = np.empty(TYPE_WORDS + words.size, dtype=np.int32)
         buffer[:TYPE_WORDS].view(np.int64)[0] = MESSAGE_TYPE
         buffer[TYPE_WORDS:] = words
@@ -153,7 +154,7 @@ class OutputWriter:
             QueueError: when ``max_waiting`` messages wait already: this one was refused, none was lost; or as
                 :meth:`OutputQueue.try_send`.
         """
-        check_sendable(words)
+        self._queue.check_sendable(words)
         if self.flush():
             if self._queue.try_send(words):
                 return True

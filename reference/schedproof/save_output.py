@@ -84,14 +84,15 @@ def live_count(accepted: int, skip_prefill: bool, seq_len_decoder: int, prompt_l
 def write_slot(message: MutableSequence[int], slot: int, count: int, tokens: Sequence[int]) -> None:
     """Put one slot into a message whose words are 0."""
     message[count_word(slot)] = count
-    for position in range(count):
-        message[token_word(slot, position)] = tokens[position]
+    for position in range(MAX_DRAFT_TOKENS):
+        if position < count:
+            message[token_word(slot, position)] = tokens[position]
 
 
 def read_slot(message: Sequence[int], slot: int) -> tuple[int, ...]:
     """Take one slot's accepted tokens out of a message."""
     count = message[count_word(slot)]
-    return tuple(message[token_word(slot, position)] for position in range(count))
+    return tuple(message[token_word(slot, position)] for position in range(MAX_DRAFT_TOKENS) if position < count)
 
 
 def check_message_id(message_id: int) -> None:
