@@ -65,16 +65,23 @@ def whole_prompt_fits_budget(config: ServingConfig) -> bool:
 
 def item_fits_beside_decodes(config: ServingConfig) -> bool:
     """The longest item fits a step in which every other slot decodes, so that it never waits forever."""
-    others = config.max_decode_tokens - config.tokens_per_seq if config.runs_decode else 0
-    return config.max_multimodal_item_tokens + others <= config.max_num_batched_tokens
+    if config.max_multimodal_item_tokens == 0:
+        return True
+    return config.max_multimodal_item_tokens + other_decodes(config) <= config.max_num_batched_tokens
 
 
 def aligned_chunk_fits_beside_decodes(config: ServingConfig) -> bool:
     """One alignment unit fits beside the other decodes in deterministic mode, so that a prompt advances."""
     if not config.deterministic:
         return True
-    others = config.max_decode_tokens - config.tokens_per_seq if config.runs_decode else 0
-    return config.split_kv_size + others <= config.max_num_batched_tokens
+    return config.split_kv_size + other_decodes(config) <= config.max_num_batched_tokens
+
+
+def other_decodes(config: ServingConfig) -> int:
+    """Return the tokens of a step in which every slot but one decodes."""
+    if config.runs_decode:
+        return config.max_decode_tokens - config.tokens_per_seq
+    return 0
 
 
 def longest_request_fits_pool(config: ServingConfig) -> bool:

@@ -8,18 +8,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from schedproof.config import Role, ServingConfig
+from schedproof.config import ServingConfig
+from schedproof.policies import POLICIES
 from schedproof.policy import Policy
 from schedproof.scheduler import schedule
+from schedproof_spec.crowd import smallest_crowd
 from schedproof_spec.domain import Configs, Shape, any_queues, the_config
 from schedproof_spec.invariant import Invariant
 from schedproof_spec.invariants import INVARIANTS
 from schedproof_spec.invariants.budget import BUDGET_NONNEGATIVE, budget_is_not_negative
-from schedproof_spec.ledger import Claim, Moment, StepFrame, by_induction, nothing
+from schedproof_spec.ledger import Claim, nothing
 from schedproof_spec.prover.context import ConcreteContext, Context
 from schedproof_spec.prover.prove import Theorem, failures_in, prove, search
 from schedproof_spec.prover.verdict import Outcome, Status
-from schedproof_spec.summaries import MergedPolicy
+from schedproof_spec.summaries import RULES, MergedPolicy
 from schedproof_spec.witness import Witness, plain_config
 
 
@@ -38,6 +40,8 @@ class Verdict:
     """Claims of the proof that some state gets to."""
     unreached: frozenset[str]
     """Claims that hold only because no state gets to them."""
+    rules: frozenset[str]
+    """The policy's rules that it rests on."""
     num_paths: int
     solver_ms: float
 
@@ -56,29 +60,97 @@ class Cost:
         return outcome
 
 
-@functools.lru_cache(maxsize=4096)
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A question under work."""
+
+    invariant: Invariant
+    policy: Policy
+    config: ServingConfig | None
+    merged: MergedPolicy
+    cost: Cost
+
+    def verdict(self, outcome: Outcome, witness: Witness | None) -> Verdict:
+        """Put an outcome into words."""
+        domain = "every configuration" if self.config is None else "this configuration"
+        scope = f"every state of {domain}"
+        return Verdict(
+            invariant=self.invariant.name,
+            policy=self.policy.name,
+            status=outcome.status,
+            scope=scope,
+            message=f"{scope}, with any number of requests" if outcome.status is Status.HELD else outcome.reason,
+            witness=witness,
+            reached=outcome.reached,
+            unreached=outcome.unreached,
+            rules=frozenset(self.merged.asked),
+            num_paths=self.cost.num_paths,
+            solver_ms=self.cost.solver_ms,
+        )
+
+
+_decided: dict[tuple[str, ServingConfig | None], list[tuple[Policy, Verdict]]] = {}
+
+
 def decide(invariant: Invariant, policy: Policy, config: ServingConfig | None = None) -> Verdict:
-    """Decide an invariant for every state of a configuration, or of every configuration when none is given."""
+    """Decide an invariant for every state of a configuration, or of every configuration when none is given.
+
+    A verdict is reused for a policy that has the very rules that the verdict rests on.
+    """
+    known = _decided.setdefault((invariant.name, config), [])
+    for earlier, result in known:
+        if shares_rules(policy, earlier, result.rules):
+            return replace(result, policy=policy.name)
+    result = decide_anew(invariant, policy, config)
+    known.append((policy, result))
+    return result
+
+
+def shares_rules(policy: Policy, other: Policy, rules: frozenset[str]) -> bool:
+    """Return whether two policies run the same code for these rules.
+
+    A difference in anything but a rule or a description may matter to any rule, so it counts as one.
+    """
+    ours, theirs = type(policy), type(other)
+    names = {name for name in {*dir(ours), *dir(theirs)} if not name.startswith("_")}
+    different = {name for name in names if getattr(ours, name, None) is not getattr(theirs, name, None)}
+    described = {"name", "source", "summary"}
+    return not different - described - (set(RULES) - rules)
+
+
+def decide_anew(invariant: Invariant, policy: Policy, config: ServingConfig | None) -> Verdict:
+    """Decide an invariant by proof, and by search where there is none."""
     cost = Cost()
-    configs = restricted(invariant.configs, invariant) if config is None else the_config(config)
-    given = known_claim(invariant, policy, config)
     merged = MergedPolicy(policy)
+    decision = Decision(invariant, policy, config, merged, cost)
+    configs = restricted(invariant.configs, invariant) if config is None else the_config(config)
+    given = known_claim(decision)
     outcome = cost.add(prove(lambda ctx: invariant.proof(ctx, configs, merged, given)))
     if outcome.status is Status.HELD and invariant.existence is not None:
-        return decide_existence(invariant, policy, configs, config, outcome, cost)
+        return decide_existence(decision, configs, given, outcome)
     if outcome.status in (Status.HELD, Status.VACUOUS):
-        return verdict(invariant, policy, config, outcome, cost, None)
+        return decision.verdict(outcome, None)
     domains = [configs] if config is not None else [restricted(invariant.familiar_configs, invariant), configs]
-    theorems = theorems_about_states(invariant, merged, given)
-    for searched, (shape, theorem_in) in itertools.product(domains, theorems.items()):
-        found = cost.add(search(theorem_in(searched)))
-        if found.values is not None:
-            witness = witness_of(theorem_in(searched), searched, merged, found.values, shape)
-            return verdict(invariant, policy, config, found, cost, witness)
+    found = refute(decision, domains, given)
+    if found is not None:
+        return decision.verdict(*found)
+    crowd = None if config is None else smallest_crowd(invariant, policy, config)
+    if crowd is not None:
+        return decision.verdict(replace(outcome, status=Status.VIOLATED, reason=invariant.name), crowd)
     bound = max((shape.num_requests for shape in invariant.shapes), default=0)
-    limit = f"no proof ({outcome.reason}), and no violation with up to {bound} requests"
-    undecided = replace(outcome, status=Status.UNDECIDED, reason=limit)
-    return verdict(invariant, policy, config, undecided, cost, None)
+    limit = f"no proof ({outcome.reason}), and no violation found with up to {bound} requests"
+    return decision.verdict(replace(outcome, status=Status.UNDECIDED, reason=limit), None)
+
+
+def refute(decision: Decision, domains: list[Configs], given: Claim) -> tuple[Outcome, Witness] | None:
+    """Search for the smallest state that breaks the invariant, domain by domain and shape by shape."""
+    merged = decision.merged
+    theorems = theorems_about_states(decision.invariant, merged, given)
+    for searched, (shape, theorem_in) in itertools.product(domains, theorems.items()):
+        found = decision.cost.add(search(theorem_in(searched)))
+        if found.values is not None:
+            return found, witness_of(theorem_in(searched), searched, merged, found.values, shape)
+    return None
 
 
 def theorems_about_states(
@@ -87,9 +159,7 @@ def theorems_about_states(
     """Return the claims whose refutation is a state: one a shape, or a single one about configurations."""
     if invariant.on_plan is None:
         return {None: lambda configs: lambda ctx: invariant.proof(ctx, configs, policy, given)}
-    return {
-        shape: functools.partial(step_theorem, invariant, policy, shape) for shape in invariant.shapes
-    }
+    return {shape: functools.partial(step_theorem, invariant, policy, shape) for shape in invariant.shapes}
 
 
 def step_theorem(invariant: Invariant, policy: Policy, shape: Shape, configs: Configs) -> Theorem:
@@ -106,58 +176,33 @@ def step_theorem(invariant: Invariant, policy: Policy, shape: Shape, configs: Co
     return theorem
 
 
-def decide_existence(
-    invariant: Invariant,
-    policy: Policy,
-    configs: Configs,
-    config: ServingConfig | None,
-    bounded: Outcome,
-    cost: Cost,
-) -> Verdict:
+def decide_existence(decision: Decision, configs: Configs, given: Claim, bounded: Outcome) -> Verdict:
     """Decide whether some state attains the bound; if not, prove that no state of a configuration does."""
-    assert invariant.existence is not None
-    existence = invariant.existence
-    merged = MergedPolicy(policy)
-    attained = cost.add(search(lambda ctx: existence(ctx, configs, merged, nothing)))
+    existence, absence = decision.invariant.existence, decision.invariant.absence
+    merged, cost = decision.merged, decision.cost
+    assert existence is not None
+    assert absence is not None
+    attained = cost.add(search(lambda ctx: existence(ctx, configs, merged, given)))
     if attained.values is None:
-        both = replace(attained, reached=bounded.reached | attained.reached)
-        return verdict(invariant, policy, config, both, cost, None)
+        return decision.verdict(replace(attained, reached=bounded.reached | attained.reached), None)
     witness = Witness(
         config=plain_config(configs(ConcreteContext(attained.values), merged)),
         note="no step reaches what the engine plans for",
     )
-    below = cost.add(prove(lambda ctx: prove_below_capacity(ctx, the_config(witness.config), merged)))
-    if below.status is not Status.HELD:
+    never = cost.add(prove(lambda ctx: absence(ctx, the_config(witness.config), merged, given)))
+    if never.status is not Status.HELD:
         reason = f"{attained.reason}, but neither a step that reaches it nor a proof that none does"
-        attained = replace(attained, status=Status.UNDECIDED, reason=reason)
-    return verdict(invariant, policy, config, attained, cost, witness)
+        return decision.verdict(replace(attained, status=Status.UNDECIDED, reason=reason), None)
+    return decision.verdict(attained, witness)
 
 
-def prove_below_capacity(ctx: Context, configs: Configs, policy: Policy) -> None:
-    """No step reaches the capacity, by induction over the turns of a step."""
-    by_induction(
-        ctx,
-        configs,
-        policy,
-        lambda moment, frame: is_below_capacity(moment, frame, policy),
-        nothing,
-    )
-
-
-def is_below_capacity(moment: Moment, frame: StepFrame, policy: Policy) -> bool:
-    """The step runs less than the engine plans for, and so does every step with these decodes."""
-    config, step = frame.config, moment.step
-    capacity = policy.max_chunk_tokens(config)
-    at_first = frame.num_decoding * config.tokens_per_seq + frame.initial_budget
-    at_last = step.num_tokens(config) + step.budget
-    return step.num_tokens(config) < capacity and (
-        config.role == Role.DECODE or at_last < capacity or at_first < capacity
-    )
-
-
-def known_claim(invariant: Invariant, policy: Policy, config: ServingConfig | None) -> Claim:
+def known_claim(decision: Decision) -> Claim:
     """Return what other proofs may build on: a budget that is never negative, where that is proved."""
-    if invariant is BUDGET_NONNEGATIVE or decide(BUDGET_NONNEGATIVE, policy, config).status is not Status.HELD:
+    if decision.invariant is BUDGET_NONNEGATIVE:
+        return nothing
+    lemma = decide(BUDGET_NONNEGATIVE, decision.policy, decision.config)
+    decision.merged.asked |= lemma.rules
+    if lemma.status is not Status.HELD:
         return nothing
     return lambda moment, frame: budget_is_not_negative(moment.step)
 
@@ -215,36 +260,6 @@ class RecordingContext(ConcreteContext):
         return super().one_of(name, values)
 
 
-def verdict(
-    invariant: Invariant,
-    policy: Policy,
-    config: ServingConfig | None,
-    outcome: Outcome,
-    cost: Cost,
-    witness: Witness | None,
-) -> Verdict:
-    """Put an outcome into words."""
-    states = "every state of every configuration" if config is None else "every state of this configuration"
-    messages = {
-        Status.HELD: f"{states}, with any number of requests",
-        Status.VIOLATED: outcome.reason,
-        Status.UNDECIDED: outcome.reason,
-        Status.VACUOUS: outcome.reason,
-    }
-    return Verdict(
-        invariant=invariant.name,
-        policy=policy.name,
-        status=outcome.status,
-        scope=states,
-        message=messages[outcome.status],
-        witness=witness,
-        reached=outcome.reached,
-        unreached=outcome.unreached,
-        num_paths=cost.num_paths,
-        solver_ms=cost.solver_ms,
-    )
-
-
-def policy_matrix(policies: Mapping[str, Policy]) -> list[Verdict]:
-    """Decide every invariant for every policy."""
-    return [decide(invariant, policy) for policy in policies.values() for invariant in INVARIANTS.values()]
+def policy_matrix() -> list[Verdict]:
+    """Decide every invariant for every policy, in the order of both."""
+    return [decide(invariant, policy) for policy in POLICIES.values() for invariant in INVARIANTS.values()]

@@ -40,7 +40,8 @@ def draw_configured_dispatch(ctx: Context) -> int | None:
     """Draw no dispatch capacity, or any number that is not negative."""
     if ctx.one_of("num_max_dispatch_tokens", ("absent", "present")) == "absent":
         return None
-    return ctx.integer("num_max_dispatch_tokens_per_rank", 0)
+    configured: int = ctx.integer("num_max_dispatch_tokens_per_rank", 0)
+    return configured
 
 
 def the_config(config: ServingConfig) -> Configs:
@@ -182,12 +183,8 @@ def is_well_formed(request: Request, config: ServingConfig) -> bool:
 
 def any_queues(ctx: Context, config: ServingConfig, shape: Shape) -> Queues:
     """Draw a state with this many requests. A decode node only has requests that arrived prefilled."""
-    running = tuple(
-        any_request(ctx, f"running[{i}]", config, shape.num_items) for i in range(shape.num_running)
-    )
-    waiting = tuple(
-        any_request(ctx, f"waiting[{i}]", config, shape.num_items) for i in range(shape.num_waiting)
-    )
+    running = tuple(any_request(ctx, f"running[{i}]", config, shape.num_items) for i in range(shape.num_running))
+    waiting = tuple(any_request(ctx, f"waiting[{i}]", config, shape.num_items) for i in range(shape.num_waiting))
     queues = Queues(
         running=running,
         waiting=waiting,

@@ -40,6 +40,8 @@ class Invariant:
     proof: Proof
     existence: Proof | None = None
     """Proves that some state attains what the invariant bounds; None when it bounds nothing."""
+    absence: Proof | None = None
+    """Proves the opposite of ``existence``: that no state does."""
     configs: Configs
     """Every configuration that the invariant speaks of."""
     familiar_configs: Configs = familiar_config

@@ -18,7 +18,6 @@ from schedproof.step import NOTHING, Step, admit, ask, open_step, preempt, run_d
 from schedproof_spec.domain import Configs, any_request
 from schedproof_spec.prover.context import Context
 
-
 NUM_ITEMS = 2
 """Items drawn for a prefilling request: one that a chunk would cut, and any other. A rule looks for the item at
 one position, and items are disjoint, so the second stands for all the rest."""
@@ -94,19 +93,23 @@ def any_moment(ctx: Context, frame: StepFrame) -> Moment:
 
 def is_possible(moment: Moment, frame: StepFrame) -> bool:
     """Return whether the ledger can look like this: what was handed out came off the initial budget."""
-    step = moment.step
+    step, config = moment.step, frame.config
+    num_passed = frame.num_decoding - moment.num_unvisited
+    charged_at_most = num_passed * frame.policy.decode_charge(config)
     return (
         moment.num_unvisited >= 0
         and moment.num_unvisited <= step.num_decoding
         and step.num_decoding <= frame.num_decoding
         and step.num_decoding <= step.num_slots_used
-        and step.num_slots_used <= frame.config.max_num_seqs
-        and step.prefill_tokens >= 0
-        and (step.prefill_tokens == 0 or step.prefill_tokens + step.budget <= frame.initial_budget)
-        and step.budget <= frame.initial_budget
+        and step.num_slots_used <= config.max_num_seqs
         and step.num_preempted >= 0
         and (step.num_preempted > 0 or step.num_decoding == frame.num_decoding)
-        and (step.prefill_tokens == 0 or frame.config.role != Role.DECODE)
+        and step.prefill_tokens >= 0
+        and step.prefill_tokens + step.budget <= frame.initial_budget
+        and step.prefill_tokens + step.budget + charged_at_most >= frame.initial_budget
+        and (step.budget >= -config.max_multimodal_item_tokens or step.budget == frame.initial_budget)
+        and (step.prefill_tokens == 0 or step.num_decoding < step.num_slots_used)
+        and (step.prefill_tokens == 0 or config.role != Role.DECODE)
     )
 
 
@@ -144,6 +147,7 @@ def any_turn(ctx: Context, turn: str, before: Moment, frame: StepFrame) -> Momen
     grant = ctx.merged(lambda: ask(request, step.budget, config, policy))
     ctx.assume(grant.num_new_blocks <= step.num_free_blocks)
     if turn == "prefill":
+        ctx.assume(step.num_decoding < step.num_slots_used)
         ctx.assume(ctx.merged(lambda: policy.keeps_visiting(step.budget)))
         after = ctx.merged(lambda: run_prefill(step, grant))
     else:

@@ -14,20 +14,28 @@ from schedproof.policy import Policy
 from schedproof.request import Request
 from schedproof.startup import StartupCheck
 from schedproof_spec.prover import symbolic
-from schedproof_spec.prover.merge import merged
+from schedproof_spec.prover.merge import merged_call
 from schedproof_spec.prover.paths import PathExplorer
 
 T = TypeVar("T")
 
 
-def merged_on_path(function: Callable[[], T]) -> T:
-    """Return the function's value over all its paths from here; on numbers, where there is one, call it."""
+def merged_on_path(function: Callable[..., T], *arguments: Any) -> T:
+    """Return a pure function's value over all its paths; on numbers, where there is one, call it."""
     explorer = symbolic.active()
     if explorer is None:
-        return function()
+        return function(*arguments)
     assert isinstance(explorer, PathExplorer)
-    value: T = merged(explorer, function)
+    value: T = merged_call(explorer, function, *arguments)
     return value
+
+
+DERIVED: dict[str, Callable[[ServingConfig], int]] = {
+    name: getter.fget
+    for name, getter in vars(ServingConfig).items()
+    if isinstance(getter, property) and getter.fget is not None
+}
+"""The reference's own derived values."""
 
 
 class MergedConfig(ServingConfig):
@@ -36,27 +44,22 @@ class MergedConfig(ServingConfig):
     @property
     def num_speculative_tokens(self) -> int:
         """See `ServingConfig`."""
-        return merged_on_path(lambda: derived("num_speculative_tokens", self))
+        return merged_on_path(DERIVED["num_speculative_tokens"], self)
 
     @property
     def tokens_per_seq(self) -> int:
         """See `ServingConfig`."""
-        return merged_on_path(lambda: derived("tokens_per_seq", self))
+        return merged_on_path(DERIVED["tokens_per_seq"], self)
 
     @property
     def max_decode_tokens(self) -> int:
         """See `ServingConfig`."""
-        return merged_on_path(lambda: derived("max_decode_tokens", self))
+        return merged_on_path(DERIVED["max_decode_tokens"], self)
 
     @property
     def max_blocks_per_seq(self) -> int:
         """See `ServingConfig`."""
-        return merged_on_path(lambda: derived("max_blocks_per_seq", self))
-
-
-def derived(name: str, config: ServingConfig) -> Any:
-    """Return a derived value by the reference's own property."""
-    return getattr(ServingConfig, name).fget(config)
+        return merged_on_path(DERIVED["max_blocks_per_seq"], self)
 
 
 def with_merged_properties(config: ServingConfig) -> ServingConfig:
@@ -64,50 +67,61 @@ def with_merged_properties(config: ServingConfig) -> ServingConfig:
     return MergedConfig(**{field.name: getattr(config, field.name) for field in fields(config)})
 
 
+RULES = tuple(sorted(Policy.__abstractmethods__))
+"""What a policy decides for itself."""
+
+
 class MergedPolicy(Policy):
-    """A policy whose rules are each one conditional value."""
+    """A policy whose rules are each one conditional value; it notes which of them were asked."""
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
+        self.asked: set[str] = set()
 
     def startup_checks(self) -> tuple[StartupCheck, ...]:
         """See `Policy`."""
+        self.asked.add("startup_checks")
         return self.policy.startup_checks()
 
     def initial_budget(self, config: ServingConfig, num_decoding: int) -> int:
         """See `Policy`."""
-        return merged_on_path(lambda: self.policy.initial_budget(config, num_decoding))
+        return self._merged(self.policy.initial_budget, config, num_decoding)
 
     def decode_charge(self, config: ServingConfig) -> int:
         """See `Policy`."""
-        return merged_on_path(lambda: self.policy.decode_charge(config))
+        return self._merged(self.policy.decode_charge, config)
 
     def keeps_visiting(self, budget: int) -> bool:
         """See `Policy`."""
-        return merged_on_path(lambda: self.policy.keeps_visiting(budget))
+        return self._merged(self.policy.keeps_visiting, budget)
 
     def next_chunk(self, request: Request, budget: int, config: ServingConfig) -> int:
         """See `Policy`."""
-        return merged_on_path(lambda: self.policy.next_chunk(request, budget, config))
+        return self._merged(self.policy.next_chunk, request, budget, config)
 
     def decode_blocks(self, request: Request, config: ServingConfig) -> int:
         """See `Policy`."""
-        return merged_on_path(lambda: self.policy.decode_blocks(request, config))
+        return self._merged(self.policy.decode_blocks, request, config)
 
     def max_chunk_tokens(self, config: ServingConfig) -> int:
         """See `Policy`."""
-        return merged_on_path(lambda: self.policy.max_chunk_tokens(config))
+        return self._merged(self.policy.max_chunk_tokens, config)
 
     def dispatch_capacity(self, config: ServingConfig) -> DispatchCapacity:
         """See `Policy`; not merged, because its reasons differ from path to path."""
+        self.asked.add("dispatch_capacity")
         return self.policy.dispatch_capacity(config)
+
+    def _merged(self, rule: Callable[..., T], *arguments: Any) -> T:
+        self.asked.add(rule.__name__)
+        return merged_on_path(rule, *arguments)
 
 
 def next_chunk(request: Request, budget: int, config: ServingConfig) -> int:
     """See `schedproof.chunk.next_chunk`."""
-    return merged_on_path(lambda: chunk.next_chunk(request, budget, config))
+    return merged_on_path(chunk.next_chunk, request, budget, config)
 
 
 def prefill_blocks(request: Request, num_tokens: int, config: ServingConfig) -> int:
     """See `schedproof.blocks.prefill_blocks`."""
-    return merged_on_path(lambda: blocks.prefill_blocks(request, num_tokens, config))
+    return merged_on_path(blocks.prefill_blocks, request, num_tokens, config)

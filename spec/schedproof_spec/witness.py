@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
 
 from schedproof.config import Platform, Role, ServingConfig
 from schedproof.policy import Policy
 from schedproof.request import MultimodalItem, Request
-from schedproof.scheduler import Queues, schedule
+from schedproof.scheduler import Queues, StepPlan, schedule
 from schedproof.speculation import SpeculativeConfig, SpeculativeMethod
 from schedproof_spec.domain import the_config
 from schedproof_spec.invariant import Invariant
 from schedproof_spec.ledger import nothing
-from schedproof_spec.prover.prove import failures
+from schedproof_spec.prover.prove import failures, prove
+from schedproof_spec.prover.verdict import Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +43,13 @@ class Witness:
         if self.queues is None or invariant.on_plan is None:
             return self._replay_numbers(invariant, policy)
         plan = schedule(self.queues, self.config, policy)
-        lines = [f"budget {plan.opened.budget} with {plan.opened.num_decoding} live decodes"]
-        for visit in plan.visits:
-            lines.append(
-                f"{visit.phase} of {visit.request.request_id}: {visit.grant.num_tokens} tokens, "
-                f"{visit.grant.num_new_blocks} new blocks; budget {visit.before.budget} -> {visit.after.budget}"
-            )
+        lines = [f"budget {plan.opened.budget} with {plan.opened.num_decoding} live decodes", *visit_lines(plan)]
         lines += [f"preempted {request.request_id}" for request in plan.preempted]
-        lines += [
-            f"{request.request_id} decodes {self.config.tokens_per_seq} tokens unvisited, without new blocks"
-            for request in plan.unvisited_decodes
-        ]
+        if plan.unvisited_decodes:
+            lines.append(
+                f"{names(plan.unvisited_decodes)} not visited: {self.config.tokens_per_seq} tokens each, "
+                "no new blocks"
+            )
         lines.append(
             f"the step runs {plan.num_tokens(self.config)} tokens; "
             f"max_num_batched_tokens is {self.config.max_num_batched_tokens}, "
@@ -61,22 +59,28 @@ class Witness:
 
     def _replay_numbers(self, invariant: Invariant, policy: Policy) -> Replay:
         configs = the_config(self.config)
+        lines = [f"{name} is {value}" for name, value in self.numbers.items()]
+        lines.append(f"max_num_seqs * tokens_per_seq is {self.config.max_num_seqs} * {self.config.tokens_per_seq}")
+        if self.note and invariant.absence is not None:
+            absence = invariant.absence
+            never = prove(lambda ctx: absence(ctx, configs, policy, nothing)).status is Status.HELD
+            capacity = policy.max_chunk_tokens(self.config)
+            lines.append(
+                f"max_chunk_tokens is {capacity}; proved again: no step reaches it" if never else "reached"
+            )
+            return Replay(not never, lines)
         failed = failures(lambda ctx: invariant.proof(ctx, configs, policy, nothing), self.numbers)
-        if not failed and invariant.existence is not None:
-            existence = invariant.existence
-            failed = failures(lambda ctx: existence(ctx, configs, policy, nothing), self.numbers)
-        numbers = [f"{name} is {value}" for name, value in self.numbers.items()]
-        sizes = [
-            f"tokens_per_seq is {self.config.tokens_per_seq}",
-            f"max_num_seqs * tokens_per_seq is {self.config.max_decode_tokens}",
-        ]
-        return Replay(not failed, [*numbers, *sizes, *(f"does not hold: {claim}" for claim in failed)])
+        return Replay(not failed, [*lines, *(f"does not hold: {claim}" for claim in failed)])
 
     def to_json(self) -> dict[str, Any]:
         """Return the witness in plain JSON types; only what differs from a default."""
         result: dict[str, Any] = {"config": plain(self.config)}
         if self.queues is not None:
-            result["queues"] = plain(self.queues)
+            result["queues"] = {
+                **plain(self.queues),
+                "running": plain_requests(self.queues.running),
+                "waiting": plain_requests(self.queues.waiting),
+            }
         if self.numbers:
             result["numbers"] = dict(self.numbers)
         if self.note:
@@ -92,12 +96,47 @@ class Witness:
         """
         table = as_table(data, "state")
         queues = table.get("queues")
+        numbers = as_table(table.get("numbers", {}), "numbers")
         return Witness(
             config=read_config(table.get("config")),
             queues=None if queues is None else read_queues(queues),
-            numbers={name: as_integer(v, name) for name, v in as_table(table.get("numbers", {}), "numbers").items()},
+            numbers={name: as_integer(number, name) for name, number in numbers.items()},
             note=str(table.get("note", "")),
         )
+
+
+def visit_lines(plan: StepPlan) -> list[str]:
+    """Return one line for each run of visits that got the same."""
+    lines = []
+    for (phase, grant), group in itertools.groupby(plan.visits, key=lambda visit: (visit.phase, visit.grant)):
+        visits = list(group)
+        each = " each" if len(visits) > 1 else ""
+        lines.append(
+            f"{phase} of {names([visit.request for visit in visits])}: {grant.num_tokens} tokens{each}, "
+            f"{grant.num_new_blocks} new blocks{each}; "
+            f"budget {visits[0].before.budget} -> {visits[-1].after.budget}"
+        )
+    return lines
+
+
+def names(requests: Sequence[Request]) -> str:
+    """Return the names of consecutive requests, the ends only when there are many."""
+    if len(requests) <= 3:
+        return ", ".join(request.request_id for request in requests)
+    return f"{requests[0].request_id} to {requests[-1].request_id} ({len(requests)} requests)"
+
+
+def plain_requests(requests: Sequence[Request]) -> list[dict[str, Any]]:
+    """Return requests as dictionaries; neighbours that differ in name only are written once, with a count."""
+    result: list[dict[str, Any]] = []
+    for request in requests:
+        entry: dict[str, Any] = plain(request)
+        last = result[-1] if result else None
+        if last is not None and {**last, "request_id": "", "times": 0} == {**entry, "request_id": "", "times": 0}:
+            last["times"] = last.get("times", 1) + 1
+        else:
+            result.append(entry)
+    return result
 
 
 def plain(value: Any) -> Any:
@@ -132,14 +171,32 @@ def read_config(data: object) -> ServingConfig:
 def read_queues(data: object) -> Queues:
     """Return the queues of a stored witness."""
     table = dict(as_table(data, "queues"))
-    running = [read_request(item) for item in as_list(table.pop("running", []), "running")]
-    waiting = [read_request(item) for item in as_list(table.pop("waiting", []), "waiting")]
-    return read_dataclass(Queues, table, "queues", running=tuple(running), waiting=tuple(waiting))
+    running = read_requests(table.pop("running", []), "running")
+    waiting = read_requests(table.pop("waiting", []), "waiting")
+    return read_dataclass(Queues, table, "queues", running=running, waiting=waiting)
 
 
-def read_request(data: object) -> Request:
+MAX_TIMES = 4096
+"""How many alike requests a stored witness may stand for."""
+
+
+def read_requests(data: object, where: str) -> tuple[Request, ...]:
+    """Return the requests of a stored witness; an entry with a count stands for as many, each with its own name."""
+    requests: list[Request] = []
+    for entry in as_list(data, where):
+        table = dict(as_table(entry, where))
+        times = as_integer(table.pop("times", 1), f"{where}.times")
+        if not 1 <= times <= MAX_TIMES:
+            raise ValueError(f"{where}.times must be between 1 and {MAX_TIMES}, not {times}")
+        first = read_request(table)
+        requests.append(first)
+        requests += [replace(first, request_id=f"{first.request_id}+{i}") for i in range(1, times)]
+    return tuple(requests)
+
+
+def read_request(data: Mapping[str, Any]) -> Request:
     """Return a request of a stored witness."""
-    table = dict(as_table(data, "request"))
+    table = dict(data)
     items = [
         read_dataclass(MultimodalItem, as_table(item, "item"), "item")
         for item in as_list(table.pop("items", []), "items")
@@ -152,9 +209,12 @@ TEXTS = {"request_id"}
 TRUTHS = {"chunked_prefill", "deterministic"}
 
 
-def read_dataclass(cls: type[Any], table: Mapping[str, Any], where: str, **ready: Any) -> Any:
+T = TypeVar("T")
+
+
+def read_dataclass(cls: type[T], table: Mapping[str, Any], where: str, **ready: Any) -> T:
     """Return a dataclass from checked plain values."""
-    known = {field.name for field in fields(cls)}
+    known = {field.name for field in fields(cls)}  # type: ignore[arg-type]
     values = dict(ready)
     for name, value in table.items():
         if name not in known:

@@ -41,23 +41,27 @@ class Original(Policy):
         return decode_blocks_by_threshold(request, config)
 
     def max_chunk_tokens(self, config: ServingConfig) -> int:
-        """Return N for a decode node on GPU, else B, or B and an item up to L with multimodal input."""
-        if config.role == Role.DECODE:
-            if config.platform == Platform.XPU:
-                return config.max_num_batched_tokens
-            return self.decode_node_tokens(config)
-        if config.max_multimodal_item_tokens > 0:
-            widest = config.max_num_batched_tokens + config.max_multimodal_item_tokens
-            return min(widest, config.max_model_len)
-        return config.max_num_batched_tokens
-
-    def decode_node_tokens(self, config: ServingConfig) -> int:
-        """Return the largest step of a decode node on GPU: one token a sequence."""
-        return config.max_num_seqs
+        """Return N for a decode node on GPU: one token a sequence."""
+        return largest_step(config, decode_node_tokens=config.max_num_seqs)
 
     def dispatch_capacity(self, config: ServingConfig) -> DispatchCapacity:
         """Return what the model's ``config.json`` says, or the preset."""
         return configured_dispatch_capacity(config)
+
+
+def largest_step(config: ServingConfig, decode_node_tokens: int) -> int:
+    """Return what FastDeploy plans for: B, or B and an item up to L with multimodal input.
+
+    A decode node on GPU has a size of its own, which is where the versions differ; on XPU it plans for B.
+    """
+    if config.role == Role.DECODE:
+        if config.platform == Platform.XPU:
+            return config.max_num_batched_tokens
+        return decode_node_tokens
+    if config.max_multimodal_item_tokens > 0:
+        widest = config.max_num_batched_tokens + config.max_multimodal_item_tokens
+        return min(widest, config.max_model_len)
+    return config.max_num_batched_tokens
 
 
 def configured_dispatch_capacity(config: ServingConfig) -> DispatchCapacity:

@@ -2,6 +2,7 @@
 
 from schedproof.config import ServingConfig
 from schedproof.speculation import SpeculativeMethod
+from schedproof.upstream.original import largest_step
 from schedproof.upstream.pr_7623 import Pr7623
 
 
@@ -12,8 +13,9 @@ class Pr7756(Pr7623):
     source = "PR 7756"
     summary = "max_chunk_tokens of a decode node counts drafts; the newest published version"
 
-    def decode_node_tokens(self, config: ServingConfig) -> int:
-        """Return the largest step of a decode node on GPU, drafts counted when a method is set."""
+    def max_chunk_tokens(self, config: ServingConfig) -> int:
+        """Return N * (k + 1) for a decode node on GPU when a method is set, whichever it is."""
+        tokens_per_seq = 1
         if config.speculation is not None and config.speculation.method != SpeculativeMethod.NONE:
-            return config.max_num_seqs * (config.num_speculative_tokens + 1)
-        return config.max_num_seqs
+            tokens_per_seq = config.num_speculative_tokens + 1
+        return largest_step(config, decode_node_tokens=config.max_num_seqs * tokens_per_seq)

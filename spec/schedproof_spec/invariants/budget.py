@@ -86,16 +86,7 @@ def step_is_within_limit(step: Step, config: ServingConfig) -> bool:
 
 def prove_no_overshoot(ctx: Context, configs: Configs, policy: Policy, given: Claim) -> None:
     """By induction over the turns of a step."""
-    by_induction(ctx, configs, policy, step_is_paid_for, given)
-
-
-def step_is_paid_for(moment: Moment, frame: StepFrame) -> bool:
-    """The limit holds, and would hold if all of the budget that is left, or was at first, were handed out."""
-    config, step = frame.config, moment.step
-    at_first = frame.num_decoding * config.tokens_per_seq + frame.initial_budget
-    at_last = step.num_tokens(config) + step.budget
-    limit = config.max_num_batched_tokens
-    return step_is_within_limit(step, config) and (at_last <= limit or at_first <= limit)
+    by_induction(ctx, configs, policy, lambda moment, frame: step_is_within_limit(moment.step, frame.config), given)
 
 
 NO_OVERSHOOT = Invariant(
@@ -224,9 +215,7 @@ def prove_waiting_is_satisfied(ctx: Context, frame: StepFrame, step: Step) -> No
     prove_granted_enough(ctx, request, visits[0].grant, after.budget, config)
 
 
-def prove_granted_enough(
-    ctx: Context, request: Request, grant: Grant, most: int, config: ServingConfig
-) -> None:
+def prove_granted_enough(ctx: Context, request: Request, grant: Grant, most: int, config: ServingConfig) -> None:
     """With any part of the budget that is left afterwards, the request could not run more."""
     rest = ctx.integer("rest_of_budget", 1)
     ctx.assume(rest <= most)
@@ -280,13 +269,9 @@ def every_decode_is_served(plan: StepPlan, config: ServingConfig) -> bool:
     """Every decode of the plan is served, those that the loop did not reach included."""
     unvisited = Grant(num_tokens=config.tokens_per_seq, num_new_blocks=0)
     visited = (
-        decode_is_served(visit.request, visit.grant, config)
-        for visit in plan.visits
-        if visit.phase is Phase.DECODE
+        decode_is_served(visit.request, visit.grant, config) for visit in plan.visits if visit.phase is Phase.DECODE
     )
-    return all(visited) and all(
-        decode_is_served(request, unvisited, config) for request in plan.unvisited_decodes
-    )
+    return all(visited) and all(decode_is_served(request, unvisited, config) for request in plan.unvisited_decodes)
 
 
 def prove_every_decode_served(ctx: Context, configs: Configs, policy: Policy, given: Claim) -> None:

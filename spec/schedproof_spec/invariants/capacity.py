@@ -81,7 +81,8 @@ DISPATCH_CAPACITY_COVERS_STEP = Invariant(
     name="dispatch_capacity_covers_step",
     family="capacity",
     sentence=(
-        "No rank dispatches more than num_max_dispatch_tokens_per_rank in a step, and the library's own limits hold."
+        "No rank dispatches more than num_max_dispatch_tokens_per_rank in a step, "
+        "and the library's own limits hold."
     ),
     statement=dispatch_holds_a_step,
     origin="PR 7237: the buffer was set by hand in config.json and did not follow max_num_seqs or drafts.",

@@ -15,8 +15,6 @@ from schedproof_spec.invariant import Invariant, always
 from schedproof_spec.invariants.budget import BUDGET_FIELDS, STEP_SHAPES
 from schedproof_spec.ledger import (
     Claim,
-    Moment,
-    StepFrame,
     any_frame,
     any_moment,
     any_prefilling_request,
@@ -25,14 +23,13 @@ from schedproof_spec.ledger import (
 from schedproof_spec.mutants import Mutant
 from schedproof_spec.prover.context import Context
 
-
 ITEM_SHAPES = (Shape(0, 1, num_items=1), Shape(1, 1, num_items=1))
 """States with an item to cut."""
 
 
 def chunk_advances_within_prompt(request: Request, chunk: int) -> bool:
     """A chunk that runs is positive and not longer than what is left of the prompt."""
-    return 0 < chunk and chunk <= request.num_prefill_tokens_left
+    return chunk > 0 and chunk <= request.num_prefill_tokens_left
 
 
 def visited_chunks_hold(plan: StepPlan, statement: object) -> bool:
@@ -46,7 +43,7 @@ def visited_chunks_hold(plan: StepPlan, statement: object) -> bool:
 
 def prove_chunk_within_prompt(ctx: Context, configs: Configs, policy: Policy, given: Claim) -> None:
     """For any request and budget; chunks that advance and stop at the end tile the prompt exactly."""
-    config, request, chunk, _ = any_chunk(ctx, configs, policy, given)
+    request, chunk, _ = any_chunk(ctx, configs, policy, given)
     ctx.prove("chunk_within_prompt", ctx.merged(lambda: chunk == 0 or chunk_advances_within_prompt(request, chunk)))
     rest = replace(request, num_computed_tokens=request.num_computed_tokens + chunk)
     ctx.prove("the next chunk begins where this one ends", rest.num_prefill_tokens_left >= 0)
@@ -55,10 +52,8 @@ def prove_chunk_within_prompt(ctx: Context, configs: Configs, policy: Policy, gi
     ctx.prove("a prompt that is tiled decodes", ctx.merged(lambda: rest.is_decoding))
 
 
-def any_chunk(
-    ctx: Context, configs: Configs, policy: Policy, given: Claim
-) -> tuple[ServingConfig, Request, int, int]:
-    """Draw a visit to a prefilling request; return its config, request, chunk, and the budget before."""
+def any_chunk(ctx: Context, configs: Configs, policy: Policy, given: Claim) -> tuple[Request, int, int]:
+    """Draw a visit to a prefilling request; return the request, its chunk, and the budget before."""
     frame = any_frame(ctx, configs, policy)
     moment = any_moment(ctx, frame)
     step = moment.step
@@ -66,7 +61,7 @@ def any_chunk(
     ctx.assume(ctx.merged(lambda: policy.keeps_visiting(step.budget)))
     request = any_prefilling_request(ctx, frame.config)
     grant = ctx.merged(lambda: ask(request, step.budget, frame.config, policy))
-    return frame.config, request, grant.num_tokens, step.budget
+    return request, grant.num_tokens, step.budget
 
 
 CHUNK_WITHIN_PROMPT = Invariant(
@@ -110,7 +105,7 @@ def chunk_leaves_items_whole(request: Request, chunk: int, budget: int) -> bool:
 
 def prove_chunk_respects_items(ctx: Context, configs: Configs, policy: Policy, given: Claim) -> None:
     """For any request with any number of items, of which two stand for all."""
-    config, request, chunk, budget = any_chunk(ctx, configs, policy, given)
+    request, chunk, budget = any_chunk(ctx, configs, policy, given)
     ctx.prove(
         "chunk_respects_items", ctx.merged(lambda: chunk == 0 or chunk_leaves_items_whole(request, chunk, budget))
     )
@@ -163,17 +158,20 @@ def capacity_is_reached(step: Step, config: ServingConfig, policy: Policy) -> bo
 
 def prove_capacity_covers(ctx: Context, configs: Configs, policy: Policy, given: Claim) -> None:
     """By induction over the turns of a step."""
+    by_induction(
+        ctx, configs, policy, lambda moment, frame: capacity_covers(moment.step, frame.config, policy), given
+    )
 
-    def covers(moment: Moment, frame: StepFrame) -> bool:
-        config, step = frame.config, moment.step
-        at_first = frame.num_decoding * config.tokens_per_seq + frame.initial_budget
-        at_last = step.num_tokens(config) + step.budget
-        capacity = policy.max_chunk_tokens(config)
-        return capacity_covers(step, config, policy) and (
-            config.role == Role.DECODE or at_last <= capacity or at_first <= capacity
-        )
 
-    by_induction(ctx, configs, policy, covers, given)
+def prove_capacity_is_never_reached(ctx: Context, configs: Configs, policy: Policy, given: Claim) -> None:
+    """By induction over the turns of a step."""
+    by_induction(
+        ctx,
+        configs,
+        policy,
+        lambda moment, frame: moment.step.num_tokens(frame.config) < policy.max_chunk_tokens(frame.config),
+        given,
+    )
 
 
 def prove_capacity_is_reached(ctx: Context, configs: Configs, policy: Policy, given: Claim) -> None:
@@ -190,9 +188,7 @@ def prove_capacity_is_reached(ctx: Context, configs: Configs, policy: Policy, gi
         ctx.prove("every slot decodes", ctx.merged(lambda: capacity_is_reached(full, config, policy)))
         return
     part = ctx.one_of("part", ("open", "admit", "full"))
-    empty = ctx.merged(
-        lambda: open_step(config, policy, num_decoding=0, num_free_blocks=0, num_slots_used=0)
-    )
+    empty = ctx.merged(lambda: open_step(config, policy, num_decoding=0, num_free_blocks=0, num_slots_used=0))
     if part == "open":
         ctx.prove("an empty step can be filled", ctx.merged(lambda: can_be_filled(empty, config, policy)))
         return
@@ -260,6 +256,7 @@ CHUNK_CAPACITY_COVERS_STEP = Invariant(
     ),
     proof=prove_capacity_covers,
     existence=prove_capacity_is_reached,
+    absence=prove_capacity_is_never_reached,
     configs=any_config,
     applies=always,
     otherwise="",

@@ -141,21 +141,26 @@ class ConcreteContext:
 
     def integer(self, name: str, low: int | None = None, high: int | None = None) -> int:
         """Return the given number."""
-        value = self.values[name]
+        value = self._given(name)
         self.assume((low is None or value >= low) and (high is None or value <= high))
         return value
 
+    def _given(self, name: str) -> int:
+        if name not in self.values:
+            raise AssumptionFailedError(f"no number is given for {name}")
+        return self.values[name]
+
     def boolean(self, name: str) -> bool:
         """Return the given truth value."""
-        return bool(self.values[name])
+        return bool(self._given(name))
 
     def member(self, name: str, enum: type[E]) -> E:
         """Return the member with the given index."""
-        return tuple(enum)[self.values[name]]
+        return tuple(enum)[self._given(name)]
 
     def one_of(self, name: str, values: Sequence[T]) -> T:
         """Return the value with the given index."""
-        return values[self.values[name]]
+        return values[self._given(name)]
 
     def assume(self, condition: Any) -> None:
         """Refuse numbers that the theorem leaves out."""

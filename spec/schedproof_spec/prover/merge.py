@@ -6,7 +6,7 @@ state satisfies.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
@@ -59,18 +59,43 @@ def merged(explorer: PathExplorer, function: Callable[[], Any]) -> Any:
     splits, and the side on which it raises sees the exception.
 
     Raises:
-        Unsupported: its paths return values that cannot be merged.
+        UnsupportedError: its paths return values that cannot be merged.
     """
-    result: Merged = explorer.once(lambda: merge(explorer, function))
+    return value_on_path(explorer, explorer.once(lambda: merge(explorer, function)))
+
+
+def merged_call(explorer: PathExplorer, function: Callable[..., Any], *arguments: Any) -> Any:
+    """Return a pure function's merged value; the same arguments are walked once in an exploration."""
+    key = (function, tuple(identity(argument) for argument in arguments))
+    if key not in explorer.memory:
+        explorer.memory[key] = (merge(explorer, lambda: function(*arguments)), arguments)
+    result, _ = explorer.memory[key]
+    return value_on_path(explorer, result)
+
+
+def value_on_path(explorer: PathExplorer, result: Merged) -> Any:
+    """Return the merged value where the function returns; raise where it raises."""
     for condition, error in result.errors:
         if explorer.branch((condition, z3.Not(condition))) == 0:
             raise error
     return result.value
 
 
+def identity(value: Any) -> Hashable:
+    """Return a key that two values share only if a pure function cannot tell them apart."""
+    if isinstance(value, symbolic.SymInt | symbolic.SymBool | symbolic.SymEnum):
+        return (type(value), value.term.get_id())
+    if isinstance(value, tuple):
+        return tuple(identity(item) for item in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return (type(value), *(identity(getattr(value, field.name)) for field in fields(value)))
+    return (type(value), value)
+
+
 def merge(explorer: PathExplorer, function: Callable[[], Any]) -> Merged:
     """Walk the function's paths and merge what they return."""
     inner = UncheckedExplorer(explorer.resource_limit)
+    inner.memory = explorer.memory
     leaves = [Leaf(inner.decisions(), value, error) for value, error in inner.runs(function)]
     explorer.work.num_paths += len(leaves)
     raised: dict[str, list[Leaf]] = {}
@@ -98,7 +123,7 @@ def select(leaves: list[tuple[tuple[Decision, ...], Any]]) -> Any:
     if any(term is None for _, term in terms):
         if all(value == first for _, value in leaves):
             return first
-        raise symbolic.Unsupported(f"paths return {type(first).__name__} values that cannot be merged")
+        raise symbolic.UnsupportedError(f"paths return {type(first).__name__} values that cannot be merged")
     term = select_term(terms, 0)
     return symbolic.SymBool(term) if z3.is_bool(term) else symbolic.SymInt(term)
 

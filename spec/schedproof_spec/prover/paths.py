@@ -7,7 +7,7 @@ untried side. The solver keeps the conditions of the replayed part, one scope a 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,6 +59,8 @@ class PathExplorer:
     def __init__(self, resource_limit: int = DEFAULT_RESOURCE_LIMIT) -> None:
         self.resource_limit = resource_limit
         self.work = SolverWork()
+        self.memory: dict[Hashable, Any] = {}
+        """Values of pure functions, which hold on every path."""
         self.solver = z3.Solver()
         self.solver.set("rlimit", resource_limit)
         self._events: list[Event] = []

@@ -89,7 +89,7 @@ def next_model(solver: z3.Solver, work: SolverWork, *conditions: z3.BoolRef) -> 
 
 def size_of(inputs: dict[str, z3.ExprRef]) -> z3.ArithRef:
     """Return the sum of all inputs; truth values and choices count by their index."""
-    return z3.Sum([magnitude(term) for term in inputs.values()])
+    return z3.Sum([z3.IntVal(0), *(magnitude(term) for term in inputs.values())])
 
 
 def magnitude(term: z3.ExprRef) -> z3.ArithRef:

@@ -20,7 +20,7 @@ class Brancher(Protocol):
         """Return the index of the condition that this path follows."""
 
 
-class Unsupported(TypeError):
+class UnsupportedError(TypeError):
     """An operation that has no symbolic meaning, such as using an unknown number as a list length."""
 
 
@@ -46,7 +46,7 @@ def branch(conditions: Sequence[z3.BoolRef]) -> int:
     """Return the index of the condition that the current path follows."""
     brancher = active()
     if brancher is None:
-        raise Unsupported("a symbolic value has no truth value outside the prover")
+        raise UnsupportedError("a symbolic value has no truth value outside the prover")
     return brancher.branch(conditions)
 
 
@@ -190,7 +190,7 @@ class SymInt:
         return bool(self != 0)
 
     def __index__(self) -> NoReturn:
-        raise Unsupported(f"the unknown integer {self.term} cannot be a length, range or index")
+        raise UnsupportedError(f"the unknown integer {self.term} cannot be a length, range or index")
 
     __int__ = __index__
 
@@ -236,12 +236,12 @@ class SymEnum:
 
     def __eq__(self, other: object) -> Any:
         if other in self.members:
-            return SymBool(self.term == self.members.index(other))  # type: ignore[arg-type]
+            return SymBool(self.term == self.members.index(other))
         return False
 
     def __ne__(self, other: object) -> Any:
         if other in self.members:
-            return SymBool(self.term != self.members.index(other))  # type: ignore[arg-type]
+            return SymBool(self.term != self.members.index(other))
         return True
 
     def __hash__(self) -> int:

@@ -1,0 +1,176 @@
+"""The nearest change of a configuration that makes every invariant hold.
+
+Each flag is changed alone. The solver names the nearest value that meets the conditions on the configuration
+itself; the full decision of every invariant then judges it, so that what is offered has been proved.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import z3
+
+from schedproof.config import ServingConfig
+from schedproof.policy import Policy
+from schedproof.scheduler import schedule
+from schedproof_spec.decide import Verdict, decide
+from schedproof_spec.domain import is_well_formed, the_config
+from schedproof_spec.invariant import Invariant, Proof
+from schedproof_spec.invariants import INVARIANTS
+from schedproof_spec.ledger import nothing
+from schedproof_spec.prover.merge import merge
+from schedproof_spec.prover.paths import PathExplorer
+from schedproof_spec.prover.prove import failures
+from schedproof_spec.prover.smallest import minimise
+from schedproof_spec.prover.symbolic import SymInt, term_of
+from schedproof_spec.prover.verdict import Status
+from schedproof_spec.witness import Witness
+
+MAX_VALUE = 2**20
+"""Where the search for a larger value ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One field of the configuration, its value, and the value that it should have."""
+
+    field: str
+    old: int
+    new: int
+
+
+def find_repairs(
+    policy: Policy, config: ServingConfig, verdicts: Iterable[Verdict], fields: Sequence[str]
+) -> list[tuple[Change, ...]]:
+    """Return the alternatives, each of which alone makes the engine start and every invariant hold.
+
+    For each field: the nearest larger value and the nearest smaller value, where there is one.
+    """
+    violations = [verdict for verdict in verdicts if verdict.status is Status.VIOLATED]
+    judge = Judge(policy, violations)
+    repairs: list[tuple[Change, ...]] = []
+    for field in fields:
+        old = value_of(config, field)
+        if old is None or any(field not in INVARIANTS[verdict.invariant].fields for verdict in violations):
+            continue
+        candidates = Candidates(policy, config, field)
+        is_safe = functools.partial(judge.is_safe_with, config, field)
+        for direction in (1, -1):
+            new = nearest(old, direction, candidates, is_safe)
+            if new is not None:
+                repairs.append((Change(field, old, new),))
+    return repairs
+
+
+def nearest(old: int, direction: int, candidates: Candidates, is_good: Callable[[int], bool]) -> int | None:
+    """Return a good candidate beyond the old value, upwards or downwards; the next nearer that was tried is not.
+
+    The nearest candidate is tried first, then candidates at doubling distances, then halving goes back.
+    """
+    bad, step = old, 1
+    good = candidates.beyond(bad, direction, step)
+    while good is not None and not is_good(good):
+        bad, step = good, step * 2
+        good = candidates.beyond(bad, direction, step)
+    while good is not None:
+        middle = candidates.beyond(bad, direction, max(abs(good - bad) // 2, 1))
+        if middle is None or middle == good:
+            break
+        if is_good(middle):
+            good = middle
+        else:
+            bad = middle
+    return good
+
+
+class Candidates:
+    """The values of one field under which the engine starts and its fixed sizes are right."""
+
+    def __init__(self, policy: Policy, config: ServingConfig, field: str) -> None:
+        self.explorer = PathExplorer()
+        self.value = z3.Int(field)
+        changed = with_value(config, field, SymInt(self.value))
+        conditions = [functools.partial(check.holds, changed) for check in policy.startup_checks()]
+        for invariant in INVARIANTS.values():
+            for proof in (invariant.proof, invariant.existence):
+                if proof is not None and invariant.applies(config):
+                    conditions.append(functools.partial(holds_without_state, proof, changed, policy))
+        terms = [term_of(merge(self.explorer, condition).value) for condition in conditions]
+        self.conditions = [*terms, self.value >= 0, self.value <= MAX_VALUE]
+
+    def beyond(self, start: int, direction: int, step: int) -> int | None:
+        """Return the candidate nearest to a value among those at least a step beyond it."""
+        distance = direction * (self.value - start) - step
+        found = minimise(distance, [*self.conditions, distance >= 0], self.explorer)
+        return None if found is None else int(found[1].eval(self.value).as_long())
+
+
+def holds_without_state(proof: Proof, config: ServingConfig, policy: Policy) -> bool:
+    """Return whether a proof's claims hold as far as they speak of the configuration alone."""
+    return not failures(lambda ctx: proof(ctx, the_config(config), policy, nothing), {})
+
+
+class Judge:
+    """Says whether a configuration is safe; remembers the states that broke others, which may break it too."""
+
+    def __init__(self, policy: Policy, violations: Iterable[Verdict]) -> None:
+        self.policy = policy
+        self.violated = [INVARIANTS[verdict.invariant] for verdict in violations]
+        self.known = [
+            (INVARIANTS[verdict.invariant], verdict.witness)
+            for verdict in violations
+            if verdict.witness is not None
+        ]
+
+    def is_safe_with(self, config: ServingConfig, field: str, value: int) -> bool:
+        """Return whether the configuration is safe with one field changed."""
+        return self.is_safe(with_value(config, field, value))
+
+    def is_safe(self, config: ServingConfig) -> bool:
+        """Return whether the engine starts and every invariant that applies holds in every state."""
+        if self.policy.problems(config):
+            return False
+        if any(breaks(witness, invariant, self.policy, config) for invariant, witness in self.known):
+            return False
+        for invariant in (*self.violated, *INVARIANTS.values()):
+            if not invariant.applies(config):
+                continue
+            verdict = decide(invariant, self.policy, config)
+            if verdict.status is not Status.HELD:
+                if verdict.witness is not None:
+                    self.known.append((invariant, verdict.witness))
+                return False
+        return True
+
+
+def breaks(witness: Witness, invariant: Invariant, policy: Policy, config: ServingConfig) -> bool:
+    """Return whether a state that broke an invariant does so in this configuration; False when in doubt."""
+    if not invariant.applies(config):
+        return False
+    if witness.queues is None or invariant.on_plan is None:
+        proof = invariant.existence if witness.note and invariant.existence is not None else invariant.proof
+        return bool(failures(lambda ctx: proof(ctx, the_config(config), policy, nothing), witness.numbers))
+    queues = witness.queues
+    fits = len(queues.running) + queues.num_held_slots <= config.max_num_seqs
+    if not fits or not all(is_well_formed(request, config) for request in queues.running + queues.waiting):
+        return False
+    return not invariant.on_plan(schedule(queues, config, policy), queues, config, policy)
+
+
+def value_of(config: ServingConfig, field: str) -> int | None:
+    """Return a field's value; the draft count lives in the speculative config."""
+    if field == "num_speculative_tokens":
+        return None if config.speculation is None else config.speculation.num_speculative_tokens
+    value = getattr(config, field)
+    return value if isinstance(value, int) else None
+
+
+def with_value(config: ServingConfig, field: str, value: Any) -> ServingConfig:
+    """Return the configuration with one field changed."""
+    if field == "num_speculative_tokens":
+        assert config.speculation is not None
+        return replace(config, speculation=replace(config.speculation, num_speculative_tokens=value))
+    return replace(config, **{field: value})
