@@ -278,6 +278,7 @@ FASTDEPLOY = Engine(
     repairable=(
         BUDGET,
         "max_num_seqs",
+        "num_speculative_tokens",
         "max_model_len",
         "num_kv_blocks",
         "num_max_dispatch_tokens_per_rank",

@@ -1,0 +1,187 @@
+"""The command ``schedproof``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from schedproof import NEWEST, POLICIES, Policy
+from schedproof_gate.checking import check as check_deployment
+from schedproof_gate.deployment_file import COMMAND_LINE, read_command, read_deployments
+from schedproof_gate.engines import ENGINES, engine_named, policy_named
+from schedproof_gate.errors import InputError, shown
+from schedproof_gate.explaining import explain as explain_invariant
+from schedproof_gate.explaining import (
+    explanation_json,
+    explanation_text,
+    invariant_named,
+    read_state,
+    replay_text,
+)
+from schedproof_gate.given import Origin
+from schedproof_gate.matrix import Matrix, matrix_json, matrix_markdown, matrix_text, updated
+from schedproof_gate.output import emit, write_atomically
+from schedproof_gate.renderers import RENDERERS
+from schedproof_gate.report import Report
+from schedproof_spec import policy_matrix
+
+USAGE_ERROR = 2
+INTERRUPTED = 130
+
+output_option = click.option(
+    "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write to FILE, all at once."
+)
+policy_option = click.option(
+    "--policy", "policy_name", metavar="NAME", help="The engine version; `schedproof policies` lists them."
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="schedproof")
+def cli() -> None:
+    """Prove that a deployment's scheduling rules hold in every state, or show the smallest state that breaks one.
+
+    Exit codes: 0 everything held; 1 something is violated; 2 usage, file or parse error; 3 undecided, vacuous or
+    nothing to check.
+    """
+
+
+@cli.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE... | -- FLAGS...")
+@click.option("--engine", "engine_name", metavar="NAME", help="Check the engine's own flags, given after `--`.")
+@click.option("--format", "form", type=click.Choice(list(RENDERERS)), default="text", show_default=True)
+@output_option
+@policy_option
+@click.option("--allow-undecided", is_flag=True, help="Do not count results that the solver gave up on.")
+def check(
+    files: tuple[str, ...],
+    engine_name: str | None,
+    form: str,
+    output: Path | None,
+    policy_name: str | None,
+    allow_undecided: bool,
+) -> int:
+    """Check deployments: is every invariant kept in every state, and which flag to change if not.
+
+    A FILE is a deployment (YAML, TOML or JSON with `engine:` and `args:`), the engine's own config file, or a
+    script with the launch command. Without --policy, and without `policy:` in the file, the newest published
+    version of the engine is assumed.
+    """
+    policy = None if policy_name is None else named_policy(policy_name)
+    if engine_name is not None:
+        engine = engine_named(engine_name, Origin(COMMAND_LINE, None, "--engine"))
+        deployments = [read_command(files, engine)]
+    else:
+        refuse_flags(files)
+        deployments = [deployment for file in files for deployment in read_deployments(Path(file))]
+    report = Report(subjects=tuple(check_deployment(deployment, policy) for deployment in deployments))
+    emit(RENDERERS[form](report), output)
+    return report.exit_code(allow_undecided)
+
+
+@cli.command()
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True
+)
+@output_option
+@click.option("--update", type=click.Path(path_type=Path), metavar="FILE", help="Rewrite the block of FILE.")
+@click.option(
+    "--check",
+    "compare",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Exit with 1 if FILE is not current.",
+)
+def policies(form: str, output: Path | None, update: Path | None, compare: Path | None) -> int:
+    """Prove or refute every invariant for every policy, in every configuration."""
+    for document in (update, compare):
+        if document is not None:
+            updated(document, Matrix(()))
+    matrix = Matrix(policy_matrix())
+    code = 0 if matrix.is_decided else 3
+    if compare is not None:
+        before, after = updated(compare, matrix)
+        if before != after:
+            click.echo(f"schedproof: {shown(str(compare))}: the matrix is not current; run with --update", err=True)
+            return 1
+        return code
+    if update is not None:
+        before, after = updated(update, matrix)
+        if before != after:
+            write_atomically(update, after)
+        return code
+    texts = {
+        "text": lambda: matrix_text(matrix, is_terminal=output is None and sys.stdout.isatty()),
+        "json": lambda: matrix_json(matrix),
+        "markdown": lambda: matrix_markdown(matrix),
+    }
+    emit(texts[form](), output)
+    return code
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@output_option
+@policy_option
+@click.option("--state", metavar="JSON|@FILE", help="Run this state through the real functions; 1 if it violates.")
+def explain(name: str, form: str, output: Path | None, policy_name: str | None, state: str | None) -> int:
+    """Explain an invariant: sentence, predicate, who broke it, and the smallest state that does."""
+    invariant = invariant_named(name)
+    policy = None if policy_name is None else named_policy(policy_name)
+    if state is not None:
+        text, holds = replay_text(invariant, policy or NEWEST, read_state(state))
+        emit(text, output)
+        return 0 if holds else 1
+    explanation = explain_invariant(invariant, POLICIES.values() if policy is None else [policy])
+    emit(explanation_json(explanation) if form == "json" else explanation_text(explanation), output)
+    return 0
+
+
+def named_policy(name: str) -> Policy:
+    """Return the policy of ``--policy``."""
+    return policy_named(name, Origin(COMMAND_LINE, None, "--policy"))
+
+
+def refuse_flags(files: tuple[str, ...]) -> None:
+    """Refuse an engine's flags where files are expected.
+
+    Raises:
+        InputError: a file name that is a flag.
+    """
+    for file in files:
+        if file.startswith("--"):
+            raise InputError(
+                "is a flag, not a file",
+                source=COMMAND_LINE,
+                key=file,
+                advice=f"name the engine: schedproof check --engine {next(iter(ENGINES))} -- {file} …",
+            )
+
+
+def main() -> None:
+    """Run the command; every input error is one line and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+    try:
+        sys.exit(cli.main(standalone_mode=False))
+    except InputError as error:
+        message = str(error)
+    except click.exceptions.NoArgsIsHelpError as error:
+        message = error.format_message()
+    except click.UsageError as error:
+        message = usage_error(error)
+    except click.Abort:
+        sys.exit(INTERRUPTED)
+    click.echo(f"schedproof: {message}", err=True)
+    sys.exit(USAGE_ERROR)
+
+
+def usage_error(error: click.UsageError) -> str:
+    """Return what is wrong with the command's own words, and where to look."""
+    command = "schedproof" if error.ctx is None else error.ctx.command_path
+    return f"{COMMAND_LINE}: {shown(error.format_message()).rstrip('.')}; see {command} --help"

@@ -1,0 +1,51 @@
+"""The report as JSON, schema ``schedproof/report/1``."""
+
+import json
+from typing import Any
+
+from schedproof_gate.report import SCHEMA, Report, Result, Subject
+
+
+def render_json(report: Report) -> str:
+    """Return the report as indented JSON; the same report gives the same bytes."""
+    document = {
+        "schema": SCHEMA,
+        "verdict": report.verdict.value,
+        "subjects": [subject_json(subject) for subject in report.subjects],
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def subject_json(subject: Subject) -> dict[str, Any]:
+    """Return one deployment."""
+    return {
+        "source": subject.source,
+        "engine": subject.engine,
+        "policy": subject.policy,
+        "config": subject.config,
+        "notes": list(subject.notes),
+        "advice": subject.advice or None,
+        "not_applicable": [
+            {"invariant": skipped.invariant, "reason": skipped.reason} for skipped in subject.not_applicable
+        ],
+        "results": [result_json(result) for result in subject.results],
+    }
+
+
+def result_json(result: Result) -> dict[str, Any]:
+    """Return one result. Changes with the same `alternative` belong together; one alternative is enough."""
+    return {
+        "invariant": result.invariant,
+        "status": result.status.value,
+        "scope": result.scope,
+        "message": result.message,
+        "file": result.file,
+        "line": result.line,
+        "witness": result.witness,
+        "replay": result.replay or None,
+        "repair": [
+            {"flag": change.flag, "from": change.old, "to": change.new, "alternative": number}
+            for number, repair in enumerate(result.repairs, start=1)
+            for change in repair
+        ],
+    }

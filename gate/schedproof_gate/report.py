@@ -1,0 +1,133 @@
+"""What a check found out. The renderers show it; none of them decides anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from schedproof_spec import Status
+
+SCHEMA = "schedproof/report/1"
+
+STARTUP = "startup"
+"""The result that stands for the engine's own start-up checks."""
+
+WORST_FIRST = (Status.VIOLATED, Status.UNDECIDED, Status.VACUOUS, Status.HELD)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlagValue:
+    """A flag that a result depends on, as the person writes it."""
+
+    flag: str
+    value: str
+    place: str
+    """Where it stands, or that it is the engine's default."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlagChange:
+    """One flag to change."""
+
+    flag: str
+    old: int | None
+    new: int
+
+
+Repair = tuple[FlagChange, ...]
+"""Changes that together make everything hold."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """One invariant, or the engine's start-up, decided for one deployment."""
+
+    invariant: str
+    sentence: str
+    status: Status
+    scope: str
+    message: str = ""
+    file: str
+    line: int | None = None
+    """The flag to look at first."""
+    flags: tuple[FlagValue, ...] = ()
+    witness: Mapping[str, Any] | None = None
+    state: tuple[str, ...] = ()
+    """The witness for a person, a line each."""
+    run: tuple[str, ...] = ()
+    """What the engine's functions do in that state, step by step."""
+    replay: str = ""
+    """The command that runs the witness through the engine's functions."""
+    repairs: tuple[Repair, ...] = ()
+    """Alternatives, each of which makes everything hold."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotApplicable:
+    """An invariant that says nothing about a deployment."""
+
+    invariant: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """One deployment and its results."""
+
+    source: str
+    engine: str
+    policy: str
+    config: Mapping[str, Any]
+    results: tuple[Result, ...]
+    not_applicable: tuple[NotApplicable, ...] = ()
+    notes: tuple[str, ...] = ()
+    advice: str = ""
+    """What remains when something is violated and there is no repair."""
+
+    @property
+    def verdict(self) -> Status:
+        """The worst status; vacuous when there is none."""
+        return worst(result.status for result in self.results)
+
+    def with_status(self, status: Status) -> tuple[Result, ...]:
+        """Return the results that have a status, in order."""
+        return tuple(result for result in self.results if result.status is status)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Everything that one command checked."""
+
+    subjects: tuple[Subject, ...]
+
+    @property
+    def results(self) -> tuple[Result, ...]:
+        """The results of all subjects, in order."""
+        return tuple(result for subject in self.subjects for result in subject.results)
+
+    @property
+    def verdict(self) -> Status:
+        """The worst status; vacuous when nothing was checked."""
+        return worst(result.status for result in self.results)
+
+    def exit_code(self, allow_undecided: bool = False) -> int:
+        """Return 0 when everything held, 1 when something is violated, and 3 when something stays open.
+
+        With `allow_undecided`, undecided results do not count, but something must have held.
+        """
+        statuses = [result.status for result in self.results]
+        if allow_undecided:
+            statuses = [status for status in statuses if status is not Status.UNDECIDED]
+        return exit_code_of(worst(statuses))
+
+
+def worst(statuses: Iterable[Status]) -> Status:
+    """Return the status that decides about a whole; nothing at all is vacuous."""
+    found = set(statuses)
+    return next((status for status in WORST_FIRST if status in found), Status.VACUOUS)
+
+
+def exit_code_of(status: Status) -> int:
+    """Return the exit code for a verdict."""
+    return {Status.HELD: 0, Status.VIOLATED: 1}.get(status, 3)
