@@ -1,0 +1,201 @@
+"""The installed command, as a person types it."""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from schedproof import NEWEST, POLICIES
+
+ROOT = Path(__file__).parents[2]
+COMMAND = Path(sys.executable).with_name("schedproof")
+
+GOOD = "examples/pd-decode-mtp.sh"
+BAD = "examples/mixed-mtp.yaml"
+REFUSED = ["--max-num-seqs", "256", "--max-num-batched-tokens", "512"]
+
+
+def schedproof(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [COMMAND, *words],
+        cwd=ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_a_good_deployment_exits_with_0() -> None:
+    done = schedproof("check", GOOD)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"HELD  {GOOD}\n")
+    assert f"assuming {NEWEST.name}, the newest published version" in " ".join(done.stdout.split())
+
+
+def test_a_bad_deployment_exits_with_1_and_its_replay_command_works() -> None:
+    done = schedproof("check", BAD, "--format", "json")
+    assert (done.returncode, done.stderr) == (1, "")
+    violated = [r for r in json.loads(done.stdout)["subjects"][0]["results"] if r["status"] == "violated"]
+    assert violated
+    for result in violated:
+        words = shlex.split(result["replay"])
+        assert words[:2] == ["schedproof", "explain"]
+        replay = schedproof(*words[1:])
+        assert (replay.returncode, replay.stderr) == (1, "")
+        assert replay.stdout.startswith(f"VIOLATED  {result['invariant']} in this state")
+
+
+def test_a_state_can_come_from_a_file_and_holds_under_the_reference(tmp_path: Path) -> None:
+    report = json.loads(schedproof("check", BAD, "--format", "json").stdout)
+    (result,) = [r for r in report["subjects"][0]["results"] if r["invariant"] == "no_overshoot"]
+    state = tmp_path / "state.json"
+    state.write_text(json.dumps(result["witness"]))
+    done = schedproof("explain", "no_overshoot", "--policy", "reference", "--state", f"@{state}")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("HELD  no_overshoot in this state, policy reference")
+
+
+def test_the_offered_changes_repair_the_deployment() -> None:
+    words = ["--splitwise-role", "decode", "--max-model-len", "32768", *REFUSED]
+    words += ["--speculative-config", '{"method": "mtp", "num_speculative_tokens": 3}']
+    done = schedproof("check", "--engine", "fastdeploy", "--format", "json", "--", *words)
+    assert done.returncode == 1
+    repairs = json.loads(done.stdout)["subjects"][0]["results"][0]["repair"]
+    assert {change["flag"] for change in repairs} >= {"--max-num-seqs", "--max-num-batched-tokens"}
+    for number in {change["alternative"] for change in repairs}:
+        repaired = list(words)
+        for change in repairs:
+            if change["alternative"] == number:
+                repaired[repaired.index(change["flag"]) + 1] = str(change["to"])
+        again = schedproof("check", "--engine", "fastdeploy", "--", *repaired)
+        assert again.returncode == 0, again.stdout
+
+
+def test_a_start_up_refusal_is_a_violation_in_the_person_s_flags() -> None:
+    words = ["--max-num-seqs", "300", "--max-model-len", "8"]
+    done = schedproof("check", "--engine", "fastdeploy", "--", *words)
+    assert done.returncode == 1
+    text = " ".join(done.stdout.split())
+    assert "VIOLATED startup" in text
+    assert "--max-num-seqs is 300" in text
+    assert "--max-model-len is 8" in text
+
+
+def test_junit_and_sarif_parse_and_github_points_at_lines() -> None:
+    root = ElementTree.fromstring(schedproof("check", BAD, "--format", "junit").stdout)
+    assert int(root.get("failures", "0")) >= 1
+    (run,) = json.loads(schedproof("check", BAD, "--format", "sarif").stdout)["runs"]
+    failed = [result for result in run["results"] if result["kind"] == "fail"]
+    assert all(
+        result["locations"][0]["physicalLocation"]["region"]["startLine"] > 1
+        and result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == BAD
+        for result in failed
+    )
+    lines = schedproof("check", BAD, "--format", "github").stdout.splitlines()
+    assert len(lines) == len(failed) + 1
+    assert all(line.startswith(f"::error file={BAD},line=") for line in lines[:-1])
+
+
+def test_several_files_are_one_report_with_the_worst_verdict() -> None:
+    done = schedproof("check", GOOD, BAD, "--format", "json")
+    assert done.returncode == 1
+    report = json.loads(done.stdout)
+    assert [subject["source"] for subject in report["subjects"]] == [GOOD, BAD]
+    assert report["verdict"] == "violated"
+
+
+def test_output_goes_to_a_file_and_the_exit_code_stays(tmp_path: Path) -> None:
+    target = tmp_path / "report.json"
+    done = schedproof("check", BAD, "--format", "json", "--output", str(target))
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
+    assert json.loads(target.read_text())["schema"] == "schedproof/report/1"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_output_is_the_same_bytes_for_every_hash_seed() -> None:
+    outputs = {schedproof("check", BAD, "--format", "json", PYTHONHASHSEED=seed).stdout for seed in ("0", "1", "2")}
+    assert len(outputs) == 1
+
+
+def test_there_is_no_colour_outside_a_terminal_and_no_encoding_that_breaks() -> None:
+    done = schedproof("check", BAD, PYTHONIOENCODING="ascii")
+    assert done.returncode == 1
+    assert "\x1b" not in done.stdout
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("policy", ["reference", "7623"])
+def test_the_policy_option_counts_before_the_file(policy: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("engine: fastdeploy\npolicy: original\nargs: {splitwise_role: decode, max_model_len: 8192}\n")
+    report = json.loads(schedproof("check", str(path), "--policy", policy, "--format", "json").stdout)
+    assert report["subjects"][0]["policy"] == policy
+    assert report["subjects"][0]["notes"] == []
+
+
+def test_explain_names_every_policy_and_the_smallest_state() -> None:
+    done = schedproof("explain", "charge_follows_method")
+    assert (done.returncode, done.stderr) == (0, "")
+    for policy in POLICIES:
+        assert f"    {policy} " in done.stdout
+    assert "The predicate, as it is proved:" in done.stdout
+    (replay,) = [line for line in done.stdout.splitlines() if line.strip().startswith("replay ")]
+    words = shlex.split(replay.strip().removeprefix("replay"))
+    assert schedproof(*words[1:]).returncode == 1
+
+
+def test_explain_as_json_for_one_policy() -> None:
+    done = schedproof("explain", "message_fits", "--policy", "reference", "--format", "json")
+    document = json.loads(done.stdout)
+    assert (done.returncode, document["schema"]) == (0, "schedproof/explanation/1")
+    assert [(verdict["policy"], verdict["status"]) for verdict in document["policies"]] == [("reference", "held")]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["check"], "command line: Missing argument"),
+        (["check", "absent.yaml"], "absent.yaml: no such file; check the path"),
+        (["check", "examples"], "examples: is a directory; give a file"),
+        (
+            ["check", "--", "--max-num-seqs", "8"],
+            "command line: --max-num-seqs: is a flag, not a file; name the engine",
+        ),
+        (["check", "--max-num-seqs", "8"], "command line: No such option"),
+        (["check", GOOD, "--format", "xml"], "command line: Invalid value for '--format'"),
+        (["check", GOOD, "--policy", "775"], "command line: --policy: unknown policy '775'; did you mean 7756?"),
+        (["check", "--engine", "vllm", "--", "--x"], "command line: --engine: unknown engine 'vllm'; give one of"),
+        (["check", GOOD, "--output", "absent/report"], "absent/report: --output: cannot be written"),
+        (["explain", "no_overshot"], "command line: no_overshot: unknown invariant; did you mean no_overshoot?"),
+        (["explain", "no_overshoot", "--state", "{"], "command line:1: --state: not valid JSON"),
+        (["explain", "no_overshoot", "--state", "[]"], "command line: --state: "),
+        (["explain", "no_overshoot", "--state", "{}"], "command line: --state: "),
+        (["explain", "no_overshoot", "--state", "@absent"], "absent: no such file"),
+        (["policies", "--check", "LICENSE"], "LICENSE: needs <!-- policies:begin -->"),
+        (["polices"], "command line: No such command 'polices'"),
+    ],
+)
+def test_usage_errors_are_one_line_and_exit_code_2(words: list[str], message: str) -> None:
+    done = schedproof(*words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"schedproof: {message}")
+    assert done.stderr.count("\n") == 1
+
+
+def test_without_a_command_there_is_help_and_exit_code_2() -> None:
+    done = schedproof()
+    assert done.returncode == 2
+    assert "check" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_help_and_version() -> None:
+    assert "Exit codes" in schedproof("--help").stdout
+    assert schedproof("--version").stdout.startswith("schedproof, version ")
