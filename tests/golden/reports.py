@@ -3,6 +3,7 @@
 ``python tests/golden/reports.py`` writes them anew; read the difference before it is committed.
 """
 
+import functools
 import os
 from pathlib import Path
 
@@ -29,6 +30,7 @@ def golden(example: str, form: str) -> Path:
     return FOLDER / f"{Path(example).name}.{FORMS[form]}"
 
 
+@functools.cache
 def report_of(example: str) -> Report:
     """Return the report on an example; the working directory is the root of the project."""
     return Report(subjects=tuple(check(deployment) for deployment in read_deployments(Path(example))))
