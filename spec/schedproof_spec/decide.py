@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,10 +15,10 @@ from schedproof.policy import Policy
 from schedproof.scheduler import schedule
 from schedproof_spec.crowd import smallest_crowd
 from schedproof_spec.domain import Configs, Shape, any_queues, the_config
-from schedproof_spec.invariant import Invariant
+from schedproof_spec.invariant import Invariant, always
 from schedproof_spec.invariants import INVARIANTS
 from schedproof_spec.invariants.budget import BUDGET_NONNEGATIVE, budget_is_not_negative
-from schedproof_spec.ledger import Claim, nothing
+from schedproof_spec.ledger import Claim, Moment, StepFrame, nothing
 from schedproof_spec.prover.context import ConcreteContext, Context
 from schedproof_spec.prover.prove import Theorem, failures_in, prove, search
 from schedproof_spec.prover.verdict import Outcome, Status
@@ -60,6 +61,10 @@ class Cost:
         return outcome
 
 
+Condition = Callable[[ServingConfig], bool]
+"""Restricts the configurations that a question is about."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """A question under work."""
@@ -67,8 +72,30 @@ class Decision:
     invariant: Invariant
     policy: Policy
     config: ServingConfig | None
+    condition: Condition
     merged: MergedPolicy
     cost: Cost
+
+    @property
+    def configs(self) -> Configs:
+        """Every configuration that the question is about."""
+        return self._restricted(self.invariant.configs) if self.config is None else the_config(self.config)
+
+    @property
+    def searched_configs(self) -> list[Configs]:
+        """Where a violation is looked for, in this order."""
+        if self.config is not None:
+            return [self.configs]
+        return [self._restricted(self.invariant.familiar_configs), self.configs]
+
+    def _restricted(self, configs: Configs) -> Configs:
+        def draw(ctx: Context, policy: Policy) -> ServingConfig:
+            config = configs(ctx, policy)
+            ctx.assume(ctx.merged(lambda: self.invariant.applies(config)))
+            ctx.assume(ctx.merged(lambda: self.condition(config)))
+            return config
+
+        return draw
 
     def verdict(self, outcome: Outcome, witness: Witness | None) -> Verdict:
         """Put an outcome into words."""
@@ -118,20 +145,23 @@ def shares_rules(policy: Policy, other: Policy, rules: frozenset[str]) -> bool:
     return not different - described - (set(RULES) - rules)
 
 
-def decide_anew(invariant: Invariant, policy: Policy, config: ServingConfig | None) -> Verdict:
-    """Decide an invariant by proof, and by search where there is none."""
+def decide_anew(
+    invariant: Invariant, policy: Policy, config: ServingConfig | None = None, where: Condition = always
+) -> Verdict:
+    """Decide an invariant by proof, and by search where there is none.
+
+    Without a config, for every configuration that satisfies the condition.
+    """
     cost = Cost()
     merged = MergedPolicy(policy)
-    decision = Decision(invariant, policy, config, merged, cost)
-    configs = restricted(invariant.configs, invariant) if config is None else the_config(config)
+    decision = Decision(invariant, policy, config, where, merged, cost)
     given = known_claim(decision)
-    outcome = cost.add(prove(lambda ctx: invariant.proof(ctx, configs, merged, given)))
+    outcome = cost.add(prove(lambda ctx: invariant.proof(ctx, decision.configs, merged, given)))
     if outcome.status is Status.HELD and invariant.existence is not None:
-        return decide_existence(decision, configs, given, outcome)
+        return decide_existence(decision, given, outcome)
     if outcome.status in (Status.HELD, Status.VACUOUS):
         return decision.verdict(outcome, None)
-    domains = [configs] if config is not None else [restricted(invariant.familiar_configs, invariant), configs]
-    found = refute(decision, domains, given)
+    found = refute(decision, given)
     if found is not None:
         return decision.verdict(*found)
     crowd = None if config is None else smallest_crowd(invariant, policy, config)
@@ -142,14 +172,35 @@ def decide_anew(invariant: Invariant, policy: Policy, config: ServingConfig | No
     return decision.verdict(replace(outcome, status=Status.UNDECIDED, reason=limit), None)
 
 
-def refute(decision: Decision, domains: list[Configs], given: Claim) -> tuple[Outcome, Witness] | None:
+def proof_alone(invariant: Invariant, policy: Policy, where: Condition = always) -> Outcome:
+    """Return what becomes of an invariant's proofs for every configuration, without looking for a witness."""
+    merged = MergedPolicy(policy)
+    decision = Decision(invariant, policy, None, where, merged, Cost())
+    given = lemma_alone(decision)
+    outcome = prove(lambda ctx: invariant.proof(ctx, decision.configs, merged, given))
+    if outcome.status is not Status.HELD or invariant.existence is None:
+        return outcome
+    existence = invariant.existence
+    return prove(lambda ctx: existence(ctx, decision.configs, merged, given))
+
+
+def lemma_alone(decision: Decision) -> Claim:
+    """Return the claim of `known_claim`, decided by its proof alone."""
+    if decision.invariant is BUDGET_NONNEGATIVE:
+        return nothing
+    lemma = proof_alone(BUDGET_NONNEGATIVE, decision.policy, decision.condition)
+    return nonnegative_budget if lemma.status is Status.HELD else nothing
+
+
+def refute(decision: Decision, given: Claim) -> tuple[Outcome, Witness] | None:
     """Search for the smallest state that breaks the invariant, domain by domain and shape by shape."""
     merged = decision.merged
     theorems = theorems_about_states(decision.invariant, merged, given)
-    for searched, (shape, theorem_in) in itertools.product(domains, theorems.items()):
-        found = decision.cost.add(search(theorem_in(searched)))
+    for configs, (shape, theorem_in) in itertools.product(decision.searched_configs, theorems.items()):
+        theorem = theorem_in(configs)
+        found = decision.cost.add(search(theorem))
         if found.values is not None:
-            return found, witness_of(theorem_in(searched), searched, merged, found.values, shape)
+            return found, witness_of(theorem, configs, merged, found.values, shape)
     return None
 
 
@@ -176,10 +227,10 @@ def step_theorem(invariant: Invariant, policy: Policy, shape: Shape, configs: Co
     return theorem
 
 
-def decide_existence(decision: Decision, configs: Configs, given: Claim, bounded: Outcome) -> Verdict:
+def decide_existence(decision: Decision, given: Claim, bounded: Outcome) -> Verdict:
     """Decide whether some state attains the bound; if not, prove that no state of a configuration does."""
     existence, absence = decision.invariant.existence, decision.invariant.absence
-    merged, cost = decision.merged, decision.cost
+    merged, cost, configs = decision.merged, decision.cost, decision.configs
     assert existence is not None
     assert absence is not None
     attained = cost.add(search(lambda ctx: existence(ctx, configs, merged, given)))
@@ -200,22 +251,28 @@ def known_claim(decision: Decision) -> Claim:
     """Return what other proofs may build on: a budget that is never negative, where that is proved."""
     if decision.invariant is BUDGET_NONNEGATIVE:
         return nothing
+    if decision.condition is not always:
+        return lemma_alone(decision)
     lemma = decide(BUDGET_NONNEGATIVE, decision.policy, decision.config)
     decision.merged.asked |= lemma.rules
-    if lemma.status is not Status.HELD:
-        return nothing
-    return lambda moment, frame: budget_is_not_negative(moment.step)
+    return nonnegative_budget if lemma.status is Status.HELD else nothing
 
 
-def restricted(configs: Configs, invariant: Invariant) -> Configs:
-    """Return the configurations to which an invariant applies."""
+def nonnegative_budget(moment: Moment, frame: StepFrame) -> bool:
+    """Claim `budget_nonnegative`."""
+    return budget_is_not_negative(moment.step)
 
-    def draw(ctx: Context, policy: Policy) -> ServingConfig:
-        config = configs(ctx, policy)
-        ctx.assume(ctx.merged(lambda: invariant.applies(config)))
-        return config
 
-    return draw
+@contextmanager
+def without_memory() -> Iterator[None]:
+    """Forget earlier verdicts for a while: the code under proof has been changed."""
+    kept = dict(_decided)
+    _decided.clear()
+    try:
+        yield
+    finally:
+        _decided.clear()
+        _decided.update(kept)
 
 
 def witness_of(

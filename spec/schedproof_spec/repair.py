@@ -24,7 +24,7 @@ from schedproof_spec.ledger import nothing
 from schedproof_spec.prover.merge import merge
 from schedproof_spec.prover.paths import PathExplorer
 from schedproof_spec.prover.prove import failures
-from schedproof_spec.prover.smallest import minimise
+from schedproof_spec.prover.smallest import minimum
 from schedproof_spec.prover.symbolic import SymInt, term_of
 from schedproof_spec.prover.verdict import Status
 from schedproof_spec.witness import Witness
@@ -104,8 +104,9 @@ class Candidates:
     def beyond(self, start: int, direction: int, step: int) -> int | None:
         """Return the candidate nearest to a value among those at least a step beyond it."""
         distance = direction * (self.value - start) - step
-        found = minimise(distance, [*self.conditions, distance >= 0], self.explorer)
-        return None if found is None else int(found[1].eval(self.value).as_long())
+        conditions = [*self.conditions, distance >= 0]
+        least = minimum(distance, conditions, self.explorer.resource_limit, self.explorer.work)
+        return None if least is None else start + direction * (least + step)
 
 
 def holds_without_state(proof: Proof, config: ServingConfig, policy: Policy) -> bool:

@@ -24,14 +24,10 @@ from schedproof_spec.mutants import Mutant
 from schedproof_spec.prover.context import Context
 from schedproof_spec.summaries import next_chunk, prefill_blocks
 
-STEP_SHAPES = (
-    Shape(1, 0),
-    Shape(0, 1),
-    Shape(0, 1, num_items=1),
-    Shape(1, 1),
-    Shape(2, 0),
-    Shape(1, 1, num_items=1),
-)
+ITEM_SHAPE = Shape(0, 1, num_items=1)
+"""One prompt with an item that a chunk may cut."""
+
+STEP_SHAPES = (Shape(1, 0), Shape(0, 1), Shape(1, 1), ITEM_SHAPE, Shape(2, 0), Shape(1, 1, num_items=1))
 """One or two requests, text first."""
 
 BUDGET_FIELDS = ("max_num_batched_tokens", "max_num_seqs", "num_speculative_tokens", "max_multimodal_item_tokens")
@@ -75,7 +71,7 @@ BUDGET_NONNEGATIVE = Invariant(
     applies=always,
     otherwise="",
     on_plan=lambda plan, queues, config, policy: all(budget_is_not_negative(step) for step in plan.ledgers),
-    shapes=STEP_SHAPES,
+    shapes=(Shape(1, 0), ITEM_SHAPE, Shape(1, 1), Shape(2, 0)),
 )
 
 
@@ -216,14 +212,11 @@ def prove_waiting_is_satisfied(ctx: Context, frame: StepFrame, step: Step) -> No
 
 
 def prove_granted_enough(ctx: Context, request: Request, grant: Grant, most: int, config: ServingConfig) -> None:
-    """With any part of the budget that is left afterwards, the request could not run more."""
+    """With any part of the budget that is left afterwards, the request's chunk would not be longer."""
     rest = ctx.integer("rest_of_budget", 1)
     ctx.assume(rest <= most)
-    free_blocks = ctx.integer("num_free_blocks_at_end", 0)
-    ctx.prove(
-        "a visited request could not use the rest",
-        ctx.merged(lambda: not could_use(request, grant, rest, free_blocks, config)),
-    )
+    chunk = next_chunk(request, grant.num_tokens + rest, config)
+    ctx.prove("a visited request could not use the rest", chunk <= grant.num_tokens)
 
 
 BUDGET_TIGHT = Invariant(
@@ -242,11 +235,11 @@ BUDGET_TIGHT = Invariant(
             new="decode_tokens(config, config.max_num_seqs)",
         ),
         Mutant(
-            name="stop one token short of the prompt's end",
-            module="schedproof.chunk",
-            function="reachable_end",
-            old="budget >= need - computed",
-            new="budget > need - computed",
+            name="take a decode off the budget that is not there",
+            module="schedproof.budget",
+            function="decode_tokens",
+            old="num_decoding *",
+            new="(num_decoding + 1) *",
         ),
     ),
     proof=prove_budget_tight,
@@ -315,7 +308,7 @@ EVERY_DECODE_SERVED = Invariant(
     applies=lambda config: config.runs_decode,
     otherwise="a prefill node does not decode",
     on_plan=lambda plan, queues, config, policy: every_decode_is_served(plan, config),
-    shapes=STEP_SHAPES,
+    shapes=(Shape(1, 0), Shape(2, 0), Shape(1, 1)),
 )
 
 
@@ -344,11 +337,11 @@ CHARGE_FOLLOWS_METHOD = Invariant(
     fields=("num_speculative_tokens",),
     mutants=(
         Mutant(
-            name="charge drafts whatever the method",
-            module="schedproof.config",
-            function="ServingConfig.tokens_per_seq",
-            old="self.speculation is not None and DRAFTS_IN_TARGET_BATCH[self.speculation.method]",
-            new="self.speculation is not None and not DRAFTS_IN_TARGET_BATCH[self.speculation.method]",
+            name="charge a decode without its drafts",
+            module="schedproof.budget",
+            function="decode_tokens",
+            old="num_decoding * config.tokens_per_seq",
+            new="num_decoding",
         ),
         Mutant(
             name="charge a visited decode once more",

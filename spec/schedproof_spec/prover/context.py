@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 import z3
 
 from schedproof_spec.prover.merge import merged
-from schedproof_spec.prover.paths import PathExplorer
+from schedproof_spec.prover.paths import PathEnded, PathExplorer
 from schedproof_spec.prover.symbolic import SymBool, SymEnum, SymInt, term_of
 
 T = TypeVar("T")
@@ -99,7 +99,9 @@ class SymbolicContext:
         return values[self.explorer.branch([term == index for index in range(len(values))])]
 
     def assume(self, condition: Any) -> None:
-        """Add a condition to the current path."""
+        """Add a condition to the current path; one that is plainly false ends it."""
+        if condition is False:
+            raise PathEnded
         self.explorer.assume(_truth_term(condition))
 
     def merged(self, function: Callable[[], T]) -> T:

@@ -6,7 +6,6 @@ untried side. The solver keeps the conditions of the replayed part, one scope a 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,9 +13,10 @@ from typing import Any
 import z3
 
 from schedproof_spec.prover import symbolic
+from schedproof_spec.prover.inquiry import DEFAULT_RESOURCE_LIMIT, Inquiry, SolverWork
 
-DEFAULT_RESOURCE_LIMIT = 4_000_000
-"""Solver resource units for one question: a count of work, so that a verdict does not depend on load."""
+FEASIBILITY_LIMIT = 200_000
+"""Resource units for the first look at a question, on the solver that all paths share."""
 
 MAX_PATHS = 20_000
 MAX_DECISIONS = 400
@@ -28,15 +28,6 @@ class PathEnded(BaseException):
 
 class LimitReached(BaseException):
     """The exploration met a limit, which the message names."""
-
-
-@dataclass(slots=True)
-class SolverWork:
-    """What an exploration cost."""
-
-    num_paths: int = 0
-    num_questions: int = 0
-    solver_seconds: float = 0.0
 
 
 Decision = tuple[z3.BoolRef, int]
@@ -62,7 +53,7 @@ class PathExplorer:
         self.memory: dict[Hashable, Any] = {}
         """Values of pure functions, which hold on every path."""
         self.solver = z3.Solver()
-        self.solver.set("rlimit", resource_limit)
+        self.solver.set("rlimit", FEASIBILITY_LIMIT)
         self._events: list[Event] = []
         self._position = 0
         self._known: dict[int, bool] = {}
@@ -118,21 +109,11 @@ class PathExplorer:
         """Return whether the path allows all conditions: sat, unsat or unknown."""
         self.solver.push()
         self.solver.add(*conditions)
-        answer = self._check(self.solver)
-        if answer == z3.unknown:
-            fresh = z3.Solver()
-            fresh.set("rlimit", self.resource_limit)
-            fresh.add(*self.solver.assertions())
-            answer = self._check(fresh)
+        answer = self.work.check(self.solver)
         self.solver.pop()
+        if answer == z3.unknown:
+            answer, _ = Inquiry([*self.solver.assertions(), *conditions], self.resource_limit, self.work).ask()
         return answer
-
-    def model(self, *conditions: z3.BoolRef) -> z3.ModelRef | None:
-        """Return values for the path's variables that satisfy all conditions, None when none were found."""
-        fresh = z3.Solver()
-        fresh.set("rlimit", self.resource_limit)
-        fresh.add(*self.solver.assertions(), *conditions)
-        return fresh.model() if self._check(fresh) == z3.sat else None
 
     def once(self, compute: Callable[[], Any]) -> Any:
         """Return a value that runs with the same beginning share, computed by the first of them."""
@@ -189,13 +170,6 @@ class PathExplorer:
     def _learn(self, event: Event) -> None:
         for side, condition in enumerate(event.conditions):
             self._known[condition.get_id()] = side == event.sides[0]
-
-    def _check(self, solver: z3.Solver) -> z3.CheckSatResult:
-        begin = time.perf_counter()
-        answer = solver.check()
-        self.work.solver_seconds += time.perf_counter() - begin
-        self.work.num_questions += 1
-        return answer
 
     def _count_path(self) -> None:
         self.work.num_paths += 1

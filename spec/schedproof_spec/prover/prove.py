@@ -28,7 +28,7 @@ def prove(theorem: Theorem) -> Outcome:
     context = SymbolicContext(explorer)
     try:
         for _, error in explorer.runs(lambda: theorem(context)):
-            if error is not None:
+            if error is not None and explorer.is_satisfiable() != z3.unsat:
                 context.claims.refuted = describe(error)
                 break
     except Refuted:
@@ -44,7 +44,7 @@ def search(theorem: Theorem) -> Outcome:
     context = SearchContext(explorer)
     try:
         for _, error in explorer.runs(lambda: theorem(context)):
-            if error is not None:
+            if error is not None and explorer.is_satisfiable() != z3.unsat:
                 context.claims.refuted = describe(error)
                 context.on_refuted(describe(error), z3.BoolVal(True))
     except LimitReached as limit:

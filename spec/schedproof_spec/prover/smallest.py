@@ -7,17 +7,17 @@ from dataclasses import dataclass
 import z3
 
 from schedproof_spec.prover.context import SymbolicContext
-from schedproof_spec.prover.paths import PathExplorer, SolverWork
+from schedproof_spec.prover.inquiry import Inquiry, SolverWork
+from schedproof_spec.prover.paths import PathExplorer
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Refutation:
     """A refuted claim, the conditions of its path, and the smallest size found there."""
 
     label: str
     conditions: list[z3.BoolRef]
     size: int
-    model: z3.ModelRef
 
 
 class SearchContext(SymbolicContext):
@@ -32,59 +32,45 @@ class SearchContext(SymbolicContext):
         conditions = [*self.explorer.solver.assertions(), broken]
         size = size_of(self.inputs)
         bound = [] if self.smallest is None else [size < self.smallest.size]
-        found = minimise(size, [*conditions, *bound], self.explorer)
-        if found is not None:
-            value, model = found
-            self.smallest = Refutation(label=label, conditions=conditions, size=value, model=model)
+        least = minimum(size, [*conditions, *bound], self.explorer.resource_limit, self.explorer.work)
+        if least is not None:
+            self.smallest = Refutation(label=label, conditions=conditions, size=least)
 
     def smallest_values(self) -> dict[str, int]:
         """Return the numbers of the smallest state, by input name."""
         assert self.smallest is not None
-        fixed = [*self.smallest.conditions, size_of(self.inputs) == self.smallest.size]
-        model = self.smallest.model
-        for term in self.inputs.values():
+        conditions = [*self.smallest.conditions, size_of(self.inputs) == self.smallest.size]
+        inquiry = Inquiry(conditions, self.explorer.resource_limit, self.explorer.work)
+        values: dict[str, int] = {}
+        for name, term in self.inputs.items():
             number = as_number(term)
-            found = minimise(number, fixed, self.explorer, start=model)
-            if found is not None:
-                value, model = found
-                fixed.append(number == value)
-        return {name: value_in(model, as_number(term)) for name, term in self.inputs.items()}
+            least = minimum_in(inquiry, number)
+            values[name] = 0 if least is None else least
+            inquiry.require(number == values[name])
+        return values
 
 
-def minimise(
-    measure: z3.ArithRef,
-    conditions: list[z3.BoolRef],
-    explorer: PathExplorer,
-    start: z3.ModelRef | None = None,
-) -> tuple[int, z3.ModelRef] | None:
-    """Return the least value of a measure that is never negative, with a model; None if none was found."""
-    solver = z3.Solver()
-    solver.set("rlimit", explorer.resource_limit)
-    solver.add(*conditions)
-    model = start if start is not None else next_model(solver, explorer.work)
+def minimum(
+    measure: z3.ArithRef, conditions: list[z3.BoolRef], resource_limit: int, work: SolverWork
+) -> int | None:
+    """Return the least value of a measure under conditions, None if nothing satisfies them."""
+    return minimum_in(Inquiry(conditions, resource_limit, work), measure)
+
+
+def minimum_in(inquiry: Inquiry, measure: z3.ArithRef) -> int | None:
+    """Return the least value of a measure that is not negative, or any negative value if it is; by halving."""
+    answer, model = inquiry.ask()
     if model is None:
         return None
-    high = value_in(model, measure)
-    low = 0
+    low, high = 0, inquiry.value(model, measure)
     while low < high:
         middle = (low + high) // 2
-        smaller = next_model(solver, explorer.work, measure <= middle)
-        if smaller is None:
-            low = middle + 1
+        answer, model = inquiry.ask(measure <= middle)
+        if answer == z3.sat and model is not None:
+            high = inquiry.value(model, measure)
         else:
-            model = smaller
-            high = value_in(model, measure)
-    return high, model
-
-
-def next_model(solver: z3.Solver, work: SolverWork, *conditions: z3.BoolRef) -> z3.ModelRef | None:
-    """Return a model under extra conditions, None when the solver finds none."""
-    work.num_questions += 1
-    solver.push()
-    solver.add(*conditions)
-    model = solver.model() if solver.check() == z3.sat else None
-    solver.pop()
-    return model
+            low = middle + 1
+    return high
 
 
 def size_of(inputs: dict[str, z3.ExprRef]) -> z3.ArithRef:
@@ -101,8 +87,3 @@ def magnitude(term: z3.ExprRef) -> z3.ArithRef:
 def as_number(term: z3.ExprRef) -> z3.ArithRef:
     """Return an input as an integer term."""
     return z3.If(term, z3.IntVal(1), z3.IntVal(0)) if z3.is_bool(term) else term
-
-
-def value_in(model: z3.ModelRef, term: z3.ArithRef) -> int:
-    """Return the value of a term, with unconstrained inputs as 0."""
-    return int(model.eval(term, model_completion=True).as_long())

@@ -1,0 +1,88 @@
+"""Collects what was proved, prints it at the end, and writes it for comparison.
+
+`--verdicts FILE` writes every verdict without its cost: the file is the same for every run and hash seed.
+`--update-goldens` writes the golden files anew from what the solver finds.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+from rich.console import Console
+from rich.table import Table
+
+from schedproof_spec.prover.verdict import Status
+
+GOLDENS = Path(__file__).parent / "goldens"
+COLUMNS = ("theorem", "verdict", "scope", "paths", "solver ms")
+
+
+class Decided(Protocol):
+    """What a verdict and an outcome have in common."""
+
+    status: Status
+    num_paths: int
+    solver_ms: float
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--verdicts", type=Path, help="write every verdict, without its cost, to this JSON file")
+    parser.addoption("--update-goldens", action="store_true", help="write the golden files anew")
+
+
+@pytest.fixture
+def theorem(request: pytest.FixtureRequest) -> Callable[..., None]:
+    """Record a decided theorem for the summary."""
+
+    def record(name: str, decided: Decided, *, scope: str) -> None:
+        row = (name, decided.status.value, scope, decided.num_paths, decided.solver_ms)
+        request.node.user_properties.append(("theorem", row))
+
+    return record
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, object], None]:
+    """Compare with a golden file, or write it."""
+
+    def compare(name: str, found: object) -> None:
+        path = GOLDENS / f"{name}.json"
+        text = json.dumps(found, indent=1, sort_keys=True) + "\n"
+        if request.config.getoption("--update-goldens"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        assert text == path.read_text(encoding="utf-8")
+
+    return compare
+
+
+def recorded(reporter: pytest.TerminalReporter) -> Iterator[tuple[str, str, str, int, float]]:
+    """Yield the theorems of all tests that ran, in whichever process."""
+    for reports in reporter.stats.values():
+        for report in reports:
+            if getattr(report, "when", None) == "call":
+                yield from (row for kind, row in report.user_properties if kind == "theorem")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    rows = sorted(recorded(terminalreporter))
+    if not rows:
+        return
+    table = Table(*COLUMNS, box=None, pad_edge=False)
+    for name, status, scope, num_paths, solver_ms in rows:
+        table.add_row(name, status, scope, str(num_paths), f"{solver_ms:.0f}")
+    console = Console(width=170, force_terminal=False)
+    with console.capture() as capture:
+        console.print(table)
+    terminalreporter.section("theorems")
+    terminalreporter.write(capture.get())
+    held = sum(status == Status.HELD.value for _, status, *_ in rows)
+    terminalreporter.write_line(f"{len(rows)} theorems: {held} held, {len(rows) - held} refuted as expected")
+    path: Path | None = config.getoption("--verdicts")
+    if path is not None:
+        verdicts = [(name, status, scope) for name, status, scope, *_ in rows]
+        path.write_text(json.dumps(verdicts, indent=1) + "\n", encoding="utf-8")

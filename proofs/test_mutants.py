@@ -1,0 +1,23 @@
+"""Each proof refutes the changes of the code that its invariant names: a proof that cannot fail proves nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from schedproof.policies import REFERENCE
+from schedproof_spec import INVARIANTS, Status
+from schedproof_spec.decide import proof_alone, without_memory
+
+MUTANTS = [(name, mutant) for name, invariant in INVARIANTS.items() for mutant in invariant.mutants]
+
+
+def test_every_invariant_names_mutants():
+    assert {name for name, _ in MUTANTS} == set(INVARIANTS)
+
+
+@pytest.mark.parametrize(("name", "mutant"), MUTANTS, ids=[f"{n}: {m.name}" for n, m in MUTANTS])
+def test_mutant_is_refuted(name, mutant, theorem):
+    with mutant.applied(), without_memory():
+        outcome = proof_alone(INVARIANTS[name], REFERENCE)
+    assert outcome.status is Status.VIOLATED, outcome.reason
+    theorem(f"{name} with the mutant '{mutant.name}'", outcome, scope="every state of every configuration")
