@@ -1,0 +1,170 @@
+"""Arrays of any length, and the record of what the threads of a launch read and write."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Protocol
+
+import z3
+
+from schedproof_spec.gpu.integers import Data, DeviceInt, Product
+from schedproof_spec.prover.symbolic import SymBool, SymInt, integer_term
+
+INT32 = (-(2**31), 2**31 - 1)
+INT64 = (-(2**63), 2**63 - 1)
+BOOL = (0, 1)
+"""What an element of each type can hold."""
+
+
+class Place(Enum):
+    """Whose memory it is."""
+
+    GLOBAL = "all threads of the launch"
+    SHARED = "the threads of one block, between two barriers"
+
+
+class Memory(Protocol):
+    """What arrays ask of the thread that uses them."""
+
+    def access(self, array: Array, indices: tuple[Any, ...], value: Any) -> None:
+        """Claim that an access is in bounds, and record it; ``value`` is None when it reads."""
+
+    def element(self, term: z3.ArithRef, limits: tuple[int, int]) -> DeviceInt:
+        """Return an element of an array, known to lie within its type."""
+
+    def assume(self, condition: Any) -> None:
+        """Assume a fact about what was read."""
+
+
+Facts = Callable[..., Any]
+"""Given the indices and the value of an element: what is known of it."""
+
+
+@dataclass(slots=True)
+class Array:
+    """An array of unknown integers; equal indices read equal values."""
+
+    thread: Any
+    name: str
+    shape: tuple[Any, ...]
+    limits: tuple[int, int] | None
+    """What an element can hold; None for data."""
+    place: Place = Place.GLOBAL
+    facts: Facts | None = None
+    """What is known of every element that is read."""
+    promise: Facts | None = None
+    """What is claimed of every element that is written."""
+
+    def __getitem__(self, index: Any) -> Any:
+        indices = self._indices(index)
+        self.thread.access(self, indices, None)
+        if self.limits is None:
+            return Data(self.thread)
+        value = self.thread.element(self.at(*indices), self.limits)
+        if self.facts is not None:
+            self.thread.assume(self.facts(*indices, value))
+        return value
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self.thread.access(self, self._indices(index), value)
+
+    def at(self, *indices: Any) -> z3.ArithRef:
+        """Return the element's term, without an access."""
+        return element_term(self.name, *indices)
+
+    def _indices(self, index: Any) -> tuple[Any, ...]:
+        indices = index if isinstance(index, tuple) else (index,)
+        if len(indices) != len(self.shape):
+            raise IndexError(f"{self.name} has {len(self.shape)} dimensions, got {len(indices)} indices")
+        return indices
+
+
+def element_term(name: str, *indices: Any) -> z3.ArithRef:
+    """Return what an array of this name holds there."""
+    function = z3.Function(name, *([z3.IntSort()] * (len(indices) + 1)))
+    return function(*(integer_term(index) for index in indices))
+
+
+def whole(value: Any) -> z3.ArithRef:
+    """Return the term of an integer.
+
+    Raises:
+        TypeError: it is none, such as data.
+    """
+    term = integer_term(value)
+    if term is None:
+        raise TypeError(f"{value!r} is not an integer")
+    return term
+
+
+def in_bounds(indices: Sequence[Any], shape: Sequence[Any]) -> z3.BoolRef:
+    """Every index is within its dimension; a negative one would wrap around."""
+    terms = [(whole(index), whole(length)) for index, length in zip(indices, shape, strict=True)]
+    return z3.And(*(z3.And(index >= 0, index < length) for index, length in terms))
+
+
+def holds(limits: tuple[int, int], value: Any) -> z3.BoolRef:
+    """Whether an element can hold a value unchanged."""
+    if isinstance(value, SymBool | bool):
+        return z3.BoolVal(True)
+    term = whole(value)
+    return z3.And(term >= limits[0], term <= limits[1])
+
+
+@dataclass(slots=True)
+class Access:
+    """A read or write that some thread does, and what is known when it does."""
+
+    array: str
+    place: Place
+    indices: tuple[SymInt, ...]
+    value: SymInt | None
+    """What is written; None for a read, for data, and where it differs from path to path."""
+    writes: bool
+    phase: int
+    """Barriers that the thread has passed."""
+    conditions: dict[int, z3.BoolRef]
+    products: list[Product]
+    private: list[z3.ExprRef]
+    """Unknowns that every thread has its own of."""
+    coordinates: tuple[SymInt, ...]
+    """Which thread it is."""
+    block: tuple[SymInt, ...]
+    """Which block it is in."""
+
+    def key(self) -> tuple[object, ...]:
+        """Equal for accesses of the same word by the same code."""
+        return self.array, self.writes, self.phase, *(index.term.get_id() for index in self.indices)
+
+
+@dataclass(slots=True)
+class Log:
+    """What one thread, standing for all, reads and writes on all of its paths."""
+
+    accesses: dict[tuple[object, ...], Access] = field(default_factory=dict)
+    barriers: set[int] = field(default_factory=set)
+    """How many barriers a thread meets, path by path."""
+
+    def add(self, access: Access) -> None:
+        """Record an access; one that several paths share keeps only the conditions that they have in common."""
+        known = self.accesses.setdefault(access.key(), access)
+        common = known.conditions.keys() & access.conditions.keys()
+        known.conditions = {key: known.conditions[key] for key in common}
+        if known.value is not None and (access.value is None or not known.value.term.eq(access.value.term)):
+            known.value = None
+
+    def writes(self) -> list[Access]:
+        """Return the writes."""
+        return [access for access in self.accesses.values() if access.writes]
+
+    def written(self) -> set[str]:
+        """Return the names of the arrays that are written."""
+        return {access.array for access in self.writes()}
+
+
+def flat_length(shape: Sequence[Any]) -> Any:
+    """Return the number of elements, as the machine computes it for a flat offset."""
+    return math.prod(shape)
