@@ -19,6 +19,7 @@ from schedproof.scheduler import Queues, schedule
 from schedproof.speculation import DRAFTS_IN_TARGET_BATCH, SpeculativeConfig, SpeculativeMethod
 from schedproof.startup import decodes_fit_budget
 from schedproof.upstream.pr_7237 import Pr7237Draft
+from schedproof.upstream.pr_7438 import Pr7438DraftWithoutFloor
 from schedproof_spec import INVARIANTS, Status
 from schedproof_spec.decide import Condition, decide_anew
 from schedproof_spec.domain import any_config, any_config_with_dispatch, any_request, familiar_config
@@ -294,7 +295,7 @@ def test_claim_about_an_invariant(name, theorem, golden):
 
 def slip_without_floor(ctx: Context) -> None:
     """Without a speculative config the slip's budget is 1, whatever the limit."""
-    policy = POLICIES["7438-draft-unfloored"]
+    policy = Pr7438DraftWithoutFloor()
     config = any_config(ctx, policy)
     budget = ctx.merged(lambda: policy.initial_budget(config, ctx.integer("num_decoding", 0)))
     if config.speculation is None:

@@ -9,7 +9,6 @@ from schedproof.upstream.pr_7438 import (
     ClampToZero,
     Pr7438,
     Pr7438Draft,
-    Pr7438DraftWithoutFloor,
     RefuseNegative,
 )
 from schedproof.upstream.pr_7499 import Pr7499
@@ -27,7 +26,6 @@ POLICIES: dict[str, Policy] = {
         Original(),
         Pr7237Draft(),
         Pr7237(),
-        Pr7438DraftWithoutFloor(),
         Pr7438Draft(),
         Pr7438(),
         ClampToZero(),

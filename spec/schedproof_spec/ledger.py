@@ -18,11 +18,6 @@ from schedproof.step import NOTHING, Step, admit, ask, open_step, preempt, run_d
 from schedproof_spec.domain import Configs, any_request
 from schedproof_spec.prover.context import Context
 
-NUM_ITEMS = 2
-"""Items drawn for a prefilling request: one that a chunk would cut, and any other. A rule looks for the item at
-one position, and items are disjoint, so the second stands for all the rest."""
-
-
 @dataclass(frozen=True, slots=True)
 class StepFrame:
     """What stays the same during a step."""
@@ -182,9 +177,13 @@ def any_preemption(ctx: Context, before: Moment, frame: StepFrame) -> Moment:
     return Moment(after, ctx.merged(lambda: before.num_unvisited - 1 if is_live_decode else before.num_unvisited))
 
 
-def any_prefilling_request(ctx: Context, config: ServingConfig) -> Request:
-    """Draw a request with prompt left to prefill; a decode node has none."""
-    request = any_request(ctx, "request", config, num_items=NUM_ITEMS)
+def any_prefilling_request(ctx: Context, config: ServingConfig, num_items: int = 1) -> Request:
+    """Draw a request with prompt left to prefill; a decode node has none.
+
+    A chunk rule looks for the item at one position, and items are disjoint: one drawn item stands for all of them
+    in one call of the rule, two where a second call or another item is looked at.
+    """
+    request = any_request(ctx, "request", config, num_items)
     ctx.assume(config.role != Role.DECODE)
     ctx.assume(ctx.merged(lambda: not request.is_decoding))
     return request

@@ -21,10 +21,10 @@ from schedproof_spec.domain import is_well_formed, the_config
 from schedproof_spec.invariant import Invariant, Proof
 from schedproof_spec.invariants import INVARIANTS
 from schedproof_spec.ledger import nothing
+from schedproof_spec.prover.inquiry import Minimiser
 from schedproof_spec.prover.merge import merge
 from schedproof_spec.prover.paths import PathExplorer
 from schedproof_spec.prover.prove import failures
-from schedproof_spec.prover.smallest import minimum
 from schedproof_spec.prover.symbolic import SymInt, term_of
 from schedproof_spec.prover.verdict import Status
 from schedproof_spec.witness import Witness
@@ -105,7 +105,7 @@ class Candidates:
         """Return the candidate nearest to a value among those at least a step beyond it."""
         distance = direction * (self.value - start) - step
         conditions = [*self.conditions, distance >= 0]
-        least = minimum(distance, conditions, self.explorer.resource_limit, self.explorer.work)
+        least = Minimiser(conditions, self.explorer.resource_limit, self.explorer.work).least(distance)
         return None if least is None else start + direction * (least + step)
 
 

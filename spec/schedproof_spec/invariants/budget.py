@@ -182,7 +182,7 @@ def rest_is_budget(moment: Moment, frame: StepFrame) -> bool:
 def prove_running_is_satisfied(ctx: Context, frame: StepFrame, step: Step) -> None:
     """A running request that was visited, or was not because the budget is gone, could not use the rest."""
     config, policy = frame.config, frame.policy
-    request = any_prefilling_request(ctx, config)
+    request = any_prefilling_request(ctx, config, num_items=2)
     visits = ctx.merged(lambda: policy.keeps_visiting(step.budget))
     ctx.prove("the loop stops with nothing left", ctx.merged(lambda: visits or step.budget <= 0))
     ctx.assume(visits)
@@ -193,7 +193,7 @@ def prove_running_is_satisfied(ctx: Context, frame: StepFrame, step: Step) -> No
 def prove_waiting_is_satisfied(ctx: Context, frame: StepFrame, step: Step) -> None:
     """A request at the head of the waiting queue is admitted and satisfied, or could not be admitted."""
     config = frame.config
-    request = any_prefilling_request(ctx, config)
+    request = any_prefilling_request(ctx, config, num_items=2)
     queues = Queues(
         running=(),
         waiting=(request,),

@@ -59,7 +59,7 @@ def any_chunk(ctx: Context, configs: Configs, policy: Policy, given: Claim) -> t
     step = moment.step
     ctx.assume(ctx.merged(lambda: given(moment, frame)))
     ctx.assume(ctx.merged(lambda: policy.keeps_visiting(step.budget)))
-    request = any_prefilling_request(ctx, frame.config)
+    request = any_prefilling_request(ctx, frame.config, num_items=2)
     grant = ctx.merged(lambda: ask(request, step.budget, frame.config, policy))
     return request, grant.num_tokens, step.budget
 

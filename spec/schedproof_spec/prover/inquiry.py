@@ -36,34 +36,60 @@ class SolverWork:
         return answer
 
 
-class Inquiry:
-    """Conditions in a context of their own; `ask` can be repeated with further conditions."""
+def answer(
+    conditions: Sequence[z3.BoolRef], resource_limit: int, work: SolverWork
+) -> z3.CheckSatResult:
+    """Return whether the conditions can hold together; unknown when every attempt gives up."""
+    for seed in SEEDS:
+        context = z3.Context()
+        solver = z3.Solver(ctx=context)
+        solver.set("rlimit", resource_limit)
+        solver.set("random_seed", seed)
+        solver.add(*(condition.translate(context) for condition in conditions))
+        found = work.check(solver)
+        if found != z3.unknown:
+            return found
+    return z3.unknown
+
+
+class Minimiser:
+    """Finds least values under conditions, one measure after the other."""
 
     def __init__(self, conditions: Sequence[z3.BoolRef], resource_limit: int, work: SolverWork) -> None:
         self.work = work
         self.context = z3.Context()
-        self.conditions = [condition.translate(self.context) for condition in conditions]
-        self.resource_limit = resource_limit
+        self.solver = z3.Solver(ctx=self.context)
+        self.solver.set("rlimit", resource_limit)
+        self.solver.add(*(condition.translate(self.context) for condition in conditions))
+        self.model = self.solver.model() if work.check(self.solver) == z3.sat else None
 
-    def ask(self, *further: z3.BoolRef) -> tuple[z3.CheckSatResult, z3.ModelRef | None]:
-        """Return sat with a model, unsat, or unknown when every attempt gives up."""
-        translated = [condition.translate(self.context) for condition in further]
-        for seed in SEEDS:
-            solver = z3.Solver(ctx=self.context)
-            solver.set("rlimit", self.resource_limit)
-            solver.set("random_seed", seed)
-            solver.add(*self.conditions, *translated)
-            answer = self.work.check(solver)
-            if answer == z3.sat:
-                return answer, solver.model()
-            if answer == z3.unsat:
-                return answer, None
-        return z3.unknown, None
+    def least(self, measure: z3.ArithRef) -> int | None:
+        """Return the least value of a measure that is not negative, and require it from now on.
 
-    def require(self, condition: z3.BoolRef) -> None:
-        """Add a condition to every later question."""
-        self.conditions.append(condition.translate(self.context))
+        None if nothing satisfies the conditions. A value below which the solver gives up counts as least.
+        """
+        if self.model is None:
+            return None
+        term = measure.translate(self.context)
+        low, high = 0, self._value(term)
+        while low < high:
+            middle = (low + high) // 2
+            if self._has_model(term <= middle):
+                high = self._value(term)
+            else:
+                low = middle + 1
+        self.solver.add(term == high)
+        return high
 
-    def value(self, model: z3.ModelRef, term: z3.ArithRef) -> int:
-        """Return the value of a term in a model of this inquiry, with unconstrained inputs as 0."""
-        return int(model.eval(term.translate(self.context), model_completion=True).as_long())
+    def _has_model(self, condition: z3.BoolRef) -> bool:
+        self.solver.push()
+        self.solver.add(condition)
+        found = self.work.check(self.solver) == z3.sat
+        if found:
+            self.model = self.solver.model()
+        self.solver.pop()
+        return found
+
+    def _value(self, term: z3.ArithRef) -> int:
+        assert self.model is not None
+        return int(self.model.eval(term, model_completion=True).as_long())

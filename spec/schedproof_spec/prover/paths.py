@@ -13,7 +13,7 @@ from typing import Any
 import z3
 
 from schedproof_spec.prover import symbolic
-from schedproof_spec.prover.inquiry import DEFAULT_RESOURCE_LIMIT, Inquiry, SolverWork
+from schedproof_spec.prover.inquiry import DEFAULT_RESOURCE_LIMIT, SolverWork, answer
 
 FEASIBILITY_LIMIT = 200_000
 """Resource units for the first look at a question, on the solver that all paths share."""
@@ -109,11 +109,11 @@ class PathExplorer:
         """Return whether the path allows all conditions: sat, unsat or unknown."""
         self.solver.push()
         self.solver.add(*conditions)
-        answer = self.work.check(self.solver)
+        found = self.work.check(self.solver)
         self.solver.pop()
-        if answer == z3.unknown:
-            answer, _ = Inquiry([*self.solver.assertions(), *conditions], self.resource_limit, self.work).ask()
-        return answer
+        if found == z3.unknown:
+            found = answer([*self.solver.assertions(), *conditions], self.resource_limit, self.work)
+        return found
 
     def once(self, compute: Callable[[], Any]) -> Any:
         """Return a value that runs with the same beginning share, computed by the first of them."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import z3
 
 from schedproof_spec.prover.context import SymbolicContext
-from schedproof_spec.prover.inquiry import Inquiry, SolverWork
+from schedproof_spec.prover.inquiry import Minimiser
 from schedproof_spec.prover.paths import PathExplorer
 
 
@@ -32,7 +32,7 @@ class SearchContext(SymbolicContext):
         conditions = [*self.explorer.solver.assertions(), broken]
         size = size_of(self.inputs)
         bound = [] if self.smallest is None else [size < self.smallest.size]
-        least = minimum(size, [*conditions, *bound], self.explorer.resource_limit, self.explorer.work)
+        least = Minimiser([*conditions, *bound], self.explorer.resource_limit, self.explorer.work).least(size)
         if least is not None:
             self.smallest = Refutation(label=label, conditions=conditions, size=least)
 
@@ -40,37 +40,8 @@ class SearchContext(SymbolicContext):
         """Return the numbers of the smallest state, by input name."""
         assert self.smallest is not None
         conditions = [*self.smallest.conditions, size_of(self.inputs) == self.smallest.size]
-        inquiry = Inquiry(conditions, self.explorer.resource_limit, self.explorer.work)
-        values: dict[str, int] = {}
-        for name, term in self.inputs.items():
-            number = as_number(term)
-            least = minimum_in(inquiry, number)
-            values[name] = 0 if least is None else least
-            inquiry.require(number == values[name])
-        return values
-
-
-def minimum(
-    measure: z3.ArithRef, conditions: list[z3.BoolRef], resource_limit: int, work: SolverWork
-) -> int | None:
-    """Return the least value of a measure under conditions, None if nothing satisfies them."""
-    return minimum_in(Inquiry(conditions, resource_limit, work), measure)
-
-
-def minimum_in(inquiry: Inquiry, measure: z3.ArithRef) -> int | None:
-    """Return the least value of a measure that is not negative, or any negative value if it is; by halving."""
-    answer, model = inquiry.ask()
-    if model is None:
-        return None
-    low, high = 0, inquiry.value(model, measure)
-    while low < high:
-        middle = (low + high) // 2
-        answer, model = inquiry.ask(measure <= middle)
-        if answer == z3.sat and model is not None:
-            high = inquiry.value(model, measure)
-        else:
-            low = middle + 1
-    return high
+        minimiser = Minimiser(conditions, self.explorer.resource_limit, self.explorer.work)
+        return {name: minimiser.least(as_number(term)) or 0 for name, term in self.inputs.items()}
 
 
 def size_of(inputs: dict[str, z3.ExprRef]) -> z3.ArithRef:
