@@ -46,18 +46,23 @@ def theorem(request: pytest.FixtureRequest) -> Callable[..., None]:
 
 
 @pytest.fixture
-def golden(request: pytest.FixtureRequest) -> Callable[[str, object], None]:
+def golden_text(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
     """Compare with a golden file, or write it."""
 
-    def compare(name: str, found: object) -> None:
-        path = GOLDENS / f"{name}.json"
-        text = json.dumps(found, indent=1, sort_keys=True) + "\n"
+    def compare(name: str, text: str) -> None:
+        path = GOLDENS / name
         if request.config.getoption("--update-goldens"):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
         assert text == path.read_text(encoding="utf-8")
 
     return compare
+
+
+@pytest.fixture
+def golden(golden_text: Callable[[str, str], None]) -> Callable[[str, object], None]:
+    """Compare plain data with a golden JSON file, or write it."""
+    return lambda name, found: golden_text(f"{name}.json", json.dumps(found, indent=1, sort_keys=True) + "\n")
 
 
 def recorded(reporter: pytest.TerminalReporter) -> Iterator[tuple[str, str, str, int, float]]:

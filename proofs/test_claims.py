@@ -100,9 +100,9 @@ CLAIMS = {
         scope="text, MTP, B >= N * t",
         verdict=REFUTED,
     ),
-    "reviewers_example_exceeds_the_limit": InvariantClaim(
-        says="2048 tokens, 256 sequences and 6 tokens each can exceed the limit (it cannot)",
-        source="PR 7440, review of the floor",
+    "reviewers_example_is_safe": InvariantClaim(
+        says="2048 tokens, 256 sequences and 6 tokens each stay within the limit",
+        source="PR 7440, review of the floor (which says that they may not)",
         invariant="no_overshoot",
         policy="7438",
         where=reviewers_example,
@@ -328,6 +328,7 @@ def always_progresses(policy: Policy) -> Theorem:
     """A prompt that waits alone in an empty engine with free KV blocks gets a chunk."""
 
     def theorem(ctx: Context) -> None:
+        """A prompt that waits alone in an empty engine with free KV blocks gets a chunk."""
         config = familiar_config(ctx, policy)
         ctx.assume(ctx.merged(lambda: config.role != Role.DECODE and decodes_fit_budget(config)))
         prompt = ctx.integer("prompt", 1)
@@ -376,6 +377,7 @@ def dispatch_where_config_says(configured: int | None) -> Theorem:
     """Where config.json says nothing, or 0, 7237 holds a full decode step."""
 
     def theorem(ctx: Context) -> None:
+        """Where config.json says nothing, or 0, 7237 holds a full decode step."""
         policy = POLICIES["7237"]
         config = replace(familiar_config(ctx, policy), num_max_dispatch_tokens_per_rank=configured)
         ctx.prove("enough", policy.dispatch_capacity(config).tokens >= config.max_decode_tokens)
@@ -412,6 +414,7 @@ def plan_fits_the_limit(policy: Policy) -> Theorem:
     """A decode node's plan of 7756 is within the limit that start-up checks."""
 
     def theorem(ctx: Context) -> None:
+        """A decode node's plan of 7756 is within the limit that start-up checks."""
         config = familiar_config(ctx, policy)
         ctx.assume(ctx.merged(lambda: decode_node_on_gpu(config)))
         planned = ctx.merged(lambda: POLICIES["7756"].max_chunk_tokens(config))
@@ -510,3 +513,22 @@ def test_claim_about_a_rule(name, theorem, golden):
         golden(f"claims/{name}", {"refuted": outcome.reason, "smallest": outcome.values})
     else:
         assert not outcome.unreached
+
+
+def test_claims_are_listed(golden_text):
+    rows = [(name, claim.says, claim.source, claim.scope, claim.verdict) for name, claim in sorted(CLAIMS.items())]
+    rows += [
+        (name, (claim.theorem.__doc__ or "").rstrip("."), claim.source, claim.scope, claim.verdict)
+        for name, claim in sorted(RULE_CLAIMS.items())
+    ]
+    lines = [
+        "# What people said about these rules, decided",
+        "",
+        "`pytest proofs/test_claims.py --update-goldens` writes this page. A refuted claim has its smallest",
+        "counterexample in `proofs/goldens/claims/NAME.json`.",
+        "",
+        "| name | claim | said in | where | verdict |",
+        "|:--|:--|:--|:--|:--|",
+        *(f"| {' | '.join(row)} |" for row in rows),
+    ]
+    golden_text("claims.md", "\n".join(lines) + "\n")

@@ -8,6 +8,7 @@ configuration in which some step goes wrong or some request waits forever.
 from __future__ import annotations
 
 from dataclasses import replace
+from inspect import Parameter, signature
 
 import pytest
 
@@ -15,7 +16,9 @@ from schedproof import blocks, capacity, startup
 from schedproof.config import Platform, Role, ServingConfig
 from schedproof.message_layout import MAX_DRAFT_TOKENS
 from schedproof.policies import REFERENCE
+from schedproof.request import MultimodalItem, Request
 from schedproof.speculation import SpeculativeConfig, SpeculativeMethod
+from schedproof.step import Grant, Step
 from schedproof_spec.domain import any_request, draw_config
 from schedproof_spec.mutants import Mutant
 from schedproof_spec.prover.prove import prove
@@ -350,6 +353,22 @@ def test_defaults_are_fastdeploys():
     assert config.chunked_prefill
     assert not config.deterministic
     assert SpeculativeConfig() == SpeculativeConfig(num_speculative_tokens=1, num_model_steps=1)
+
+
+VALUES = (ServingConfig, SpeculativeConfig, Request, MultimodalItem, Step, Grant, capacity.DispatchCapacity)
+
+
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: value.__name__)
+def test_values_cannot_change(value):
+    """The prover remembers what a function returned for a value, which is sound only if values stay as they are."""
+    assert value.__dataclass_params__.frozen
+    assert "__slots__" in vars(value)
+    assert {parameter.kind for parameter in signature(value).parameters.values()} == {Parameter.KEYWORD_ONLY}
+
+
+def test_startup_checks_cannot_change():
+    assert startup.StartupCheck.__dataclass_params__.frozen
+    assert "__slots__" in vars(startup.StartupCheck)
 
 
 MTP = SpeculativeConfig(method=SpeculativeMethod.MTP, num_speculative_tokens=5)

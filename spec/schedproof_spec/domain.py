@@ -57,22 +57,26 @@ def accepted(ctx: Context, policy: Policy, config: ServingConfig) -> ServingConf
 
 
 def familiar_config(ctx: Context, policy: Policy) -> ServingConfig:
-    """Draw what people set first, with at most five drafts, and leave the rest at its default.
+    """Draw what people set first, with one to five drafts if any, and leave the rest at its default.
 
     A violation found here is a violation, easier to read and much easier to find; that there is none says
     nothing.
     """
+    speculation = None
+    if ctx.one_of("speculation", ("absent", "present")) == "present":
+        speculation = SpeculativeConfig(
+            method=ctx.member("method", SpeculativeMethod),
+            num_speculative_tokens=ctx.integer("num_speculative_tokens", 1, MAX_DRAFT_TOKENS - 1),
+        )
     config = ServingConfig(
         max_num_batched_tokens=ctx.integer("max_num_batched_tokens", 1),
         max_num_seqs=ctx.integer("max_num_seqs", 1),
         max_model_len=ctx.integer("max_model_len", 1),
         role=ctx.member("role", Role),
-        speculation=draw_speculation(ctx),
+        speculation=speculation,
         max_multimodal_item_tokens=ctx.integer("max_multimodal_item_tokens", 0),
     )
-    config = with_merged_properties(config)
-    ctx.assume(config.num_speculative_tokens < MAX_DRAFT_TOKENS)
-    return accepted(ctx, policy, config)
+    return accepted(ctx, policy, with_merged_properties(config))
 
 
 def familiar_config_with_dispatch(ctx: Context, policy: Policy) -> ServingConfig:

@@ -66,24 +66,26 @@ def find_repairs(
 
 
 def nearest(old: int, direction: int, candidates: Candidates, is_good: Callable[[int], bool]) -> int | None:
-    """Return a good candidate beyond the old value, upwards or downwards; the next nearer that was tried is not.
+    """Return a good candidate beyond the old value, upwards or downwards, whose nearer neighbour is not good.
 
-    The nearest candidate is tried first, then candidates at doubling distances, then halving goes back.
+    It is found by halving between the nearest candidate and the farthest; None if neither is good.
     """
-    bad, step = old, 1
-    good = candidates.beyond(bad, direction, step)
-    while good is not None and not is_good(good):
-        bad, step = good, step * 2
-        good = candidates.beyond(bad, direction, step)
-    while good is not None:
+    first, last = candidates.beyond(old, direction, 1), candidates.farthest(old, direction)
+    if first is None or last is None:
+        return None
+    if is_good(first):
+        return first
+    if not is_good(last):
+        return None
+    bad, good = first, last
+    while True:
         middle = candidates.beyond(bad, direction, max(abs(good - bad) // 2, 1))
         if middle is None or middle == good:
-            break
+            return good
         if is_good(middle):
             good = middle
         else:
             bad = middle
-    return good
 
 
 class Candidates:
@@ -104,9 +106,18 @@ class Candidates:
     def beyond(self, start: int, direction: int, step: int) -> int | None:
         """Return the candidate nearest to a value among those at least a step beyond it."""
         distance = direction * (self.value - start) - step
-        conditions = [*self.conditions, distance >= 0]
-        least = Minimiser(conditions, self.explorer.resource_limit, self.explorer.work).least(distance)
+        least = self._least(distance)
         return None if least is None else start + direction * (least + step)
+
+    def farthest(self, start: int, direction: int) -> int | None:
+        """Return the last candidate beyond a value."""
+        end = MAX_VALUE if direction > 0 else 0
+        least = self._least(direction * (end - self.value), direction * (self.value - start) > 0)
+        return None if least is None else end - direction * least
+
+    def _least(self, distance: z3.ArithRef, *further: z3.BoolRef) -> int | None:
+        conditions = [*self.conditions, distance >= 0, *further]
+        return Minimiser(conditions, self.explorer.resource_limit, self.explorer.work).least(distance)
 
 
 def holds_without_state(proof: Proof, config: ServingConfig, policy: Policy) -> bool:
