@@ -1,0 +1,97 @@
+"""A repair that is offered is safe, and nothing nearer is: its neighbourhood is tried value by value."""
+
+from __future__ import annotations
+
+import pytest
+
+from schedproof import (
+    POLICIES,
+    REFERENCE,
+    Policy,
+    Role,
+    ServingConfig,
+    SpeculativeConfig,
+    SpeculativeMethod,
+)
+from schedproof_spec import INVARIANTS, Change, Status, decide, find_repairs
+from schedproof_spec.repair import value_of, with_value
+
+FIELDS = ("max_num_batched_tokens", "max_num_seqs", "num_speculative_tokens")
+NEIGHBOURS = 3
+
+REFUSED = ServingConfig(
+    max_num_seqs=100,
+    max_num_batched_tokens=590,
+    speculation=SpeculativeConfig(method=SpeculativeMethod.MTP, num_speculative_tokens=5),
+)
+"""100 sequences of 6 tokens do not fit 590: the engine does not start."""
+
+FULL = ServingConfig(max_num_seqs=64, max_num_batched_tokens=64, role=Role.DECODE)
+"""Upstream leaves no budget beside 64 decodes, and visits none of them."""
+
+LONG_DRAFTS = ServingConfig(
+    max_num_seqs=8,
+    max_num_batched_tokens=64,
+    role=Role.DECODE,
+    speculation=SpeculativeConfig(method=SpeculativeMethod.NGRAM, num_speculative_tokens=6),
+)
+"""Seven tokens a sequence do not fit the output message, and upstream does not charge them."""
+
+CASES = {
+    "refused at start-up": (
+        REFERENCE,
+        REFUSED,
+        {
+            Change("max_num_batched_tokens", 590, 600),
+            Change("max_num_seqs", 100, 98),
+            Change("num_speculative_tokens", 5, 4),
+        },
+    ),
+    "no budget is left": (
+        POLICIES["7756"],
+        FULL,
+        {Change("max_num_batched_tokens", 64, 65), Change("max_num_seqs", 64, 63)},
+    ),
+    "drafts too long": (POLICIES["7756"], LONG_DRAFTS, {Change("num_speculative_tokens", 6, 0)}),
+}
+
+
+def is_safe(policy: Policy, config: ServingConfig) -> bool:
+    """The engine starts, and every invariant that applies is held in every state."""
+    return not policy.problems(config) and all(
+        decide(invariant, policy, config).status is Status.HELD
+        for invariant in INVARIANTS.values()
+        if invariant.applies(config)
+    )
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_repairs_are_the_nearest_safe_values(name: str) -> None:
+    policy, config, expected = CASES[name]
+    assert not is_safe(policy, config)
+    verdicts = [decide(invariant, policy, config) for invariant in INVARIANTS.values() if invariant.applies(config)]
+    repairs = find_repairs(policy, config, verdicts, FIELDS)
+    assert {change for repair in repairs for change in repair} == expected
+    assert all(len(repair) == 1 for repair in repairs)
+    for change in expected:
+        assert is_safe(policy, with_value(config, change.field, change.new))
+        towards_old = 1 if change.old > change.new else -1
+        for distance in range(1, NEIGHBOURS + 1):
+            nearer = change.new + towards_old * distance
+            if nearer == change.old:
+                break
+            assert not is_safe(policy, with_value(config, change.field, nearer)), nearer
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_where_no_repair_is_offered_the_neighbours_are_not_safe(name: str) -> None:
+    policy, config, expected = CASES[name]
+    offered = {(change.field, change.new > change.old) for change in expected}
+    for field in FIELDS:
+        old = value_of(config, field)
+        for is_up in (True, False):
+            if old is None or (field, is_up) in offered:
+                continue
+            values = [old + distance if is_up else old - distance for distance in range(1, NEIGHBOURS + 1)]
+            unsafe = [value for value in values if not is_safe(policy, with_value(config, field, value))]
+            assert unsafe == values, field
