@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from numba import cuda
 
-from schedproof.dispatch import NO_ROW, admitted
+from schedproof.dispatch import NO_ROW, admitted, row_of_slot
 from schedproof_kernels.jit import kernel
 from schedproof_kernels.words import Integers
 
@@ -147,11 +147,6 @@ def report_expert(
     dropped[expert, rank] = routed - count
     if rank == ranks - 1:
         recv_count[expert] = begin + count
-
-
-def row_of_slot(begin: int, slot: int, capacity: int) -> int:
-    """The row of a source rank's next token in an expert, NO_ROW beyond capacity."""
-    return begin + slot if slot < capacity else NO_ROW
 
 
 def place_token(

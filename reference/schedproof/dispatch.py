@@ -70,6 +70,14 @@ def admitted(routed: int, capacity: int) -> int:
     return min(routed, capacity)
 
 
+def row_of_slot(begin: int, slot: int, capacity: int) -> int:
+    """The row of a source rank's next token in an expert, NO_ROW beyond capacity.
+
+    ``begin`` rows are filled by earlier ranks, ``slot`` tokens of this rank were routed to the expert before.
+    """
+    return begin + slot if slot < capacity else NO_ROW
+
+
 def layout_range(begin: int, count: int) -> int:
     """One entry of ``packed_recv_layout_range``."""
     return (begin << BEGIN_SHIFT) | count
@@ -114,11 +122,10 @@ def route(topk_idx: NDArray[np.int64], sizes: DispatchSizes) -> Routing:
         routed = [0] * sizes.experts
         for token, choices in enumerate(topk_idx[rank].tolist()):
             for expert in experts_of(choices, sizes.experts):
-                slot = routed[expert]
+                row = row_of_slot(filled[expert], routed[expert], sizes.capacity)
                 routed[expert] += 1
-                if slot >= sizes.capacity:
+                if row == NO_ROW:
                     continue
-                row = filled[expert] + slot
                 source[expert, row] = token
                 for choice, named in enumerate(choices):
                     if named == expert:

@@ -89,6 +89,28 @@ def write_slot(message: MutableSequence[int], slot: int, count: int, tokens: Seq
             message[token_word(slot, position)] = tokens[position]
 
 
+def pack_slot(
+    message: MutableSequence[int],
+    slot: int,
+    accepted: int,
+    skip_prefill: bool,
+    seq_len_decoder: int,
+    prompt_len: int,
+    row: Sequence[int],
+) -> None:
+    """Check one slot, whose token ids are ``row``, and put it into a message whose words are 0.
+
+    Raises OutputError, before it writes, for a count outside the row or an accepted id that is no int32.
+    """
+    count = live_count(accepted, skip_prefill, seq_len_decoder, prompt_len)
+    if not 0 <= count <= len(row):
+        raise OutputError(f"accept_num[{slot}]: expected 0..{len(row)}, got {count}")
+    for position in range(len(row)):
+        if position < count and not INT32_MIN <= row[position] <= INT32_MAX:
+            raise OutputError(f"accept_tokens[{slot}, {position}]: expected an int32 value, got {row[position]}")
+    write_slot(message, slot, count, row)
+
+
 def read_slot(message: Sequence[int], slot: int) -> tuple[int, ...]:
     """Take one slot's accepted tokens out of a message."""
     count = message[count_word(slot)]
@@ -146,24 +168,20 @@ def pack(step: StepOutput, message_id: int = 1) -> NDArray[np.int32]:
     """
     check_message_id(message_id)
     check_step(step)
-    batch, width = step.accept_tokens.shape
+    batch = len(step.accept_num)
     message = [0] * MESSAGE_WORDS
     message[ID_WORD] = signed_id(message_id, step.not_need_stop)
     message[BATCH_WORD] = batch
     for slot in range(batch):
-        count = live_count(
+        pack_slot(
+            message,
+            slot,
             int(step.accept_num[slot]),
             step.skip_prefill,
             int(step.seq_lens_decoder[slot]),
             int(step.prompt_lens[slot]),
+            step.accept_tokens[slot].tolist(),
         )
-        if not 0 <= count <= width:
-            raise OutputError(f"accept_num[{slot}]: expected 0..{width}, got {count}")
-        tokens = [int(token) for token in step.accept_tokens[slot, :count]]
-        for position, token in enumerate(tokens):
-            if not INT32_MIN <= token <= INT32_MAX:
-                raise OutputError(f"accept_tokens[{slot}, {position}]: expected an int32 value, got {token}")
-        write_slot(message, slot, count, tokens)
     return np.array(message, dtype=np.int32)
 
 

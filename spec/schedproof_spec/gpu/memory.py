@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import z3
 
-from schedproof_spec.gpu.integers import Data, DeviceInt, Product
+from schedproof_spec.gpu.integers import Arithmetic, Data, DeviceInt, Product
 from schedproof_spec.prover.symbolic import SymBool, SymInt, integer_term
 
 INT32 = (-(2**31), 2**31 - 1)
@@ -26,7 +26,11 @@ class Place(Enum):
     SHARED = "the threads of one block, between two barriers"
 
 
-class Memory(Protocol):
+Facts = Callable[..., Any]
+"""Given the indices and the value of an element: what is known of it."""
+
+
+class Memory(Arithmetic, Protocol):
     """What arrays ask of the thread that uses them."""
 
     def access(self, array: Array, indices: tuple[Any, ...], value: Any) -> None:
@@ -35,19 +39,15 @@ class Memory(Protocol):
     def element(self, term: z3.ArithRef, limits: tuple[int, int]) -> DeviceInt:
         """Return an element of an array, known to lie within its type."""
 
-    def assume(self, condition: Any) -> None:
+    def know(self, facts: Facts, *arguments: Any) -> None:
         """Assume a fact about what was read."""
-
-
-Facts = Callable[..., Any]
-"""Given the indices and the value of an element: what is known of it."""
 
 
 @dataclass(slots=True)
 class Array:
     """An array of unknown integers; equal indices read equal values."""
 
-    thread: Any
+    thread: Memory
     name: str
     shape: tuple[Any, ...]
     limits: tuple[int, int] | None
@@ -65,7 +65,7 @@ class Array:
             return Data(self.thread)
         value = self.thread.element(self.at(*indices), self.limits)
         if self.facts is not None:
-            self.thread.assume(self.facts(*indices, value))
+            self.thread.know(self.facts, *indices, value)
         return value
 
     def __setitem__(self, index: Any, value: Any) -> None:
@@ -126,7 +126,8 @@ class Access:
     writes: bool
     phase: int
     """Barriers that the thread has passed."""
-    conditions: dict[int, z3.BoolRef]
+    ways: list[dict[int, z3.BoolRef]]
+    """What is known on each of the paths that do it."""
     products: list[Product]
     private: list[z3.ExprRef]
     """Unknowns that every thread has its own of."""
@@ -139,6 +140,13 @@ class Access:
         """Equal for accesses of the same word by the same code."""
         return self.array, self.writes, self.phase, *(index.term.get_id() for index in self.indices)
 
+    def conditions(self) -> list[z3.BoolRef]:
+        """Return what all paths have in common, and that one of them was taken."""
+        common = set.intersection(*(set(way) for way in self.ways))
+        rests = [[fact for key, fact in way.items() if key not in common] for way in self.ways]
+        shared = [fact for key, fact in self.ways[0].items() if key in common]
+        return [*shared, z3.Or(*(z3.And(*rest) for rest in rests))] if all(rests) else shared
+
 
 @dataclass(slots=True)
 class Log:
@@ -149,10 +157,10 @@ class Log:
     """How many barriers a thread meets, path by path."""
 
     def add(self, access: Access) -> None:
-        """Record an access; one that several paths share keeps only the conditions that they have in common."""
+        """Record an access, or one more path that does it."""
         known = self.accesses.setdefault(access.key(), access)
-        common = known.conditions.keys() & access.conditions.keys()
-        known.conditions = {key: known.conditions[key] for key in common}
+        if known is not access:
+            known.ways += access.ways
         if known.value is not None and (access.value is None or not known.value.term.eq(access.value.term)):
             known.value = None
 

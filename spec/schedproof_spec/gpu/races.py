@@ -34,15 +34,14 @@ def conflicts(log: Log) -> Iterator[tuple[Access, Access]]:
 
 def no_races(log: Log, known: Known = nothing_known) -> Theorem:
     """The theorem about a launch whose accesses have been recorded."""
-    pairs = list(conflicts(log))
+    pairs = [(first, as_another_thread(second)) for first, second in conflicts(log)]
     if len(log.barriers) > 1:
         raise ValueError(f"threads meet different numbers of barriers: {sorted(log.barriers)}")
 
     def theorem(ctx: Context) -> None:
         assert isinstance(ctx, SymbolicContext)
-        first, second = ctx.one_of("pair", pairs)
-        other = as_another_thread(second)
-        for condition in (*first.conditions.values(), *other.conditions.values()):
+        first, other = ctx.one_of("pair", pairs)
+        for condition in (*first.conditions(), *other.conditions()):
             ctx.assume(SymBool(condition))
         for one, two in itertools.product(first.products, other.products):
             for fact in multiples_apart(one, two):
@@ -71,16 +70,20 @@ def as_another_thread(access: Access) -> Access:
         access,
         indices=renamed(access.indices),
         value=None if access.value is None else renamed((access.value,))[0],
-        conditions={
-            key: z3.substitute(fact, *renaming)
-            for key, fact in access.conditions.items()
-            if any(constant.get_id() in own for constant in constants_of(fact))
-        },
+        ways=[
+            {key: z3.substitute(fact, *renaming) if own & mentioned(fact) else fact for key, fact in way.items()}
+            for way in access.ways
+        ],
         products=[product.renamed(renaming) for product in access.products],
         private=[new for _, new in renaming],
         coordinates=renamed(access.coordinates),
         block=renamed(access.block),
     )
+
+
+def mentioned(fact: z3.BoolRef) -> set[int]:
+    """Return the unknowns of a fact."""
+    return {constant.get_id() for constant in constants_of(fact)}
 
 
 def differ(ours: tuple[SymInt, ...], theirs: tuple[SymInt, ...]) -> SymBool:

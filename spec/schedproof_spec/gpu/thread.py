@@ -75,6 +75,8 @@ class Thread:
         self.coordinates: tuple[SymInt, ...] = ()
         self.block: tuple[SymInt, ...] = ()
         self.num_fresh = 0
+        self.reasons = False
+        """Whether integers are a claim's, which no machine computes."""
         self.translator = Translator(self, {}, functions or {})
 
     def size(self, name: str, low: int, high: int) -> DeviceInt:
@@ -140,9 +142,21 @@ class Thread:
         """Prove something of every state that gets here."""
         claim_of_products(self.ctx, self.products.made, label, condition)
 
+    def reason(self, claim: Callable[..., Any], *arguments: Any) -> z3.BoolRef:
+        """Return a claim about values of the thread."""
+        self.reasons = True
+        condition = term_of(claim(*arguments))
+        self.reasons = False
+        assert isinstance(condition, z3.BoolRef)
+        return condition
+
     def assume(self, condition: Any) -> None:
         """Add what is known of this path."""
         self.ctx.assume(condition)
+
+    def know(self, facts: Facts, *arguments: Any) -> None:
+        """Assume a fact about what was read."""
+        self.explorer.assume(self.reason(facts, *arguments))
 
     def fresh(self, name: str, low: int | None = None) -> DeviceInt:
         """Return an unknown of this thread's own, within the machine's integers."""
@@ -167,7 +181,7 @@ class Thread:
 
     def result(self, term: z3.ArithRef) -> DeviceInt:
         """Return a computed integer."""
-        if not z3.is_int_value(term) and not z3.is_const(term):
+        if not self.reasons and not z3.is_int_value(term) and not z3.is_const(term):
             self.computed.append(term)
         return DeviceInt(term, self)
 
@@ -179,9 +193,7 @@ class Thread:
         key = frozenset((left.get_id(), right.get_id()))
         if key not in self.products.known:
             self.products.known[key] = self._multiply_anew(left, right)
-        value = self.products.known[key]
-        self.computed.append(value)
-        return value
+        return self.products.known[key]
 
     def _multiply_anew(self, left: z3.ArithRef, right: z3.ArithRef) -> z3.ArithRef:
         lefts, rights = linear_parts(left), linear_parts(right)
@@ -256,8 +268,7 @@ class Thread:
             self.claim(f"value written to {array.name} fits", holds(array.limits, value))
             term = SymInt(integer_term(value))
             if array.promise is not None:
-                promised = term_of(array.promise(*indices, term))
-                assert isinstance(promised, z3.BoolRef)
+                promised = self.reason(array.promise, *indices, term)
                 self.claim(f"what is written to {array.name} is as promised", promised)
         if self.explorer.is_replaying:
             return
@@ -269,7 +280,7 @@ class Thread:
                 value=term,
                 writes=value is not None,
                 phase=self.phase,
-                conditions={fact.get_id(): fact for fact in self.explorer.solver.assertions()},
+                ways=[{fact.get_id(): fact for fact in self.explorer.solver.assertions()}],
                 products=list(self.products.made),
                 private=list(self.private),
                 coordinates=self.coordinates,
@@ -320,7 +331,8 @@ class Loop:
             thread.assume((turn == 0) | (SymInt(self.at.term - self.step.term) < self.stop))
         if claim is not None:
             assert by_one
-            thread.assume(claim(SimpleNamespace(**{**self.scope, **self.state}), self.at))
+            known = thread.reason(claim, SimpleNamespace(**{**self.scope, **self.state}), self.at)
+            thread.explorer.assume(known)
 
     def _any(self, name: str, value: Any) -> Any:
         if isinstance(value, SymInt | int):
@@ -342,10 +354,8 @@ class Loop:
         raise IterationEnd
 
     def _prove(self, claim: Claim, state: Mapping[str, Any], at: DeviceInt) -> None:
-        condition = claim(SimpleNamespace(**{**self.scope, **state}), at)
-        term = term_of(condition)
-        assert isinstance(term, z3.BoolRef)
-        self.thread.claim(f"the loop of {self.function} keeps its claim", term)
+        condition = self.thread.reason(claim, SimpleNamespace(**{**self.scope, **state}), at)
+        self.thread.claim(f"the loop of {self.function} keeps its claim", condition)
 
 
 def smaller(first: Any, second: Any) -> Any:

@@ -1,0 +1,57 @@
+"""How a rule of the work on tensors is decided: kept by the reference, broken by upstream and by its mutants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from schedproof_spec.mutants import Mutant
+from schedproof_spec.prover.context import ConcreteContext
+from schedproof_spec.prover.prove import failures_in, prove, search
+from schedproof_spec.prover.verdict import Status
+from schedproof_spec.work_rule import Version, WorkRule
+
+
+class Drawn(ConcreteContext):
+    """Notes which numbers of a state a theorem looks at."""
+
+    def __init__(self, values: Mapping[str, int]) -> None:
+        super().__init__(values)
+        self.names: dict[str, None] = {}
+
+    def _given(self, name: str) -> int:
+        self.names[name] = None
+        return super()._given(name)
+
+
+def check_kept(rule: WorkRule, version: Version, theorem: Callable[..., None]) -> None:
+    """Assert that an implementation keeps the rule, and that the proof reaches what it claims."""
+    outcome = prove(lambda ctx: rule.theorem(ctx, version.function))
+    assert outcome.status is Status.HELD, outcome.reason
+    assert rule.reached
+    assert outcome.reached == rule.reached
+    assert not outcome.unreached
+    theorem(f"{rule.name}: {version.name}", outcome, scope=rule.scope)
+
+
+def check_smallest(
+    rule: WorkRule, version: Version, theorem: Callable[..., None], golden: Callable[..., None]
+) -> None:
+    """Assert that an implementation breaks the rule, and compare the smallest state with the golden."""
+    outcome = search(lambda ctx: rule.theorem(ctx, version.function))
+    assert outcome.status is Status.VIOLATED, outcome.reason
+    drawn = Drawn(outcome.values)
+    failures_in(lambda ctx: rule.theorem(ctx, version.function), drawn)
+    smallest = {key: outcome.values[key] for key in drawn.names}
+    found = {"rule": rule.name, "version": version.name, "source": version.source}
+    name = f"{rule.name}_{version.name}".replace(" ", "-").replace(",", "")
+    golden(name, {**found, "broken": outcome.reason, "smallest": smallest})
+    theorem(f"{rule.name}: {version.name}", outcome, scope=rule.scope)
+
+
+def check_mutant(rule: WorkRule, mutant: Mutant, theorem: Callable[..., None]) -> None:
+    """Assert that with the mutant one of the reference's functions breaks the rule."""
+    with mutant.applied():
+        outcomes = [prove(lambda ctx, v=version: rule.theorem(ctx, v.function)) for version in rule.kept_by]
+    refuted = [outcome for outcome in outcomes if outcome.status is Status.VIOLATED]
+    assert refuted, [outcome.reason for outcome in outcomes]
+    theorem(f"{rule.name} with the mutant '{mutant.name}'", refuted[0], scope=rule.scope)

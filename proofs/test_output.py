@@ -1,0 +1,31 @@
+"""Who sends a step's output, what is reset and what the message says: proved of the reference, refuted of upstream."""
+
+from __future__ import annotations
+
+import pytest
+from rules import check_kept, check_mutant, check_smallest
+
+from schedproof_spec.invariants.output import OUTPUT_RULES
+
+KEPT = [(rule, version) for rule in OUTPUT_RULES for version in rule.kept_by]
+BROKEN = [(rule, version) for rule in OUTPUT_RULES for version in rule.broken_by]
+MUTANTS = [(rule, mutant) for rule in OUTPUT_RULES for mutant in rule.mutants]
+
+
+def ids(cases):
+    return [f"{rule.name}: {case.name}" for rule, case in cases]
+
+
+@pytest.mark.parametrize(("rule", "version"), KEPT, ids=ids(KEPT))
+def test_reference_keeps(rule, version, theorem):
+    check_kept(rule, version, theorem)
+
+
+@pytest.mark.parametrize(("rule", "version"), BROKEN, ids=ids(BROKEN))
+def test_upstream_breaks_with_the_smallest_state(rule, version, theorem, golden):
+    check_smallest(rule, version, theorem, golden)
+
+
+@pytest.mark.parametrize(("rule", "mutant"), MUTANTS, ids=ids(MUTANTS))
+def test_mutant_is_refuted(rule, mutant, theorem):
+    check_mutant(rule, mutant, theorem)

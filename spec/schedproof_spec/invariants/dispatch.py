@@ -1,0 +1,216 @@
+"""The dispatch family: each routed token arrives once or is counted as dropped, in its slice, and comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from schedproof.combine import combine
+from schedproof.dispatch import NO_ROW, pack_bf16, route
+from schedproof.dispatch_limits import SCALE_GROUP, DispatchSizes
+from schedproof.upstream import deepep_dispatch
+from schedproof_spec.mutants import Mutant
+from schedproof_spec.prover.context import Context
+from schedproof_spec.work_rule import Version, WorkRule, picked
+
+RANKS = 4
+CAPACITY = 1
+MAX_TOKENS = 2
+MAX_CHOICES = 2
+BOUND = (
+    f"every routing of up to {MAX_TOKENS} tokens with {MAX_CHOICES} choices at capacity {CAPACITY}; "
+    "any size by the step's induction"
+)
+"""The routings that are run one by one; the step that fills a row is proved for every size."""
+
+NAMES = (-1, 0, RANKS)
+"""No expert, an expert, and an id past the last one."""
+
+BF16_ONE = 0x3F80
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """What became of one source rank's tokens, for the first expert."""
+
+    arrived: tuple[tuple[int, int], ...]
+    """Token and row of every entry that is written."""
+    dropped: int
+    returned: tuple[int, ...]
+    """By token, what combine gives back of its bits, 0 when nothing arrived."""
+
+
+RouteTokens = Callable[[list[list[int]]], Routed]
+"""Route the choices of one source rank's tokens."""
+
+
+def route_by_reference(choices: list[list[int]]) -> Routed:
+    """Run `route`, `pack_bf16` and `combine`; the other ranks' tokens name nobody."""
+    tokens, named = len(choices), len(choices[0])
+    sizes = DispatchSizes(RANKS, tokens, named, RANKS, SCALE_GROUP, CAPACITY)
+    topk_idx = np.full((RANKS, tokens, named), NO_ROW, dtype=np.int64)
+    topk_idx[0] = choices
+    routing = route(topk_idx, sizes)
+    x = np.zeros((RANKS, tokens, SCALE_GROUP), dtype=np.uint16)
+    x[0] = np.array([BF16_ONE + token for token in range(tokens)], dtype=np.uint16)[:, np.newaxis]
+    rows = routing.row_of_choice
+    first = np.cumsum(rows != NO_ROW, axis=2) == 1
+    weights = ((rows != NO_ROW) & first).astype(np.float32)
+    combined = combine(pack_bf16(x, routing), rows, weights)
+    source = routing.packed_recv_src_info[0].tolist()
+    return Routed(
+        arrived=tuple((token, row) for row, token in enumerate(source) if token != NO_ROW),
+        dropped=int(routing.dropped[0, 0]),
+        returned=tuple(int(bits) for bits in combined[0, :, 0]),
+    )
+
+
+def route_by_deepep(choices: list[list[int]]) -> Routed:
+    """DeepEP's slots; more tokens than its capacity end the process, so that all count as reported."""
+    if len(choices) > CAPACITY:
+        return Routed(arrived=(), dropped=sum(0 in names for names in choices), returned=(0,) * len(choices))
+    arrived: list[tuple[int, int]] = []
+    for token in range(len(choices)):
+        slots = deepep_dispatch.slots(choices[: token + 1], 0)
+        arrived += [(token, slot) for slot in slots[len(arrived) :]]
+    return Routed(arrived=tuple(arrived), dropped=0, returned=(0,) * len(choices))
+
+
+REFERENCE = Version(name="route", source="dispatch.py", function=route_by_reference)
+DEEPEP = Version(name="unbounded slots", source="DeepEP of 2026-07", function=route_by_deepep)
+
+
+def any_routing(ctx: Context) -> list[list[int]]:
+    """Draw the choices of one or two tokens."""
+    tokens = picked(ctx, "tokens", range(1, MAX_TOKENS + 1))
+    choices = picked(ctx, "choices", range(1, MAX_CHOICES + 1))
+    return [[picked(ctx, f"choice_{t}_{c}", NAMES) for c in range(choices)] for t in range(tokens)]
+
+
+def tokens_are_conserved(choices: list[list[int]], routed: Routed) -> bool:
+    """Each token that names the expert has one row, or is counted as dropped once."""
+    due = [token for token, names in enumerate(choices) if 0 in names]
+    arrived = [token for token, _ in routed.arrived]
+    return arrived == due[: len(arrived)] and len(arrived) + routed.dropped == len(due)
+
+
+def rows_are_in_slice(routed: Routed) -> bool:
+    """A source rank fills rows of its own slice alone, each once."""
+    rows = [row for _, row in routed.arrived]
+    return rows == list(range(len(rows))) and len(rows) <= CAPACITY
+
+
+def combine_returns_tokens(routed: Routed) -> bool:
+    """A token that arrived comes back as it was sent; of others nothing does."""
+    arrived = {token for token, _ in routed.arrived}
+    return all(bits == (BF16_ONE + token if token in arrived else 0) for token, bits in enumerate(routed.returned))
+
+
+def prove_dispatch_conserves(ctx: Context, run: RouteTokens) -> None:
+    """Every routing within the bound."""
+    choices = any_routing(ctx)
+    routed = run(choices)
+    ctx.prove("dispatch_conserves", tokens_are_conserved(choices, routed))
+    cover_ends(ctx, routed)
+
+
+def prove_dispatch_in_bounds(ctx: Context, run: RouteTokens) -> None:
+    """Every routing within the bound."""
+    routed = run(any_routing(ctx))
+    ctx.prove("dispatch_in_bounds", rows_are_in_slice(routed))
+    cover_ends(ctx, routed)
+
+
+def prove_combine_inverts(ctx: Context, run: RouteTokens) -> None:
+    """Every routing within the bound."""
+    routed = run(any_routing(ctx))
+    ctx.prove("combine_inverts", combine_returns_tokens(routed))
+    cover_ends(ctx, routed)
+
+
+def cover_ends(ctx: Context, routed: Routed) -> None:
+    """Routings with an arrival, and with a token beyond the capacity."""
+    if routed.arrived:
+        ctx.cover("a token arrives")
+    if routed.dropped:
+        ctx.cover("a token is dropped")
+
+
+ENDS = frozenset({"a token arrives", "a token is dropped"})
+COUNT_REPEATS = Mutant(
+    name="a repeated expert is a second token",
+    module="schedproof.dispatch",
+    function="experts_of",
+    old="tuple(dict.fromkeys(choice for choice in choices if 0 <= choice < experts))",
+    new="tuple(choice for choice in choices if 0 <= choice < experts)",
+)
+IGNORE_CAPACITY = Mutant(
+    name="a row beyond capacity",
+    module="schedproof.dispatch",
+    function="row_of_slot",
+    old="slot < capacity",
+    new="slot <= capacity",
+)
+
+
+def dispatch_rule(name: str, sentence: str, statement: Callable[..., Any], theorem: Any, **fields: Any) -> WorkRule:
+    """Return an entry of this family."""
+    return WorkRule(
+        name=name,
+        family="dispatch",
+        sentence=sentence,
+        statement=statement,
+        scope=BOUND,
+        theorem=theorem,
+        kept_by=(REFERENCE,),
+        reached=ENDS | {name},
+        **fields,
+    )
+
+
+DISPATCH_CONSERVES = dispatch_rule(
+    "dispatch_conserves",
+    "Every routed token arrives once at each expert that it names, or is counted as dropped there.",
+    tokens_are_conserved,
+    prove_dispatch_conserves,
+    origin="DeepEP counts a token twice where its choices name an expert twice, and has no way to drop one.",
+    broken_by=(DEEPEP,),
+    mutants=(COUNT_REPEATS, IGNORE_CAPACITY),
+)
+DISPATCH_IN_BOUNDS = dispatch_rule(
+    "dispatch_in_bounds",
+    "No write leaves the slice of its source rank.",
+    rows_are_in_slice,
+    prove_dispatch_in_bounds,
+    origin="In DeepEP's low-latency dispatch a repeated expert's slot can reach the next rank's slice.",
+    broken_by=(DEEPEP,),
+    mutants=(IGNORE_CAPACITY,),
+)
+COMBINE_INVERTS = dispatch_rule(
+    "combine_inverts",
+    "Combine returns to each token what dispatch sent of it.",
+    combine_returns_tokens,
+    prove_combine_inverts,
+    origin="A row that two tokens share gives one of them the other's result.",
+    broken_by=(),
+    mutants=(
+        Mutant(
+            name="the first row is none",
+            module="schedproof.combine",
+            function="combine",
+            old="row != NO_ROW",
+            new="row > 0",
+        ),
+        Mutant(
+            name="combine reads the row behind",
+            module="schedproof.combine",
+            function="combine",
+            old="rows[row[used]]",
+            new="rows[row[used] + 1]",
+        ),
+    ),
+)
+DISPATCH_RULES = (DISPATCH_CONSERVES, DISPATCH_IN_BOUNDS, COMBINE_INVERTS)

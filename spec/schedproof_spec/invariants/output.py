@@ -1,0 +1,321 @@
+"""The output family: who sends a step's tokens, what every rank resets, and what the message says."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import operator
+from collections.abc import Callable, MutableSequence, Sequence
+from typing import Any
+
+from schedproof import output_sender
+from schedproof.message_layout import MAX_DRAFT_TOKENS, MAX_MESSAGE_SEQS, MESSAGE_WORDS
+from schedproof.output_sender import OutputSender
+from schedproof.save_output import (
+    INT32_MAX,
+    INT32_MIN,
+    OutputError,
+    count_word,
+    live_count,
+    pack_slot,
+    read_slot,
+    token_word,
+)
+from schedproof.upstream import save_output_7172
+from schedproof_spec.mutants import Mutant
+from schedproof_spec.prover.context import Context
+from schedproof_spec.prover.symbolic import active
+from schedproof_spec.words import Words
+from schedproof_spec.work_rule import Version, WorkRule, picked
+
+FinishStep = Callable[[int, bool, int], tuple[bool, int]]
+"""One rank's end of a step: rank, ``save_each_rank``, ``last_preempted_idx`` → whether it sent, the index after."""
+
+
+class Cell:
+    """Stands for ``last_preempted_idx``, an array that is assigned as a whole."""
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+    def __setitem__(self, index: slice, value: int) -> None:
+        self.value = value
+
+
+class FullQueueError(Exception):
+    """What a send may raise."""
+
+
+def finish_by_sender(rank: int, save_each_rank: bool, last_preempted_idx: int, *, fails: bool = False) -> Any:
+    """Run `OutputSender.finish`, with a queue that takes the message or refuses it."""
+    sent: list[object] = []
+    state = Cell(last_preempted_idx)
+
+    def send(message: object) -> None:
+        sent.append(message)
+        if fails:
+            raise FullQueueError
+
+    with contextlib.suppress(FullQueueError):
+        OutputSender(rank, save_each_rank, send).finish(None, state)  # type: ignore[arg-type]
+    return len(sent) == 1, state.value
+
+
+def finish_with_full_queue(rank: int, save_each_rank: bool, last_preempted_idx: int) -> Any:
+    """Run `OutputSender.finish` with a queue that refuses every message."""
+    return finish_by_sender(rank, save_each_rank, last_preempted_idx, fails=True)
+
+
+REFERENCE_FINISH = (
+    Version(name="finish_step", source="output_sender.py", function=output_sender.finish_step),
+    Version(name="OutputSender", source="output_sender.py", function=finish_by_sender),
+    Version(name="OutputSender, queue full", source="output_sender.py", function=finish_with_full_queue),
+)
+EVERY_RANK_SENDS = Version(
+    name="every rank sends", source="before PR 7172", function=save_output_7172.every_rank_sends
+)
+EARLY_RETURN = Version(
+    name="early return", source="PR 7172 under review", function=save_output_7172.early_return_skips_reset
+)
+
+
+def the_right_ranks_send(sent: bool, rank: int, other_sent: bool, other_rank: int, save_each_rank: bool) -> bool:
+    """Every rank sends if each saves its own; else rank 0 does, and no two ranks do."""
+    if save_each_rank:
+        return sent and other_sent
+    return (rank != 0 or sent) and not (sent and other_sent and rank != other_rank)
+
+
+def prove_one_sender(ctx: Context, finish: FinishStep) -> None:
+    """For any two ranks of a group of any size."""
+    rank, other_rank = ctx.integer("rank", 0), ctx.integer("other_rank", 0)
+    save_each_rank = ctx.boolean("save_each_rank")
+    stale = ctx.integer("last_preempted_idx", 0)
+    sent, _ = finish(rank, save_each_rank, stale)
+    other_sent, _ = finish(other_rank, save_each_rank, stale)
+    right = ctx.merged(lambda: the_right_ranks_send(sent, rank, other_sent, other_rank, save_each_rank))
+    ctx.prove("one_sender", right)
+    if rank > 0:
+        ctx.cover("a rank above 0")
+
+
+ONE_SENDER = WorkRule(
+    name="one_sender",
+    family="output",
+    sentence="Exactly the ranks that should send, send, once per step.",
+    statement=the_right_ranks_send,
+    origin="Before PR 7172 every tensor-parallel rank sent: the consumer saw each token several times.",
+    scope="any rank, any number of ranks",
+    theorem=prove_one_sender,
+    kept_by=REFERENCE_FINISH,
+    broken_by=(EVERY_RANK_SENDS,),
+    mutants=(
+        Mutant(
+            name="every rank but the first sends",
+            module="schedproof.output_sender",
+            function="sends",
+            old="rank == 0",
+            new="rank != 0",
+        ),
+        Mutant(
+            name="rank 0 alone, even when each saves",
+            module="schedproof.output_sender",
+            function="sends",
+            old="save_each_rank or rank == 0",
+            new="rank == 0",
+        ),
+    ),
+    reached=frozenset({"one_sender", "a rank above 0"}),
+)
+
+
+def state_is_reset(last_preempted_idx: int) -> bool:
+    """Nothing of this step is left for the next."""
+    return last_preempted_idx == 0
+
+
+def prove_cleanup_on_every_rank(ctx: Context, finish: FinishStep) -> None:
+    """For any rank, whatever it was to send."""
+    rank, save_each_rank = ctx.integer("rank", 0), ctx.boolean("save_each_rank")
+    _, after = finish(rank, save_each_rank, ctx.integer("last_preempted_idx", 0))
+    ctx.prove("cleanup_on_every_rank", ctx.merged(lambda: state_is_reset(after)))
+    if rank > 0:
+        ctx.cover("a rank above 0")
+
+
+CLEANUP_ON_EVERY_RANK = WorkRule(
+    name="cleanup_on_every_rank",
+    family="output",
+    sentence="Per-step state is reset on every rank on every path.",
+    statement=state_is_reset,
+    origin="The first fix of PR 7172 returned early on ranks above 0; the next batch saw their last_preempted_idx.",
+    scope="any rank, also where sending fails",
+    theorem=prove_cleanup_on_every_rank,
+    kept_by=REFERENCE_FINISH,
+    broken_by=(EARLY_RETURN,),
+    mutants=(
+        Mutant(
+            name="leave the state as it is",
+            module="schedproof.output_sender",
+            function="finish_step",
+            old="sends(rank, save_each_rank), 0",
+            new="sends(rank, save_each_rank), last_preempted_idx",
+        ),
+        Mutant(
+            name="reset only what rank 0 holds",
+            module="schedproof.output_sender",
+            function="OutputSender.finish",
+            old="last_preempted_idx[:] = 0",
+            new="last_preempted_idx[:] = 0 if self.rank == 0 else last_preempted_idx.value",
+        ),
+    ),
+    reached=frozenset({"cleanup_on_every_rank", "a rank above 0"}),
+)
+
+PackSlot = Callable[[MutableSequence[int], int, int, bool, int, int, Sequence[int]], None]
+"""See `schedproof.save_output.pack_slot`."""
+
+
+def slot_is_faithful(message: Sequence[int], slot: int, accepted: int, row: Sequence[int]) -> bool:
+    """The reader takes out what was accepted, and the slot's other words are 0."""
+    read = read_slot(message, slot)
+    return all_hold(
+        message[count_word(slot)] == accepted,
+        len(read) == accepted,
+        *(token == row[position] for position, token in enumerate(read)),
+        *(message[token_word(slot, position)] == 0 for position in range(len(read), MAX_DRAFT_TOKENS)),
+    )
+
+
+def can_be_carried(accepted: int, row: Sequence[int]) -> bool:
+    """A slot holds the count and each accepted id."""
+    return all_hold(
+        accepted >= 0,
+        accepted <= len(row),
+        *(
+            (position >= accepted) | ((token >= INT32_MIN) & (token <= INT32_MAX))
+            for position, token in enumerate(row)
+        ),
+    )
+
+
+def all_hold(*conditions: bool) -> bool:
+    """Return whether all hold, without asking about each on its own."""
+    return functools.reduce(operator.and_, conditions)
+
+
+def prove_message_faithful(ctx: Context, pack: PackSlot) -> None:
+    """For any slot of any batch and any other slot: by induction over the slots, for the whole message."""
+    width = picked(ctx, "width", range(1, MAX_DRAFT_TOKENS + 1))
+    slot = ctx.integer("slot", 0, MAX_MESSAGE_SEQS - 1)
+    message: Any = Words(MESSAGE_WORDS) if active() else [0] * MESSAGE_WORDS
+    row = [ctx.integer(f"token_{position}") for position in range(width)]
+    accepted, skip_prefill = ctx.integer("accepted"), ctx.boolean("skip_prefill")
+    decoded, prompt = ctx.integer("decoded", 0), ctx.integer("prompt", 0)
+    count = ctx.merged(lambda: live_count(accepted, skip_prefill, decoded, prompt))
+    other = ctx.integer("other_word", 0, MESSAGE_WORDS - 1)
+    try:
+        pack(message, slot, accepted, skip_prefill, decoded, prompt, row)
+    except OutputError:
+        ctx.prove("only what no message can carry is refused", can_be_carried(count, row) == False)  # noqa: E712
+        return
+    ctx.prove("message_faithful", slot_is_faithful(message, slot, count, row))
+    is_count = other == count_word(slot)
+    is_token = (other >= token_word(slot, 0)) & (other < token_word(slot + 1, 0))
+    ctx.prove("no word of another slot is touched", is_count | is_token | (message[other] == 0))
+
+
+def upstream_slot(
+    message: MutableSequence[int],
+    slot: int,
+    accepted: int,
+    skip_prefill: bool,
+    decoded: int,
+    prompt: int,
+    row: Sequence[int],
+) -> None:
+    """Pack a batch of this slot alone as upstream does, with nothing behind its row."""
+    packed = save_output_7172.pack_reading_past_width(
+        row, len(row), [accepted], [decoded], [prompt], skip_prefill=skip_prefill
+    )
+    message[count_word(slot)] = packed[count_word(0)]
+    for position in range(MAX_DRAFT_TOKENS):
+        message[token_word(slot, position)] = packed[token_word(0, position)]
+
+
+def upstream_slot_in_memory(
+    message: MutableSequence[int],
+    slot: int,
+    accepted: int,
+    skip_prefill: bool,
+    decoded: int,
+    prompt: int,
+    row: Sequence[int],
+) -> None:
+    """As `upstream_slot`, where another row of tokens lies behind this one."""
+    upstream_slot(message, slot, accepted, skip_prefill, decoded, prompt, Behind(row))
+
+
+class Behind(list[int]):
+    """A row with memory behind it that holds the id 1; its length stays the row's."""
+
+    def __getitem__(self, index: Any) -> Any:
+        return super().__getitem__(index) if index < len(self) else 1
+
+
+MESSAGE_FAITHFUL = WorkRule(
+    name="message_faithful",
+    family="output",
+    sentence="What the reader unpacks is what was accepted; nothing else is in the message.",
+    statement=slot_is_faithful,
+    origin=(
+        "speculate_save_output (PR 7172) copies six tokens of a slot whatever was accepted, "
+        "reads rows narrower than six past their end, and checks no count."
+    ),
+    scope=f"every slot, width 1..{MAX_DRAFT_TOKENS}, any counts and ids; any batch by induction over its slots",
+    theorem=prove_message_faithful,
+    kept_by=(Version(name="pack_slot", source="save_output.py", function=pack_slot),),
+    broken_by=(
+        Version(name="rows read past their width", source="PR 7172", function=upstream_slot),
+        Version(name="rows read into the next one", source="PR 7172", function=upstream_slot_in_memory),
+    ),
+    mutants=(
+        Mutant(
+            name="a count of the width and one more",
+            module="schedproof.save_output",
+            function="pack_slot",
+            old="0 <= count <= len(row)",
+            new="0 <= count <= len(row) + 1",
+        ),
+        Mutant(
+            name="copy what was not accepted",
+            module="schedproof.save_output",
+            function="write_slot",
+            old="if position < count:",
+            new="if position < len(tokens):",
+        ),
+        Mutant(
+            name="a slot one token narrower",
+            module="schedproof.save_output",
+            function="token_word",
+            old="slot * MAX_DRAFT_TOKENS",
+            new="slot * (MAX_DRAFT_TOKENS - 1)",
+        ),
+        Mutant(
+            name="report prefills that are skipped",
+            module="schedproof.save_output",
+            function="pack_slot",
+            old="live_count(accepted, skip_prefill, seq_len_decoder, prompt_len)",
+            new="accepted",
+        ),
+    ),
+    reached=frozenset(
+        {
+            "message_faithful",
+            "no word of another slot is touched",
+            "only what no message can carry is refused",
+        }
+    ),
+)
+
+OUTPUT_RULES = (ONE_SENDER, CLEANUP_ON_EVERY_RANK, MESSAGE_FAITHFUL)
