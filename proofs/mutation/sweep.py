@@ -24,15 +24,21 @@ from importlib.metadata import version
 from pathlib import Path
 
 import click
+from proofs.mutation.generate import Change, changes
 from rich.console import Console
 from rich.progress import Progress
-
-from proofs.mutation.generate import Change, changes
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 MODULES = ("budget", "chunk", "config", "speculation", "capacity", "startup", "blocks", "step", "reference_policy")
-PROOFS = ("test_rules.py", "test_invariants.py", "test_claims.py", "test_mutants.py")
+PROOFS = (
+    "test_configuration.py",
+    "test_rules.py",
+    "test_invariants.py",
+    "test_claims_about_rules.py",
+    "test_claims.py",
+    "test_mutants.py",
+)
 """Proofs about the reference's rules, quickest first; the first failure decides."""
 
 TIMEOUT_SECONDS = 900

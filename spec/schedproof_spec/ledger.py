@@ -18,6 +18,7 @@ from schedproof.step import NOTHING, Step, admit, ask, open_step, preempt, run_d
 from schedproof_spec.domain import Configs, any_request
 from schedproof_spec.prover.context import Context
 
+
 @dataclass(frozen=True, slots=True)
 class StepFrame:
     """What stays the same during a step."""

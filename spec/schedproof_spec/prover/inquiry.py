@@ -36,9 +36,7 @@ class SolverWork:
         return answer
 
 
-def answer(
-    conditions: Sequence[z3.BoolRef], resource_limit: int, work: SolverWork
-) -> z3.CheckSatResult:
+def answer(conditions: Sequence[z3.BoolRef], resource_limit: int, work: SolverWork) -> z3.CheckSatResult:
     """Return whether the conditions can hold together; unknown when every attempt gives up."""
     for seed in SEEDS:
         context = z3.Context()

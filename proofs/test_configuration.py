@@ -1,0 +1,85 @@
+"""The configuration's defaults, the values that the prover relies on, and what start-up says to people."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from inspect import Parameter, signature
+
+import pytest
+
+from schedproof import startup
+from schedproof.capacity import DispatchCapacity
+from schedproof.config import Role, ServingConfig
+from schedproof.policies import REFERENCE
+from schedproof.request import MultimodalItem, Request
+from schedproof.speculation import SpeculativeConfig, SpeculativeMethod
+from schedproof.step import Grant, Step
+
+FASTDEPLOY_DEFAULTS = {
+    "max_num_seqs": 8,
+    "max_num_batched_tokens": 8192,
+    "max_model_len": 8192,
+    "block_size": 64,
+    "split_kv_size": 16,
+    "max_multimodal_item_tokens": 0,
+    "enc_dec_block_num": 2,
+    "prealloc_dec_block_slot_num_threshold": 12,
+    "tensor_parallel_size": 1,
+    "data_parallel_size": 1,
+    "expert_parallel_size": 1,
+    "num_experts": 0,
+    "dispatch_queue_depth": 1024,
+}
+
+
+def test_defaults_are_fastdeploys():
+    config = ServingConfig()
+    assert {name: getattr(config, name) for name in FASTDEPLOY_DEFAULTS} == FASTDEPLOY_DEFAULTS
+    assert config.chunked_prefill
+    assert not config.deterministic
+    assert SpeculativeConfig() == SpeculativeConfig(num_speculative_tokens=1, num_model_steps=1)
+
+
+VALUES = (ServingConfig, SpeculativeConfig, Request, MultimodalItem, Step, Grant, DispatchCapacity)
+
+
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: value.__name__)
+def test_values_cannot_change(value):
+    """The prover remembers what a function returned for a value, which is sound only if values stay as they are."""
+    assert value.__dataclass_params__.frozen
+    assert "__slots__" in vars(value)
+    assert {parameter.kind for parameter in signature(value).parameters.values()} == {Parameter.KEYWORD_ONLY}
+
+
+def test_startup_checks_cannot_change():
+    assert startup.StartupCheck.__dataclass_params__.frozen
+    assert "__slots__" in vars(startup.StartupCheck)
+
+
+MTP = SpeculativeConfig(method=SpeculativeMethod.MTP, num_speculative_tokens=5)
+NGRAM = SpeculativeConfig(method=SpeculativeMethod.NGRAM, num_speculative_tokens=9)
+EXPERTS = {"role": Role.DECODE, "expert_parallel_size": 8, "num_experts": 256}
+REFUSED = {
+    "seqs_in_range": ServingConfig(max_num_seqs=257),
+    "model_len_in_range": ServingConfig(max_model_len=15, max_num_batched_tokens=64),
+    "block_fits_budget": ServingConfig(max_num_batched_tokens=63),
+    "budget_can_be_filled": ServingConfig(max_num_seqs=2, max_model_len=1024),
+    "mtp_drafts_in_range": ServingConfig(speculation=replace(MTP, num_speculative_tokens=6)),
+    "decodes_fit_budget": ServingConfig(max_num_seqs=256, max_num_batched_tokens=1024, speculation=MTP),
+    "drafts_fit_message": ServingConfig(speculation=NGRAM),
+    "whole_prompt_fits_budget": ServingConfig(max_num_batched_tokens=4096, chunked_prefill=False),
+    "item_fits_beside_decodes": ServingConfig(max_multimodal_item_tokens=8186),
+    "aligned_chunk_fits_beside_decodes": ServingConfig(deterministic=True, split_kv_size=8186),
+    "longest_request_fits_pool": ServingConfig(num_kv_blocks=127),
+    "dispatch_fits_library": ServingConfig(
+        max_num_seqs=256, speculation=replace(MTP, num_speculative_tokens=1), **EXPERTS
+    ),
+}
+"""One configuration for each check, most of them refused by one token."""
+
+
+def test_startup_sentences(golden):
+    assert REFUSED.keys() == {check.name for check in REFERENCE.startup_checks()}
+    for check in REFERENCE.startup_checks():
+        assert check.problem(REFUSED[check.name]) in REFERENCE.problems(REFUSED[check.name])
+    golden("startup_sentences", {name: REFERENCE.problems(config) for name, config in REFUSED.items()})
