@@ -1,4 +1,4 @@
-"""Who sends a step's output, what is reset and what the message says: proved of the reference, refuted of upstream."""
+"""Who sends a step's output, what is reset, what the message says: the reference keeps it, upstream breaks it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import pytest
 from rules import check_kept, check_mutant, check_smallest
 
 from schedproof_spec.invariants.output import OUTPUT_RULES
+from schedproof_spec.invariants.output_topk import TOPK_RULES
 
-KEPT = [(rule, version) for rule in OUTPUT_RULES for version in rule.kept_by]
-BROKEN = [(rule, version) for rule in OUTPUT_RULES for version in rule.broken_by]
-MUTANTS = [(rule, mutant) for rule in OUTPUT_RULES for mutant in rule.mutants]
+RULES = (*OUTPUT_RULES, *TOPK_RULES)
+
+KEPT = [(rule, version) for rule in RULES for version in rule.kept_by]
+BROKEN = [(rule, version) for rule in RULES for version in rule.broken_by]
+MUTANTS = [(rule, mutant) for rule in RULES for mutant in rule.mutants]
 
 
 def ids(cases):

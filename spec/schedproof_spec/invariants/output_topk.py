@@ -1,0 +1,145 @@
+"""message_faithful for the message with top-k logprobs: two steps, packed and read by the real functions.
+
+The packers work on whole arrays, so these states are run one by one, up to the bound that each entry names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schedproof.message_layout import MAX_DRAFT_TOKENS
+from schedproof.save_output import OutputError
+from schedproof.save_output_topk import TopkOutput, TopkRow, pack_topk, unpack_topk
+from schedproof.topk_layout import KIND_TARGET, MAX_TOPK_COLUMNS, TOPK_MESSAGE_WORDS, UNUSED_ID
+from schedproof.upstream.save_output_7172 import pack_topk_over_stale
+from schedproof_spec.invariants.output import MESSAGE_FAITHFUL
+from schedproof_spec.mutants import Mutant
+from schedproof_spec.prover.context import Context
+from schedproof_spec.work_rule import Version, WorkRule, picked
+
+
+@dataclass(slots=True)
+class Buffer:
+    """The memory that upstream packs every step into."""
+
+    words: list[int] = field(default_factory=lambda: [0] * TOPK_MESSAGE_WORDS)
+
+
+def ids_of(count: int, columns: int) -> NDArray[np.int64]:
+    """Return rows of token ids, all of them different and none 0."""
+    return np.arange(1, count * columns + 1, dtype=np.int64).reshape(1, count, columns)
+
+
+def by_reference(buffer: Buffer, count: int, columns: int) -> NDArray[np.int32]:
+    """Run `pack_topk` on one slot."""
+    width = max(count, 1) if count <= MAX_DRAFT_TOKENS else MAX_DRAFT_TOKENS
+    ids = ids_of(width, columns)
+    scores = np.zeros(ids.shape, dtype=np.float32)
+    ranks = np.ones((1, width), dtype=np.int64)
+    return pack_topk(TopkOutput(ids, scores, ranks, np.array([count], dtype=np.int32)))
+
+
+def by_upstream(buffer: Buffer, count: int, columns: int) -> NDArray[np.int32]:
+    """Run upstream's packer on one slot, over what the step before left."""
+    ids = ids_of(count, columns).ravel().tolist()
+    scores = [0] * len(ids)
+    words = pack_topk_over_stale(buffer.words, ids, scores, [1] * count, columns, [count], kind=KIND_TARGET)
+    return np.array(words, dtype=np.int32)
+
+
+def rows_are_faithful(message: NDArray[np.int32], count: int, columns: int) -> bool:
+    """The reader accepts the message, and takes out the rows that were accepted."""
+    missing = MAX_TOPK_COLUMNS - columns
+    rows = tuple(
+        TopkRow((*ids, *[UNUSED_ID] * missing), (0,) * MAX_TOPK_COLUMNS, 1)
+        for ids in ids_of(count, columns)[0].tolist()
+    )
+    try:
+        return unpack_topk(message).rows == (rows,)
+    except OutputError:
+        return False
+
+
+PackTopk = Callable[[Buffer, int, int], NDArray[np.int32]]
+
+
+def topk_rule(
+    version: str, before: Sequence[int], counts: Sequence[int], columns: Sequence[int], mutant: Mutant
+) -> WorkRule:
+    """Return the entry for one way in which upstream breaks the rule, and the states in which it is looked for."""
+
+    def prove_rows_faithful(ctx: Context, pack: PackTopk) -> None:
+        """A step after another one."""
+        buffer = Buffer()
+        pack(buffer, picked(ctx, "accepted_before", before), MAX_TOPK_COLUMNS)
+        count, used = picked(ctx, "accepted", counts), picked(ctx, "columns", columns)
+        try:
+            message = pack(buffer, count, used)
+        except OutputError:
+            ctx.prove("only what no message can carry is refused", count > MAX_DRAFT_TOKENS)
+            return
+        ctx.prove("message_faithful", rows_are_faithful(message, count, used))
+
+    reached = {"message_faithful"}
+    if max(counts) > MAX_DRAFT_TOKENS:
+        reached.add("only what no message can carry is refused")
+    return WorkRule(
+        name=MESSAGE_FAITHFUL.name,
+        family=MESSAGE_FAITHFUL.family,
+        sentence=MESSAGE_FAITHFUL.sentence,
+        statement=rows_are_faithful,
+        origin="speculate_save_output_with_topk never clears its buffer, bounds no count and reads rows 21 apart.",
+        scope=f"one slot, {len(before)} x {len(counts)} counts up to {max(counts)}, columns {list(columns)}",
+        theorem=prove_rows_faithful,
+        kept_by=(Version(name="pack_topk", source="save_output_topk.py", function=by_reference),),
+        broken_by=(Version(name=version, source="PR 7172, top-k", function=by_upstream),),
+        mutants=(mutant,),
+        reached=frozenset(reached),
+    )
+
+
+TOPK_RULES = (
+    topk_rule(
+        "stale rows",
+        (0, 1),
+        (0, 1),
+        (MAX_TOPK_COLUMNS,),
+        Mutant(
+            name="a row at the one behind",
+            module="schedproof.save_output_topk",
+            function="_fixed_message",
+            old="message[rank_word(slot, position)]",
+            new="message[rank_word(slot, position + 1)]",
+        ),
+    ),
+    topk_rule(
+        "unbounded counts",
+        (0,),
+        (0, MAX_DRAFT_TOKENS, MAX_DRAFT_TOKENS + 1),
+        (MAX_TOPK_COLUMNS,),
+        Mutant(
+            name="a count beyond the tensor",
+            module="schedproof.save_output_topk",
+            function="_accepted_rows",
+            old="0 <= count <= width",
+            new="0 <= count",
+        ),
+    ),
+    topk_rule(
+        "rows 21 apart",
+        (0,),
+        (0, 1, 2),
+        (1, MAX_TOPK_COLUMNS),
+        Mutant(
+            name="columns past the tensor's are ids",
+            module="schedproof.save_output_topk",
+            function="_padded",
+            old="(UNUSED_ID,) * missing",
+            new="(0,) * missing",
+        ),
+    ),
+)
