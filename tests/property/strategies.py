@@ -72,7 +72,7 @@ def configs(draw: st.DrawFn, policy: Policy) -> ServingConfig:
         chunked_prefill=draw(st.integers(0, 4)) > 0,
         deterministic=draw(st.booleans()),
         split_kv_size=draw(st.sampled_from(sizes.split)),
-        max_multimodal_item_tokens=draw(st.just(0) | st.integers(1, max(model_len // 2, 1))),
+        max_multimodal_item_tokens=draw(st.just(0) | st.integers(1, 8) | st.integers(1, model_len // 2)),
         enc_dec_block_num=draw(st.integers(*sizes.growth)),
         prealloc_dec_block_slot_num_threshold=draw(st.integers(*sizes.threshold)),
         expert_parallel_size=draw(st.sampled_from((1, 1, 2, 4))),
@@ -159,10 +159,11 @@ def queues(draw: st.DrawFn, config: ServingConfig) -> Queues:
     waiting = tuple(
         draw(prefilling(f"waiting[{i}]", config, is_new=draw(st.booleans()))) for i in range(num_waiting)
     )
+    plenty = 2 * MAX_REQUESTS * (config.max_blocks_per_seq + config.enc_dec_block_num)
     state = Queues(
         running=running,
         waiting=waiting,
-        num_free_blocks=draw(st.integers(0, 8) | st.integers(0, 8 * config.max_blocks_per_seq)),
+        num_free_blocks=draw(st.just(plenty) | st.integers(0, 8) | st.integers(0, plenty)),
         num_held_slots=draw(st.just(0) | st.integers(0, config.max_num_seqs - num_running)),
         num_reserved_blocks_per_seq=draw(st.just(0) | st.integers(0, 4)),
     )
