@@ -86,7 +86,7 @@ def launch_topk(thread, kernel, compact):
 
 
 def rows_in_order(first, second):
-    """A later slot's rows begin where an earlier slot's end or behind: proved below for any running total."""
+    """A later slot's rows begin where an earlier slot's end or behind: as test_running_totals proves."""
     return [
         implies(
             one.block[0] < other.block[0],

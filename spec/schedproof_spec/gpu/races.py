@@ -34,7 +34,8 @@ def conflicts(log: Log) -> Iterator[tuple[Access, Access]]:
 
 def no_races(log: Log, known: Known = nothing_known) -> Theorem:
     """The theorem about a launch whose accesses have been recorded."""
-    pairs = [(first, as_another_thread(second)) for first, second in conflicts(log)]
+    others = {access.key(): as_another_thread(access) for access in log.accesses.values()}
+    pairs = [(first, others[second.key()]) for first, second in conflicts(log)]
     if len(log.barriers) > 1:
         raise ValueError(f"threads meet different numbers of barriers: {sorted(log.barriers)}")
 
@@ -66,14 +67,13 @@ def as_another_thread(access: Access) -> Access:
     def renamed(values: tuple[SymInt, ...]) -> tuple[SymInt, ...]:
         return tuple(SymInt(z3.substitute(value.term, *renaming)) for value in values)
 
+    known = {key: fact for way in access.ways for key, fact in way.items()}
+    facts = {key: z3.substitute(fact, *renaming) if own & mentioned(fact) else fact for key, fact in known.items()}
     return replace(
         access,
         indices=renamed(access.indices),
         value=None if access.value is None else renamed((access.value,))[0],
-        ways=[
-            {key: z3.substitute(fact, *renaming) if own & mentioned(fact) else fact for key, fact in way.items()}
-            for way in access.ways
-        ],
+        ways=[{key: facts[key] for key in way} for way in access.ways],
         products=[product.renamed(renaming) for product in access.products],
         private=[new for _, new in renaming],
         coordinates=renamed(access.coordinates),
