@@ -225,7 +225,7 @@ def place_chunks(thread):
 
 
 def rows_in_order(first, second):
-    """Running totals grow, as test_running_totals proves: earlier tokens and earlier ranks have their rows before later ones."""
+    """Running totals grow, see test_running_totals: earlier tokens and ranks have their rows before later ones."""
     if first.array != "source":
         return []
     tokens, capacity, first_expert = element("tokens"), element("capacity"), element("first_expert")
