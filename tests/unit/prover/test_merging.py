@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from schedproof_spec.prover.context import SymbolicContext
 from schedproof_spec.prover.merge import merge
 from schedproof_spec.prover.paths import PathExplorer
-from schedproof_spec.prover.symbolic import UnsupportedError
+from schedproof_spec.prover.symbolic import SymInt, UnsupportedError
 
 NAMES = ("x", "y")
 BOX = list(itertools.product(range(-2, 4), repeat=2))
@@ -100,10 +100,8 @@ def at(term: Any, x: int, y: int) -> Any:
 @settings(max_examples=100)
 @given(expression=numbers())
 def test_merged_is_the_function_on_every_number(expression: Expression) -> None:
-    explorer = PathExplorer()
-    context = SymbolicContext(explorer)
-    symbols = {name: context.integer(name) for name in NAMES}
-    result = merge(explorer, lambda: run(expression, symbols))
+    symbols = {name: SymInt(z3.Int(name)) for name in NAMES}
+    result = merge(PathExplorer(), lambda: run(expression, symbols))
     for x, y in BOX:
         expected = in_python(expression, x, y)
         fails = [error for condition, error in result.errors if at(condition, x, y)]
@@ -154,7 +152,6 @@ def compared(left: Expression, right: Expression, x: int, y: int) -> bool | str:
 
 
 def test_values_that_cannot_be_merged_are_refused() -> None:
-    explorer = PathExplorer()
-    x = SymbolicContext(explorer).integer("x")
+    x = SymInt(z3.Int("x"))
     with pytest.raises(UnsupportedError, match="cannot be merged"):
-        merge(explorer, lambda: "less" if x < 0 else "more")
+        merge(PathExplorer(), lambda: "less" if x < 0 else "more")
