@@ -36,7 +36,8 @@ def slip_without_floor(ctx: Context) -> None:
     """Without a speculative config the slip's budget is 1, whatever the limit."""
     policy = Pr7438DraftWithoutFloor()
     config = any_config(ctx, policy)
-    budget = ctx.merged(lambda: policy.initial_budget(config, ctx.integer("num_decoding", 0)))
+    decodes = ctx.integer("num_decoding", 0)
+    budget = ctx.merged(lambda: policy.initial_budget(config, decodes))
     if config.speculation is None:
         ctx.prove("the budget is 1", budget == 1)
     else:

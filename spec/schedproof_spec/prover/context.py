@@ -11,7 +11,7 @@ import z3
 
 from schedproof_spec.prover.merge import merged
 from schedproof_spec.prover.paths import PathEnded, PathExplorer
-from schedproof_spec.prover.symbolic import SymBool, SymEnum, SymInt, term_of
+from schedproof_spec.prover.symbolic import SymBool, SymEnum, SymInt, UnsupportedError, active, term_of
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Enum)
@@ -75,7 +75,7 @@ class SymbolicContext:
     def integer(self, name: str, low: int | None = None, high: int | None = None) -> SymInt:
         """Draw any integer within the bounds."""
         term = z3.Int(name)
-        self.inputs[name] = term
+        self._draw(name, term)
         if low is not None:
             self.explorer.assume(term >= low)
         if high is not None:
@@ -84,8 +84,15 @@ class SymbolicContext:
 
     def boolean(self, name: str) -> SymBool:
         """Draw any truth value."""
-        self.inputs[name] = term = z3.Bool(name)
+        term = z3.Bool(name)
+        self._draw(name, term)
         return SymBool(term)
+
+    def _draw(self, name: str, term: z3.ExprRef) -> None:
+        if name in self.explorer.drawn or active() is not self.explorer:
+            raise UnsupportedError(f"{name} is drawn twice on one path, or inside a merged function")
+        self.explorer.drawn.add(name)
+        self.inputs[name] = term
 
     def member(self, name: str, enum: type[E]) -> E:
         """Draw any member."""

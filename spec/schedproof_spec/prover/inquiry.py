@@ -82,7 +82,7 @@ class Minimiser:
     def _has_model(self, condition: z3.BoolRef) -> bool:
         self.solver.push()
         self.solver.add(condition)
-        found = self.work.check(self.solver) == z3.sat
+        found: bool = self.work.check(self.solver) == z3.sat
         if found:
             self.model = self.solver.model()
         self.solver.pop()

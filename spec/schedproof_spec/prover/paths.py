@@ -52,6 +52,8 @@ class PathExplorer:
         self.work = SolverWork()
         self.memory: dict[Hashable, Any] = {}
         """Values of pure functions, which hold on every path."""
+        self.drawn: set[str] = set()
+        """Names of the values that the current run has drawn."""
         self.solver = z3.Solver()
         self.solver.set("rlimit", FEASIBILITY_LIMIT)
         self._events: list[Event] = []
@@ -68,6 +70,7 @@ class PathExplorer:
         while True:
             self._position = 0
             self._known.clear()
+            self.drawn.clear()
             symbolic.activate(self)
             try:
                 outcome: tuple[Any, Exception | None] | None = (function(), None)

@@ -16,6 +16,7 @@ from schedproof_spec.prover.context import (
 )
 from schedproof_spec.prover.paths import LimitReached, PathExplorer
 from schedproof_spec.prover.smallest import SearchContext
+from schedproof_spec.prover.symbolic import UnsupportedError
 from schedproof_spec.prover.verdict import Outcome, Status
 
 Theorem = Callable[[Context], Any]
@@ -28,7 +29,7 @@ def prove(theorem: Theorem) -> Outcome:
     context = SymbolicContext(explorer)
     try:
         for _, error in explorer.runs(lambda: theorem(context)):
-            if error is not None and explorer.is_satisfiable() != z3.unsat:
+            if error is not None and is_finding(error, context):
                 context.claims.refuted = describe(error)
                 break
     except Refuted:
@@ -44,23 +45,34 @@ def search(theorem: Theorem) -> Outcome:
     context = SearchContext(explorer)
     try:
         for _, error in explorer.runs(lambda: theorem(context)):
-            if error is not None and explorer.is_satisfiable() != z3.unsat:
+            if error is not None and is_finding(error, context):
                 context.claims.refuted = describe(error)
                 context.on_refuted(describe(error), z3.BoolVal(True))
     except LimitReached as limit:
         context.claims.undecided = str(limit)
-    if context.smallest is None:
+    if not context.smallest:
         if context.claims.refuted is not None:
             context.claims.undecided = f"no numbers found that refute: {context.claims.refuted}"
             context.claims.refuted = None
         return outcome(context, values=None)
-    values = context.smallest_values()
-    context.claims.refuted = context.smallest.label
-    if context.smallest.label not in failures(theorem, values):
+    label, values = context.smallest_state()
+    context.claims.refuted = label
+    if label not in failures(theorem, values):
         context.claims.refuted = None
-        context.claims.undecided = f"the witness of {context.smallest.label} does not replay: {values}"
+        context.claims.undecided = f"the witness of {label} does not replay: {values}"
         return outcome(context, values=None)
     return outcome(context, values=values)
+
+
+def is_finding(error: Exception, context: SymbolicContext) -> bool:
+    """Return whether an exception refutes the theorem: the path that raises it exists, and the prover follows it."""
+    if isinstance(error, UnsupportedError):
+        context.claims.undecided = f"the prover cannot follow: {error}"
+        return False
+    exists = context.explorer.is_satisfiable()
+    if exists == z3.unknown:
+        context.claims.undecided = f"whether a path exists that {describe(error)}"
+    return bool(exists == z3.sat)
 
 
 def failures(theorem: Theorem, values: dict[str, int]) -> list[str]:

@@ -21,27 +21,36 @@ class Refutation:
 
 
 class SearchContext(SymbolicContext):
-    """Looks through every path and keeps the smallest refutation."""
+    """Looks through every path and keeps the smallest refutations, one a path."""
 
     def __init__(self, explorer: PathExplorer) -> None:
         super().__init__(explorer)
-        self.smallest: Refutation | None = None
+        self.smallest: list[Refutation] = []
 
     def on_refuted(self, label: str, broken: z3.BoolRef) -> None:
-        """Keep this refutation if it is smaller than the smallest so far."""
+        """Keep this refutation if none is smaller."""
         conditions = [*self.explorer.solver.assertions(), broken]
         size = size_of(self.inputs)
-        bound = [] if self.smallest is None else [size < self.smallest.size]
-        least = Minimiser([*conditions, *bound], self.explorer.resource_limit, self.explorer.work).least(size)
-        if least is not None:
-            self.smallest = Refutation(label=label, conditions=conditions, size=least)
+        bound = [size <= self.smallest[0].size] if self.smallest else []
+        least = self._minimiser([*conditions, *bound]).least(size)
+        if least is None:
+            return
+        if self.smallest and least < self.smallest[0].size:
+            self.smallest.clear()
+        self.smallest.append(Refutation(label=label, conditions=conditions, size=least))
 
-    def smallest_values(self) -> dict[str, int]:
-        """Return the numbers of the smallest state, by input name."""
-        assert self.smallest is not None
-        conditions = [*self.smallest.conditions, size_of(self.inputs) == self.smallest.size]
-        minimiser = Minimiser(conditions, self.explorer.resource_limit, self.explorer.work)
-        return {name: minimiser.least(as_number(term)) or 0 for name, term in self.inputs.items()}
+    def smallest_state(self) -> tuple[str, dict[str, int]]:
+        """Return the claim that the smallest state refutes, and the state's numbers by input name."""
+        found = []
+        for refutation in self.smallest:
+            minimiser = self._minimiser([*refutation.conditions, size_of(self.inputs) == refutation.size])
+            numbers = [minimiser.least(as_number(term)) or 0 for term in self.inputs.values()]
+            found.append((numbers, refutation.label))
+        numbers, label = min(found)
+        return label, dict(zip(self.inputs, numbers, strict=True))
+
+    def _minimiser(self, conditions: list[z3.BoolRef]) -> Minimiser:
+        return Minimiser(conditions, self.explorer.resource_limit, self.explorer.work)
 
 
 def size_of(inputs: dict[str, z3.ExprRef]) -> z3.ArithRef:

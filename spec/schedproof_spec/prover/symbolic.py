@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum
+from numbers import Number
 from typing import Any, NoReturn, Protocol
 
 import z3
@@ -100,10 +101,10 @@ class SymBool:
     __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
 
     def __eq__(self, other: object) -> Any:
-        return self._combine(lambda a, b: a == b, other)
+        return _comparison(lambda a, b: a == b, self, other)
 
     def __ne__(self, other: object) -> Any:
-        return self._combine(z3.Xor, other)
+        return _comparison(lambda a, b: a != b, self, other)
 
     def __add__(self, other: Any) -> Any:
         return SymInt(integer_term(self)) + other
@@ -201,6 +202,7 @@ class SymInt:
 def _arithmetic(operator: Any, left: Any, right: Any) -> Any:
     a, b = integer_term(left), integer_term(right)
     if a is None or b is None:
+        refuse_inexact(left, right)
         return NotImplemented
     return SymInt(operator(a, b))
 
@@ -208,8 +210,16 @@ def _arithmetic(operator: Any, left: Any, right: Any) -> Any:
 def _comparison(operator: Any, left: Any, right: Any) -> Any:
     a, b = integer_term(left), integer_term(right)
     if a is None or b is None:
+        refuse_inexact(left, right)
         return NotImplemented
     return SymBool(operator(a, b))
+
+
+def refuse_inexact(left: Any, right: Any) -> None:
+    """Raise if one side is a number that is no integer: Python would compare them, the solver would not."""
+    for side in (left, right):
+        if isinstance(side, Number) and not isinstance(side, int):
+            raise UnsupportedError(f"{side!r} is not an integer")
 
 
 def _floor_division(left: Any, right: Any, *, quotient: bool) -> Any:
