@@ -83,3 +83,14 @@ def test_startup_sentences(golden):
     for check in REFERENCE.startup_checks():
         assert check.problem(REFUSED[check.name]) in REFERENCE.problems(REFUSED[check.name])
     golden("startup_sentences", {name: REFERENCE.problems(config) for name, config in REFUSED.items()})
+
+
+def test_a_sentence_names_what_the_user_wrote():
+    steps = replace(MTP, num_speculative_tokens=1, num_model_steps=6)
+    sentence = startup.MTP_DRAFTS_IN_RANGE.problem(ServingConfig(speculation=steps))
+    assert sentence.startswith("num_speculative_tokens (raised from 1 by num_model_steps) is 6;")
+
+
+def test_a_sentence_does_not_ask_for_no_sequences():
+    sentence = startup.DECODES_FIT_BUDGET.problem(ServingConfig(max_num_batched_tokens=5, speculation=MTP))
+    assert sentence.endswith("raise max_num_batched_tokens to 48")

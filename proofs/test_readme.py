@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from conftest import GOLDENS
-
 from schedproof.policies import POLICIES, REFERENCE
 from schedproof_gate.matrix import Matrix, updated
 from schedproof_spec import INVARIANTS, Status, Verdict
+
+GOLDENS = Path(__file__).parent / "goldens"
 
 
 def test_readme_shows_what_the_solver_finds():

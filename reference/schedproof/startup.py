@@ -96,6 +96,20 @@ def dispatch_fits_library(config: ServingConfig) -> bool:
     return fits_dispatch_library(dispatch_capacity(config).tokens, config)
 
 
+def raised(config: ServingConfig) -> str:
+    """Return a remark for drafts that the engine raised above what the user wrote."""
+    speculation = config.speculation
+    if speculation is None or config.num_speculative_tokens == speculation.num_speculative_tokens:
+        return ""
+    return f" (raised from {speculation.num_speculative_tokens} by num_model_steps)"
+
+
+def or_fewer_seqs(config: ServingConfig) -> str:
+    """Return the alternative of fewer sequences, if one sequence fits at all."""
+    fitting = config.max_num_batched_tokens // config.tokens_per_seq
+    return f" or lower max_num_seqs to {fitting}" if fitting > 0 else ""
+
+
 SEQS_IN_RANGE = StartupCheck(
     "seqs_in_range",
     seqs_in_range,
@@ -126,7 +140,7 @@ MTP_DRAFTS_IN_RANGE = StartupCheck(
     "mtp_drafts_in_range",
     mtp_drafts_in_range,
     lambda c: (
-        f"num_speculative_tokens is {c.num_speculative_tokens}; MTP takes 1 to {MAX_MTP_DRAFTS}: "
+        f"num_speculative_tokens{raised(c)} is {c.num_speculative_tokens}; MTP takes 1 to {MAX_MTP_DRAFTS}: "
         "change it in speculative_config"
     ),
 )
@@ -136,14 +150,14 @@ DECODES_FIT_BUDGET = StartupCheck(
     lambda c: (
         f"max_num_seqs * tokens_per_seq = {c.max_num_seqs} * {c.tokens_per_seq} = {c.max_decode_tokens} is more "
         f"than max_num_batched_tokens {c.max_num_batched_tokens}; raise max_num_batched_tokens to "
-        f"{c.max_decode_tokens} or lower max_num_seqs to {c.max_num_batched_tokens // c.tokens_per_seq}"
+        f"{c.max_decode_tokens}{or_fewer_seqs(c)}"
     ),
 )
 DRAFTS_FIT_MESSAGE = StartupCheck(
     "drafts_fit_message",
     drafts_fit_message,
     lambda c: (
-        f"num_speculative_tokens is {c.num_speculative_tokens}; the output message carries "
+        f"num_speculative_tokens{raised(c)} is {c.num_speculative_tokens}; the output message carries "
         f"{MAX_DRAFT_TOKENS} tokens per sequence: lower it to {MAX_DRAFT_TOKENS - 1} or less"
     ),
 )

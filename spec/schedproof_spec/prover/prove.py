@@ -65,7 +65,7 @@ def search(theorem: Theorem) -> Outcome:
 
 
 def is_finding(error: Exception, context: SymbolicContext) -> bool:
-    """Return whether an exception refutes the theorem: the path that raises it exists, and the prover follows it."""
+    """Return whether an exception refutes the theorem: its path exists, and the prover can follow it."""
     if isinstance(error, UnsupportedError):
         context.claims.undecided = f"the prover cannot follow: {error}"
         return False
@@ -85,7 +85,7 @@ def failures_in(theorem: Theorem, context: ConcreteContext) -> list[str]:
     try:
         theorem(context)
     except AssumptionFailedError:
-        return []
+        return context.failed
     except Exception as error:
         return [*context.failed, describe(error)]
     return context.failed
