@@ -16,6 +16,7 @@ from schedproof.config import Platform, Role, ServingConfig
 from schedproof.message_layout import MAX_DRAFT_TOKENS
 from schedproof.policies import REFERENCE
 from schedproof.speculation import SpeculativeMethod
+from schedproof.step import ask
 from schedproof_spec.domain import any_request, draw_config
 from schedproof_spec.mutants import Mutant
 from schedproof_spec.prover.prove import prove
@@ -31,6 +32,16 @@ def permitted(request, chunk, config):
     splits = any(item.start < end and end < item.end for item in request.items)
     aligned = not config.deterministic or end % config.split_kv_size == 0
     return config.chunked_prefill and aligned and not splits and end < request.need_prefill_tokens
+
+
+def nothing_for_nothing(ctx):
+    """A request that runs no tokens in a step takes no KV blocks from the others."""
+    config = draw_config(ctx)
+    request = any_request(ctx, "request", config)
+    ctx.assume(ctx.merged(lambda: not request.is_decoding))
+    budget = ctx.integer("budget", 0)
+    grant = ctx.merged(lambda: ask(request, budget, config, REFERENCE))
+    ctx.prove("no tokens, no blocks", ctx.merged(lambda: grant.num_tokens != 0 or grant.num_new_blocks == 0))
 
 
 def longest_chunk(ctx):
@@ -233,6 +244,13 @@ def override_is_recorded(ctx):
 
 
 RULES = {
+    nothing_for_nothing: Mutant(
+        name="give a request without tokens its spare block",
+        module="schedproof.step",
+        function="ask",
+        old="if chunk == 0:",
+        new="if False:",
+    ),
     longest_chunk: Mutant(
         name="a prompt that just fits waits",
         module="schedproof.chunk",

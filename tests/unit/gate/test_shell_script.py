@@ -1,4 +1,3 @@
-
 import pytest
 
 from schedproof_gate.errors import InputError
