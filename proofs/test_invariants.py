@@ -11,11 +11,6 @@ import pytest
 
 from schedproof.policies import POLICIES, REFERENCE
 from schedproof_spec import INVARIANTS, Status, Witness, decide
-from schedproof_spec.decide import nonnegative_budget
-from schedproof_spec.domain import any_config
-from schedproof_spec.ledger import by_induction, nothing
-from schedproof_spec.prover.prove import prove
-from schedproof_spec.summaries import MergedPolicy
 
 COVERS = {
     "budget_nonnegative": ("open", "decode", "prefill", "admission", "preemption"),
@@ -67,17 +62,6 @@ def test_reference_keeps(name, theorem):
     assert set(COVERS[name]) <= verdict.reached
     assert not verdict.unreached
     theorem(f"{name} under reference", verdict, scope=verdict.scope)
-
-
-@pytest.mark.parametrize("policy_name", POLICIES)
-def test_every_ledger_is_possible(policy_name, theorem):
-    """What the other proofs assume of a ledger holds for each policy; for the reference with its budget's sign."""
-    policy = POLICIES[policy_name]
-    claim = nonnegative_budget if policy is REFERENCE else nothing
-    outcome = prove(lambda ctx: by_induction(ctx, any_config, MergedPolicy(policy), claim, nothing))
-    assert outcome.status is Status.HELD, outcome.reason
-    assert not outcome.unreached
-    theorem(f"every ledger is possible under {policy_name}", outcome, scope="every state of every configuration")
 
 
 UPSTREAM = [name for name in POLICIES if name != REFERENCE.name]
