@@ -90,6 +90,12 @@ def fate_of(change: Change) -> Fate:
     return Fate(change, killed=done.returncode != 0, by=by if done.returncode else "")
 
 
+def killed_before() -> dict[str, str]:
+    """Return the changes that the last outcome lists as killed, with the test that did it."""
+    killed: dict[str, str] = json.loads((HERE / "result.json").read_text(encoding="utf-8"))["killed_by"]
+    return killed
+
+
 def explained() -> dict[str, str]:
     """Return why known survivors change nothing, by the name of the change without its line."""
     with (HERE / "survivors.toml").open("rb") as file:
@@ -99,11 +105,14 @@ def explained() -> dict[str, str]:
 @click.command()
 @click.option("--jobs", default=2, show_default=True, help="Changes to try at the same time.")
 @click.option("--only", default="", help="Try only the changes whose name contains this text.")
-def main(jobs: int, only: str) -> None:
+@click.option("--resume", is_flag=True, help="Take over what the last outcome lists as killed.")
+def main(jobs: int, only: str, resume: bool) -> None:
     """Try every change and write the outcome."""
     console = Console()
-    tried = [change for change in all_changes() if only in change.name]
-    fates: list[Fate] = []
+    known = killed_before() if resume else {}
+    selected = [change for change in all_changes() if only in change.name]
+    tried = [change for change in selected if change.name not in known]
+    fates = [Fate(change, killed=True, by=known[change.name]) for change in selected if change.name in known]
     with Progress(console=console) as progress, ThreadPoolExecutor(jobs) as pool:
         task = progress.add_task("changes", total=len(tried))
         for fate in pool.map(fate_of, tried):
