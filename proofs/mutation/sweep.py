@@ -33,8 +33,8 @@ ROOT = HERE.parent.parent
 MODULES = ("budget", "chunk", "config", "speculation", "capacity", "startup", "blocks", "step", "reference_policy")
 PROOFS = (
     "test_configuration.py",
-    "test_ledger.py",
     "test_rules.py",
+    "test_ledger.py",
     "test_invariants.py",
     "test_claims_about_rules.py",
     "test_claims.py",
