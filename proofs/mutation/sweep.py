@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -30,7 +30,17 @@ from rich.progress import Progress
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
-MODULES = ("budget", "chunk", "config", "speculation", "capacity", "startup", "blocks", "step", "reference_policy")
+MODULES = (
+    "budget",
+    "chunk",
+    "config",
+    "speculation",
+    "reference_policy",
+    "capacity",
+    "blocks",
+    "step",
+    "startup",
+)
 PROOFS = (
     "test_configuration.py",
     "test_rules.py",
@@ -55,14 +65,13 @@ class Fate:
     """The first test that failed; empty for a survivor."""
 
 
-def all_changes() -> Iterator[Change]:
-    """Yield every change of every module under proof."""
-    for name in MODULES:
-        module = f"schedproof.{name}"
-        spec = importlib.util.find_spec(module)
-        assert spec is not None
-        assert spec.origin is not None
-        yield from changes(module, Path(spec.origin).read_text(encoding="utf-8"))
+def changes_of(name: str) -> Iterator[Change]:
+    """Yield every change of one module under proof."""
+    module = f"schedproof.{name}"
+    spec = importlib.util.find_spec(module)
+    assert spec is not None
+    assert spec.origin is not None
+    yield from changes(module, Path(spec.origin).read_text(encoding="utf-8"))
 
 
 def fate_of(change: Change) -> Fate:
@@ -90,12 +99,6 @@ def fate_of(change: Change) -> Fate:
     return Fate(change, killed=done.returncode != 0, by=by if done.returncode else "")
 
 
-def killed_before() -> dict[str, str]:
-    """Return the changes that the last outcome lists as killed, with the test that did it."""
-    killed: dict[str, str] = json.loads((HERE / "result.json").read_text(encoding="utf-8"))["killed_by"]
-    return killed
-
-
 def explained() -> dict[str, str]:
     """Return why known survivors change nothing, by the name of the change without its line."""
     with (HERE / "survivors.toml").open("rb") as file:
@@ -104,30 +107,29 @@ def explained() -> dict[str, str]:
 
 @click.command()
 @click.option("--jobs", default=2, show_default=True, help="Changes to try at the same time.")
-@click.option("--only", default="", help="Try only the changes whose name contains this text.")
-@click.option("--resume", is_flag=True, help="Take over what the last outcome lists as killed.")
-def main(jobs: int, only: str, resume: bool) -> None:
-    """Try every change and write the outcome."""
+@click.option("--only", type=click.Choice(MODULES), help="Try one module, and write nothing.")
+def main(jobs: int, only: str | None) -> None:
+    """Try every change; the outcome is written after each module."""
     console = Console()
-    known = killed_before() if resume else {}
-    selected = [change for change in all_changes() if only in change.name]
-    tried = [change for change in selected if change.name not in known]
-    fates = [Fate(change, killed=True, by=known[change.name]) for change in selected if change.name in known]
-    with Progress(console=console) as progress, ThreadPoolExecutor(jobs) as pool:
-        task = progress.add_task("changes", total=len(tried))
-        for fate in pool.map(fate_of, tried):
-            fates.append(fate)
-            progress.advance(task)
-            if not fate.killed:
-                console.print(f"survives: {fate.change.name}")
-    survivors = [fate.change for fate in fates if not fate.killed]
     reasons = explained()
+    fates: list[Fate] = []
+    for index, name in enumerate(MODULES if only is None else (only,)):
+        with Progress(console=console) as progress, ThreadPoolExecutor(jobs) as pool:
+            tried = list(changes_of(name))
+            task = progress.add_task(name, total=len(tried))
+            for fate in pool.map(fate_of, tried):
+                fates.append(fate)
+                progress.advance(task)
+                if not fate.killed:
+                    console.print(f"survives: {fate.change.name}")
+        if only is None:
+            outcome = json.dumps(report(MODULES[: index + 1], fates, reasons), indent=1)
+            (HERE / "result.json").write_text(outcome + "\n", encoding="utf-8")
+    survivors = [fate.change for fate in fates if not fate.killed]
     unexplained = [change.name for change in survivors if key(change) not in reasons]
     killed = len(fates) - len(survivors)
     console.print(f"{killed} of {len(fates)} changes killed ({100 * killed / max(len(fates), 1):.1f} %)")
     console.print(f"{len(survivors)} survive, {len(unexplained)} of them without a reason")
-    if not only:
-        (HERE / "result.json").write_text(json.dumps(report(fates, reasons), indent=1) + "\n", encoding="utf-8")
     sys.exit(1 if unexplained else 0)
 
 
@@ -136,14 +138,14 @@ def key(change: Change) -> str:
     return f"{change.module}: {change.old} -> {change.new}"
 
 
-def report(fates: list[Fate], reasons: dict[str, str]) -> dict[str, object]:
+def report(modules: Sequence[str], fates: list[Fate], reasons: dict[str, str]) -> dict[str, object]:
     """Return the outcome as plain data."""
     survivors = [fate.change for fate in fates if not fate.killed]
     return {
         "date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
         "python": platform.python_version(),
         "z3": version("z3-solver"),
-        "modules": list(MODULES),
+        "modules": list(modules),
         "changes": len(fates),
         "killed": len(fates) - len(survivors),
         "survivors": {change.name: reasons.get(key(change), "") for change in survivors},
