@@ -48,9 +48,11 @@ PROOFS = (
     "test_invariants.py",
     "test_claims_about_rules.py",
     "test_claims.py",
-    "test_mutants.py",
 )
 """Proofs about the reference's rules, quickest first; the first failure decides."""
+
+WITHOUT_NAMED_MUTANTS = "not test_mutant_is_refuted"
+"""A named mutant edits the source on disk, which is not the one that runs here: its failure would prove nothing."""
 
 TIMEOUT_SECONDS = 900
 
@@ -85,6 +87,7 @@ def fate_of(change: Change) -> Fate:
             "PYTHONDONTWRITEBYTECODE": "1",
         }
         arguments = ["-p", "proofs.mutation.plugin", "-p", "no:cacheprovider", "-n", "0", "-x", "-q", "--tb=no"]
+        arguments += ["-k", WITHOUT_NAMED_MUTANTS]
         done = subprocess.run(
             [sys.executable, "-m", "pytest", *arguments, *(str(ROOT / "proofs" / name) for name in PROOFS)],
             cwd=ROOT,
