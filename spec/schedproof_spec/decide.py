@@ -235,7 +235,8 @@ def decide_existence(decision: Decision, given: Claim, bounded: Outcome) -> Verd
     assert absence is not None
     attained = cost.add(search(lambda ctx: existence(ctx, configs, merged, given)))
     if attained.values is None:
-        return decision.verdict(replace(attained, reached=bounded.reached | attained.reached), None)
+        reached, unreached = bounded.reached | attained.reached, bounded.unreached | attained.unreached
+        return decision.verdict(replace(attained, reached=reached, unreached=unreached), None)
     witness = Witness(
         config=plain_config(configs(ConcreteContext(attained.values), merged)),
         note="no step reaches what the engine plans for",
