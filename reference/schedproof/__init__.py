@@ -2,6 +2,9 @@
 
 from schedproof.capacity import DispatchCapacity
 from schedproof.config import Platform, Role, ServingConfig
+from schedproof.engine import Engine
+from schedproof.job import RequestRefusedError
+from schedproof.outcome import Ending, Launch, StepOutcome
 from schedproof.policies import NEWEST, POLICIES, REFERENCE
 from schedproof.policy import Policy
 from schedproof.request import MultimodalItem, Request, new_request
@@ -13,17 +16,22 @@ __all__ = [
     "POLICIES",
     "REFERENCE",
     "DispatchCapacity",
+    "Ending",
+    "Engine",
+    "Launch",
     "MultimodalItem",
     "Phase",
     "Platform",
     "Policy",
     "Queues",
     "Request",
+    "RequestRefusedError",
     "Role",
     "ScheduledRequest",
     "ServingConfig",
     "SpeculativeConfig",
     "SpeculativeMethod",
+    "StepOutcome",
     "StepPlan",
     "new_request",
     "schedule",

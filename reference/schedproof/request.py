@@ -23,7 +23,11 @@ class Request:
     num_total_tokens: int
     """Prompt plus generated tokens."""
     num_blocks: int = 0
-    """KV blocks that the request owns."""
+    """KV blocks in the request's table."""
+    num_shared_blocks: int = 0
+    """Blocks that a request before it in the running list holds too; preempting this one does not free them."""
+    num_free_cached_blocks: int = 0
+    """Blocks of a waiting request's cached prefix that are still free; admission takes them out of the pool."""
     items: tuple[MultimodalItem, ...] = ()
     """Unsplittable segments of the prompt, ascending and disjoint."""
 

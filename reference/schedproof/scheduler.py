@@ -6,6 +6,7 @@ Source: FastDeploy ``ResourceManagerV1.schedule``; everything in which its versi
 from dataclasses import dataclass
 from enum import StrEnum
 
+from schedproof.blocks import leaves_reserve
 from schedproof.config import ServingConfig
 from schedproof.policy import Policy
 from schedproof.request import Request
@@ -177,4 +178,4 @@ def visit_waiting(
 def has_blocks_to_admit(step: Step, grant: Grant, queues: Queues) -> bool:
     """Return whether an admission leaves the output reserve of the running requests untouched."""
     reserve = step.num_slots_used * queues.num_reserved_blocks_per_seq
-    return grant.num_new_blocks + reserve <= step.num_free_blocks
+    return leaves_reserve(grant.num_new_blocks, reserve, step.num_free_blocks)

@@ -100,7 +100,7 @@ def preempt(step: Step, victim: Request, config: ServingConfig) -> Step:
     """Take a running request out of the step; its slot stays occupied until the worker acknowledges."""
     freed = replace(
         step,
-        num_free_blocks=step.num_free_blocks + victim.num_blocks,
+        num_free_blocks=step.num_free_blocks + victim.num_blocks - victim.num_shared_blocks,
         num_preempted=step.num_preempted + 1,
     )
     if victim.is_decoding and config.runs_decode:
