@@ -195,8 +195,8 @@ class Engine:
         return [replace(self.requests[name], num_shared_blocks=shared[name]) for name in running]
 
     def _cached_prefix(self, request: Request) -> list[int]:
-        hashes = self.jobs[request.request_id].block_hashes[: life.max_cached_blocks(request, self.config)]
-        return self.prefix_cache.longest_prefix(hashes)
+        cached = self.prefix_cache.longest_prefix(self.jobs[request.request_id].block_hashes)
+        return cached[: life.num_usable_cached_blocks(request, len(cached), self.config)]
 
     def _with_cached_prefix(self, request: Request) -> Request:
         blocks = self._cached_prefix(request)

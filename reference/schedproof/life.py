@@ -12,8 +12,7 @@ def with_cached_prefix(
 ) -> Request:
     """Begin a waiting request with the blocks of its prompt that the prefix cache holds.
 
-    ``num_free_cached_blocks`` of them are in no table yet. At least one token is left to compute, so that there is
-    something to sample from: the caller drops the last block of a prompt that is cached as a whole.
+    ``num_free_cached_blocks`` of them are in no table yet; see `num_usable_cached_blocks` for how many may be used.
     """
     return replace(
         request,
@@ -23,9 +22,18 @@ def with_cached_prefix(
     )
 
 
-def max_cached_blocks(request: Request, config: ServingConfig) -> int:
-    """Return how many full blocks a request may start with: one token at least is left to prefill."""
-    return (request.need_prefill_tokens - 1) // config.block_size
+def num_usable_cached_blocks(request: Request, num_cached_blocks: int, config: ServingConfig) -> int:
+    """Return with how many of the cached blocks of its prompt a request may start.
+
+    At least one token is left to prefill, so that there is something to sample from; and no multimodal item is
+    left half computed.
+    """
+    usable = min(num_cached_blocks, (request.need_prefill_tokens - 1) // config.block_size)
+    for item in reversed(request.items):
+        position = usable * config.block_size
+        if item.start < position and position < item.end:
+            usable = item.start // config.block_size
+    return usable
 
 
 def after_chunk(request: Request, grant: Grant) -> Request:
