@@ -1,8 +1,11 @@
 """Reads a person's file as text, or says why it cannot be read."""
 
+import contextlib
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from schedproof_gate.errors import InputError
 
@@ -39,6 +42,17 @@ def read_text(path: Path) -> str:
 
 def read_bytes(path: Path) -> bytes:
     """Return at most one byte more than the limit of a regular file."""
+    with opened(path) as file:
+        return file.read(MAX_FILE_BYTES + 1)
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a regular file to be read.
+
+    Raises:
+        InputError: the file is missing, not a regular file, or cannot be read.
+    """
     source = str(path)
     try:
         # A pipe without a writer would block an ordinary open.
@@ -55,7 +69,7 @@ def read_bytes(path: Path) -> bytes:
         if not stat.S_ISREG(mode):
             raise InputError("is not a regular file", source=source, advice="give a file")
         with open(descriptor, "rb", closefd=False) as file:
-            return file.read(MAX_FILE_BYTES + 1)
+            yield file
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror})", source=source, advice="check the file") from None
     finally:
