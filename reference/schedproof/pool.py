@@ -38,7 +38,7 @@ class BlockPool:
         return block_id
 
     def share(self, request_id: str, block_id: int) -> None:
-        """Add a block that has its content already to a table: one of another table, or a free one not reused yet."""
+        """Add a block with the right content to a table: another table's, or a free one that was not reused yet."""
         if self.num_holders[block_id] == 0:
             self.free.remove(block_id)
         self.num_holders[block_id] = self.num_holders[block_id] + 1

@@ -1,0 +1,123 @@
+"""The life family, part one: a request is in exactly one place until it ends, and nobody overtakes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from schedproof.places import MOVES, Place, Places
+from schedproof.policy import Policy
+from schedproof_spec.mutants import Mutant
+from schedproof_spec.prover.context import Context
+from schedproof_spec.run_invariant import RunInvariant
+
+ACTOR, BYSTANDER = "actor", "bystander"
+"""The request that an event is about, and any other. Events look at no third, so two stand for any number."""
+
+
+def request_is_in_one_place(place: Place | None, queues_with_it: Sequence[Place]) -> bool:
+    """A request is once in the queue of its place and in no other; one that ended is in none."""
+    return list(queues_with_it) == ([] if place is None else [place])
+
+
+def is_in_one_place(places: Places, request_id: str) -> bool:
+    """Apply the rule to one request."""
+    found = [place for place, queue in places.queues.items() for name in queue if name == request_id]
+    return request_is_in_one_place(places.place_of.get(request_id), found)
+
+
+def any_places(ctx: Context) -> Places:
+    """Draw where two requests are, in either order where both are in one queue; None stands for nowhere."""
+    places = Places({place: [] for place in Place})
+    actor = ctx.one_of("actor_is", (None, *Place))
+    bystander = ctx.one_of("bystander_is", (None, *Place))
+    arrivals = [(ACTOR, actor), (BYSTANDER, bystander)]
+    if actor is bystander and actor is not None and ctx.one_of("bystander_is_first", (False, True)):
+        arrivals.reverse()
+    for request_id, place in arrivals:
+        if place is not None:
+            places.place_of[request_id] = place
+            places.queues[place].append(request_id)
+    return places
+
+
+EVENTS = ("enter", "move", "move_to_front", "leave")
+"""The only ways in which the queues change."""
+
+
+def prove_requests_conserved(ctx: Context, policy: Policy) -> None:
+    """Each change of the queues, legal or refused, leaves both requests in exactly one place."""
+    places = any_places(ctx)
+    event = ctx.one_of("event", EVENTS)
+    to = ctx.one_of("to", tuple(Place))
+    place, others_place = places.place_of.get(ACTOR), places.place_of.get(BYSTANDER)
+    refused = False
+    try:
+        if event == "enter":
+            places.enter(ACTOR, to)
+        elif event == "leave":
+            places.leave(ACTOR)
+        elif event == "move":
+            places.move(ACTOR, to)
+        else:
+            places.move_to_front(ACTOR, to)
+    except (KeyError, ValueError):
+        refused = True
+    legal = place is None if event == "enter" else place is not None
+    if event in ("move", "move_to_front") and place is not None:
+        legal = to in MOVES[place]
+    expected = place if refused else None if event == "leave" else to
+    ctx.prove(f"{event}: done exactly when legal", refused is not legal)
+    ctx.prove(f"{event}: the request is where it went", places.place_of.get(ACTOR) is expected)
+    ctx.prove(f"{event}: the request is in one place", is_in_one_place(places, ACTOR))
+    ctx.prove(f"{event}: no other request moves", places.place_of.get(BYSTANDER) is others_place)
+    ctx.prove(f"{event}: any other request is in one place", is_in_one_place(places, BYSTANDER))
+
+
+CLAIMS = (
+    "done exactly when legal",
+    "the request is where it went",
+    "the request is in one place",
+    "no other request moves",
+    "any other request is in one place",
+)
+
+REQUESTS_CONSERVED = RunInvariant(
+    name="requests_conserved",
+    family="life",
+    sentence="Every request is in exactly one place until it ends; none is lost or served twice.",
+    statement=request_is_in_one_place,
+    origin="A request that is both queued and to be rescheduled is served twice; one in no queue is never served.",
+    scope="any number of requests and events",
+    proof=prove_requests_conserved,
+    reached=frozenset(f"{event}: {claim}" for event in EVENTS for claim in CLAIMS),
+    mutants=(
+        Mutant(
+            name="forget to leave the old queue",
+            module="schedproof.places",
+            function="Places._take_out",
+            old="self.queues[place].remove(request_id)",
+            new="pass",
+        ),
+        Mutant(
+            name="let a request in twice",
+            module="schedproof.places",
+            function="Places.enter",
+            old="request_id in self.place_of",
+            new="False",
+        ),
+        Mutant(
+            name="allow any move",
+            module="schedproof.places",
+            function="Places._take_out",
+            old="to not in MOVES[place]",
+            new="False",
+        ),
+        Mutant(
+            name="end a request and keep it queued",
+            module="schedproof.places",
+            function="Places.leave",
+            old="self.queues[place].remove(request_id)",
+            new="pass",
+        ),
+    ),
+)

@@ -1,0 +1,248 @@
+"""The blocks family, by counts: a sequence never holds more tokens than its blocks have slots."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from schedproof import life
+from schedproof.blocks import preallocated_blocks
+from schedproof.config import Role, ServingConfig
+from schedproof.policy import Policy
+from schedproof.request import Request, new_request
+from schedproof.step import ask
+from schedproof_spec.domain import any_config, any_item, any_request, is_well_formed
+from schedproof_spec.mutants import Mutant
+from schedproof_spec.prover.context import Context
+from schedproof_spec.run_invariant import RunInvariant
+from schedproof_spec.summaries import merged_on_path
+
+
+def blocks_cover_tokens(request: Request, config: ServingConfig) -> bool:
+    """The tokens whose keys and values a sequence holds fit into its blocks."""
+    return request.num_computed_tokens <= request.num_blocks * config.block_size
+
+
+def is_alive(request: Request, max_total_tokens: int, config: ServingConfig) -> bool:
+    """Whether a request can look like this between two steps: the state that every event starts from and leaves.
+
+    It is well formed, its blocks cover its tokens, it has tokens left to generate, and unless it is decoding it
+    prefills everything that it has.
+    """
+    return (
+        is_well_formed(request, config)
+        and blocks_cover_tokens(request, config)
+        and request.num_total_tokens < max_total_tokens
+        and max_total_tokens <= config.max_model_len
+        and (request.is_decoding or request.need_prefill_tokens == request.num_total_tokens)
+    )
+
+
+def any_living_request(ctx: Context, config: ServingConfig, num_items: int = 0) -> tuple[Request, Any]:
+    """Draw a request between two steps, and the tokens at which it is finished."""
+    request = any_request(ctx, "request", config, num_items)
+    max_total_tokens = ctx.integer("max_total_tokens", 1)
+    ctx.assume(ctx.merged(lambda: is_alive(request, max_total_tokens, config)))
+    return request, max_total_tokens
+
+
+def prove_alive(ctx: Context, label: str, request: Request, max_total_tokens: Any, config: ServingConfig) -> None:
+    """Claim that an event left the request as it has to be."""
+    ctx.prove(f"{label}: its blocks cover its tokens", ctx.merged(lambda: blocks_cover_tokens(request, config)))
+    ctx.prove(
+        f"{label}: it is as the next event expects it",
+        ctx.merged(
+            lambda: request.num_total_tokens == max_total_tokens or is_alive(request, max_total_tokens, config)
+        ),
+    )
+
+
+def prove_arrival(ctx: Context, config: ServingConfig, policy: Policy) -> None:
+    """A new request, with the part of its prompt that the prefix cache has."""
+    item = any_item(ctx, "item", config)
+    num_prompt_tokens = ctx.integer("num_prompt_tokens", 1)
+    max_total_tokens = ctx.integer("max_total_tokens", 1)
+    ctx.assume(item.end <= num_prompt_tokens)
+    ctx.assume(num_prompt_tokens < max_total_tokens)
+    ctx.assume(max_total_tokens <= config.max_model_len)
+    request = new_request("request", num_prompt_tokens, (item,))
+    num_cached = ctx.integer("num_cached_blocks", 0)
+    num_usable = merged_on_path(life.num_usable_cached_blocks, request, num_cached, config)
+    ctx.prove("arrival: no more than is cached", ctx.merged(lambda: num_usable >= 0 and num_usable <= num_cached))
+    request = life.with_cached_prefix(request, num_usable, ctx.integer("num_free_cached_blocks", 0), config)
+    prove_alive(ctx, "arrival", request, max_total_tokens, config)
+    ctx.prove("arrival: it has something to prefill", request.num_prefill_tokens_left > 0)
+
+
+def prove_chunk(ctx: Context, config: ServingConfig, policy: Policy) -> None:
+    """A chunk of a running or admitted request; the one that ends the prompt comes with the first token."""
+    request, max_total_tokens = any_living_request(ctx, config, num_items=1)
+    ctx.assume(ctx.merged(lambda: not request.is_decoding))
+    num_free_cached_blocks = ctx.integer("num_free_cached_blocks", 0)
+    ctx.assume(num_free_cached_blocks <= request.num_blocks)
+    request = replace(request, num_free_cached_blocks=num_free_cached_blocks)
+    budget = ctx.integer("budget", 0)
+    grant = ctx.merged(lambda: ask(request, budget, config, policy))
+    ctx.assume(grant.num_tokens > 0)
+    ctx.prove("chunk: what is shared is not taken", grant.num_new_blocks >= num_free_cached_blocks)
+    after = life.after_chunk(request, grant)
+    prove_width(ctx, "chunk", request, after, config)
+    if after.is_decoding:
+        ctx.prove("chunk: the last one computes everything", after.num_computed_tokens == after.num_total_tokens)
+        after = life.after_tokens(after, 1)
+    prove_alive(ctx, "chunk", after, max_total_tokens, config)
+
+
+def prove_width(ctx: Context, label: str, before: Request, after: Request, config: ServingConfig) -> None:
+    """Claim that a table grows to what the longest request needs at most."""
+    widest = config.max_blocks_per_seq
+    fits = ctx.merged(lambda: after.num_blocks <= before.num_blocks or after.num_blocks <= widest)
+    ctx.prove(f"{label}: its table is not wider than the longest request needs", fits)
+
+
+def any_living_decode(ctx: Context, config: ServingConfig) -> tuple[Request, Any]:
+    """Draw a request that this node decodes, and the tokens at which it is finished."""
+    request, max_total_tokens = any_living_request(ctx, config)
+    ctx.assume(ctx.merged(lambda: config.runs_decode and request.is_decoding))
+    return request, max_total_tokens
+
+
+def grown(ctx: Context, request: Request, config: ServingConfig, policy: Policy) -> Request:
+    """Return a decode after the scheduler visited it."""
+    grant = ctx.merged(lambda: ask(request, 0, config, policy))
+    return life.after_growth(request, grant.num_new_blocks)
+
+
+def prove_decode_step(
+    ctx: Context, label: str, request: Request, max_total_tokens: Any, config: ServingConfig
+) -> None:
+    """Claim that a decode step with any number of accepted drafts leaves the request as it has to be."""
+    num_accepted = ctx.integer("num_accepted_drafts", 0)
+    ctx.assume(num_accepted < config.tokens_per_seq)
+    produced = merged_on_path(life.num_produced_tokens, request, num_accepted, max_total_tokens, config)
+    prove_alive(ctx, label, life.after_tokens(request, produced), max_total_tokens, config)
+
+
+def prove_visited_decode(ctx: Context, config: ServingConfig, policy: Policy) -> None:
+    """The scheduler visits the decode and gives it blocks."""
+    request, max_total_tokens = any_living_decode(ctx, config)
+    after = grown(ctx, request, config, policy)
+    ctx.prove("visited decode: blocks never go away", after.num_blocks >= request.num_blocks)
+    prove_width(ctx, "visited decode", request, after, config)
+    prove_decode_step(ctx, "visited decode", after, max_total_tokens, config)
+
+
+def prove_unvisited_decode(ctx: Context, config: ServingConfig, policy: Policy) -> None:
+    """The loop ends before it reaches the decode, and the worker runs it with the blocks that it has."""
+    budget = ctx.integer("budget")
+    ctx.assume(ctx.merged(lambda: not policy.keeps_visiting(budget)))
+    request, max_total_tokens = any_living_decode(ctx, config)
+    prove_decode_step(ctx, "unvisited decode", request, max_total_tokens, config)
+
+
+def prove_preemption(ctx: Context, config: ServingConfig, policy: Policy) -> None:
+    """A running request loses its blocks."""
+    request, max_total_tokens = any_living_request(ctx, config, num_items=1)
+    prove_alive(ctx, "preemption", life.after_preemption(request), max_total_tokens, config)
+
+
+def prove_arrival_of_cache(ctx: Context, config: ServingConfig, policy: Policy) -> None:
+    """A preallocated request joins the batch of a decode node; at two tokens of output or more."""
+    ctx.assume(ctx.merged(lambda: config.role == Role.DECODE))
+    num_prompt_tokens = ctx.integer("num_prompt_tokens", 1)
+    max_total_tokens = ctx.integer("max_total_tokens", 1)
+    ctx.assume(num_prompt_tokens + 1 < max_total_tokens)
+    ctx.assume(max_total_tokens <= config.max_model_len)
+    num_blocks = merged_on_path(preallocated_blocks, num_prompt_tokens, config)
+    request = replace(new_request("request", num_prompt_tokens), num_blocks=num_blocks)
+    prove_alive(ctx, "arrival of the cache", life.after_arrival_of_cache(request), max_total_tokens, config)
+
+
+EVENTS: dict[str, Callable[[Context, ServingConfig, Policy], None]] = {
+    "arrival": prove_arrival,
+    "chunk": prove_chunk,
+    "visited decode": prove_visited_decode,
+    "unvisited decode": prove_unvisited_decode,
+    "preemption": prove_preemption,
+    "arrival of the cache": prove_arrival_of_cache,
+}
+"""Whatever changes a request's counts."""
+
+
+def prove_blocks_cover_tokens(ctx: Context, policy: Policy) -> None:
+    """Each event leaves a living request, or one that is finished, with blocks for its tokens."""
+    event = ctx.one_of("event", tuple(EVENTS))
+    EVENTS[event](ctx, any_config(ctx, policy), policy)
+
+
+def claims_of(event: str) -> tuple[str, str]:
+    """Return what is claimed after each event."""
+    return f"{event}: its blocks cover its tokens", f"{event}: it is as the next event expects it"
+
+
+BLOCKS_COVER_TOKENS = RunInvariant(
+    name="blocks_cover_tokens",
+    family="blocks",
+    sentence="A sequence never holds more tokens than its KV blocks have slots.",
+    statement=blocks_cover_tokens,
+    origin="Out of budget, the scheduler gives no blocks, and the worker decodes on: accepted drafts overrun them.",
+    scope="every configuration, any number of requests and steps",
+    proof=prove_blocks_cover_tokens,
+    reached=frozenset(
+        {
+            "arrival: no more than is cached",
+            "arrival: it has something to prefill",
+            "chunk: what is shared is not taken",
+            "chunk: the last one computes everything",
+            "visited decode: blocks never go away",
+            "chunk: its table is not wider than the longest request needs",
+            "visited decode: its table is not wider than the longest request needs",
+            *(claim for event in EVENTS if event != "unvisited decode" for claim in claims_of(event)),
+        }
+    ),
+    mutants=(
+        Mutant(
+            name="give a decode no room for its drafts",
+            module="schedproof.blocks",
+            function="decode_blocks",
+            old="request.num_total_tokens - 1 + config.tokens_per_seq",
+            new="request.num_total_tokens",
+        ),
+        Mutant(
+            name="produce one token more than the limit",
+            module="schedproof.life",
+            function="num_produced_tokens",
+            old="max_total_tokens - request.num_total_tokens",
+            new="max_total_tokens - request.num_total_tokens + 1",
+        ),
+        Mutant(
+            name="count a cached block twice",
+            module="schedproof.life",
+            function="after_chunk",
+            old=" - request.num_free_cached_blocks",
+            new="",
+        ),
+        Mutant(
+            name="resume with the old prompt only",
+            module="schedproof.life",
+            function="after_preemption",
+            old="need_prefill_tokens=request.num_total_tokens",
+            new="need_prefill_tokens=request.need_prefill_tokens",
+        ),
+        Mutant(
+            name="start in the middle of an item",
+            module="schedproof.life",
+            function="num_usable_cached_blocks",
+            old="position < item.end",
+            new="False",
+        ),
+        Mutant(
+            name="take the whole prompt from the cache",
+            module="schedproof.life",
+            function="num_usable_cached_blocks",
+            old="request.need_prefill_tokens - 1",
+            new="request.need_prefill_tokens",
+        ),
+    ),
+)

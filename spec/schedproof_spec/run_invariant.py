@@ -1,0 +1,45 @@
+"""What an invariant of an engine over many steps is: it holds at the start, and every event keeps it."""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from schedproof.policy import Policy
+from schedproof_spec.mutants import Mutant
+from schedproof_spec.prover.context import Context
+
+EventProof = Callable[[Context, Policy], None]
+"""Proves that every event keeps an invariant, from any state that satisfies it."""
+
+RunTheorem = Callable[[Context, Policy], None]
+"""Claims the invariant after every event of a run from an empty engine; its refutation is such a run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunInvariant:
+    """One rule that an engine must keep through its whole life."""
+
+    name: str
+    family: str
+    sentence: str
+    statement: Callable[..., bool]
+    """The rule itself; its source is the formula that people are shown."""
+    origin: str
+    """The real failure behind it."""
+    scope: str
+    """The states that the proof speaks of."""
+    proof: EventProof
+    reached: frozenset[str]
+    """Claims and covers that the proof has to reach for the reference."""
+    mutants: tuple[Mutant, ...]
+    """Changes to the reference that the proof refutes."""
+    runs: tuple[RunTheorem, ...] = ()
+    """Where the shortest violation is searched, shortest first; empty when no policy can matter."""
+
+    @property
+    def formula(self) -> str:
+        """Return the source of the statement."""
+        return textwrap.dedent(inspect.getsource(self.statement)).strip()
