@@ -186,7 +186,6 @@ def refused_only_if_unsafe(ctx):
     mtp = ctx.merged(lambda: config.speculation is not None and config.speculation.method == SpeculativeMethod.MTP)
     drafts = config.num_speculative_tokens
     item = config.max_multimodal_item_tokens
-    lost = ctx.merged(lambda: config.split_kv_size - 1 if config.deterministic else 0)
     whole = config.max_model_len
     wrong = {
         "seqs_in_range": lambda: seqs < 1 or seqs > 256,
@@ -197,7 +196,7 @@ def refused_only_if_unsafe(ctx):
         "decodes_fit_budget": lambda: full > limit,
         "drafts_fit_message": lambda: tokens > MAX_DRAFT_TOKENS,
         "whole_prompt_fits_budget": lambda: not config.chunked_prefill and limit < whole,
-        "item_fits_beside_decodes": lambda: item > 0 and limit - others < item + lost,
+        "item_fits_beside_decodes": lambda: item > 0 and limit - others < item,
         "aligned_chunk_fits_beside_decodes": lambda: config.deterministic and limit - others < config.split_kv_size,
         "longest_request_fits_pool": lambda: False,
         "dispatch_fits_library": lambda: (

@@ -64,21 +64,10 @@ def whole_prompt_fits_budget(config: ServingConfig) -> bool:
 
 
 def item_fits_beside_decodes(config: ServingConfig) -> bool:
-    """The longest item fits a step in which every other slot decodes, so that it never waits forever.
-
-    In deterministic mode the step has to reach the end of the item even after its own end is aligned down.
-    """
+    """The longest item fits a step in which every other slot decodes, so that it never waits forever."""
     if config.max_multimodal_item_tokens == 0:
         return True
-    needed = config.max_multimodal_item_tokens + most_alignment_loss(config)
-    return needed + other_decodes(config) <= config.max_num_batched_tokens
-
-
-def most_alignment_loss(config: ServingConfig) -> int:
-    """Return the most tokens that alignment takes off the end of a chunk."""
-    if config.deterministic:
-        return config.split_kv_size - 1
-    return 0
+    return config.max_multimodal_item_tokens + other_decodes(config) <= config.max_num_batched_tokens
 
 
 def aligned_chunk_fits_beside_decodes(config: ServingConfig) -> bool:

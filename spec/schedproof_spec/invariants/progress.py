@@ -234,11 +234,11 @@ PROGRESS = RunInvariant(
             new="config.enc_dec_block_num",
         ),
         Mutant(
-            name="forget what alignment takes off a chunk",
-            module="schedproof.startup",
-            function="most_alignment_loss",
-            old="config.split_kv_size - 1",
-            new="0",
+            name="wait for an item that alignment alone cuts",
+            module="schedproof.chunk",
+            function="next_chunk",
+            old="item.end <= request.num_computed_tokens + budget",
+            new="False",
         ),
         Mutant(
             name="a preempted request goes to the end of the queue",
