@@ -97,7 +97,7 @@ def is_possible(moment: Moment, frame: StepFrame) -> bool:
         and moment.num_unvisited <= step.num_decoding
         and step.num_decoding <= frame.num_decoding
         and step.num_decoding <= step.num_slots_used
-        and step.num_slots_used <= config.max_num_seqs
+        and slots_suffice(step, config)
         and step.num_preempted >= 0
         and (step.num_preempted > 0 or step.num_decoding == frame.num_decoding)
         and step.prefill_tokens >= 0
@@ -107,6 +107,11 @@ def is_possible(moment: Moment, frame: StepFrame) -> bool:
         and (step.prefill_tokens == 0 or step.num_decoding < step.num_slots_used)
         and (step.prefill_tokens == 0 or config.role != Role.DECODE)
     )
+
+
+def slots_suffice(step: Step, config: ServingConfig) -> bool:
+    """No more sequences than slots: those that run, and those that left and are not acknowledged."""
+    return step.num_slots_used <= config.max_num_seqs
 
 
 def by_induction(ctx: Context, configs: Configs, policy: Policy, claim: Claim, given: Claim) -> None:

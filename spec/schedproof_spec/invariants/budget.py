@@ -255,7 +255,7 @@ def decode_is_served(request: Request, grant: Grant, config: ServingConfig) -> b
     """A decode runs all its tokens and owns a KV slot for each of them."""
     last_slot = request.num_total_tokens - 1 + config.tokens_per_seq
     slots = (request.num_blocks + grant.num_new_blocks) * config.block_size
-    return grant.num_tokens == config.tokens_per_seq and slots >= last_slot
+    return (grant.num_tokens == config.tokens_per_seq) & (slots >= last_slot)
 
 
 def every_decode_is_served(plan: StepPlan, config: ServingConfig) -> bool:

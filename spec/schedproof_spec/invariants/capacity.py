@@ -64,9 +64,14 @@ DECODE_FITS_BUDGET = Invariant(
 )
 
 
+def dispatch_holds(num_tokens: int, capacity: DispatchCapacity) -> bool:
+    """The buffer holds what a rank dispatches in a step."""
+    return num_tokens <= capacity.tokens
+
+
 def dispatch_holds_a_step(capacity: DispatchCapacity, config: ServingConfig) -> bool:
     """The buffer holds a step in which every slot decodes, and the library accepts its size."""
-    return config.max_decode_tokens <= capacity.tokens and fits_dispatch_library(capacity.tokens, config)
+    return dispatch_holds(config.max_decode_tokens, capacity) and fits_dispatch_library(capacity.tokens, config)
 
 
 def prove_dispatch_capacity_covers_step(ctx: Context, configs: Configs, policy: Policy, given: Claim) -> None:

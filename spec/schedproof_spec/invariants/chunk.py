@@ -29,7 +29,7 @@ ITEM_SHAPES = (Shape(0, 1, num_items=1), Shape(1, 1, num_items=1))
 
 def chunk_advances_within_prompt(request: Request, chunk: int) -> bool:
     """A chunk that runs is positive and not longer than what is left of the prompt."""
-    return chunk > 0 and chunk <= request.num_prefill_tokens_left
+    return (chunk > 0) & (chunk <= request.num_prefill_tokens_left)
 
 
 def visited_chunks_hold(plan: StepPlan, statement: object) -> bool:
