@@ -12,7 +12,7 @@ is, `BlockPool` which blocks it holds, `life` what an event makes of its counts.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
 from itertools import islice
 
@@ -47,6 +47,9 @@ class Engine:
     to start with it.
     """
 
+    pool_type: type[BlockPool] = BlockPool
+    """What keeps the KV blocks."""
+
     def __init__(
         self,
         config: ServingConfig,
@@ -63,7 +66,7 @@ class Engine:
         self.config = config
         self.policy = policy
         self.save_each_rank = save_each_rank
-        self.pool = BlockPool(config.num_kv_blocks)
+        self.pool = self.pool_type(config.num_kv_blocks)
         self.places = Places({place: deque() if place is Place.WAITING else [] for place in Place})
         self.requests: dict[str, Request] = {}
         self.jobs: dict[str, Job] = {}
@@ -165,8 +168,7 @@ class Engine:
         self.num_steps_since_reset = 0 if plan.preempted else self.num_steps_since_reset + 1
         self.last_preempted_idx = [len(plan.preempted)] * self.config.tensor_parallel_size
         num_tokens = plan.num_tokens(self.config)
-        if plan.preempted or any(visit.phase is not Phase.DECODE for visit in plan.visits):
-            self.forecast = launch_forecast.after_batch_change(self.forecast)
+        self.forecast = launch_forecast.at_planning(self.forecast, len(plan.preempted), num_chunks(plan))
         tokens = launch_forecast.launch_tokens(self.forecast, num_tokens)
         self.launched = Launch(plan=plan, num_tokens=num_tokens, launch_tokens=tokens)
         return self.launched
@@ -174,7 +176,7 @@ class Engine:
     def queues(self) -> Queues:
         """Return what the scheduler finds now. Of the waiting requests it lists as many as there are slots."""
         running = self.places[Place.RUNNING]
-        waiting = [self.requests[name] for name in islice(self.places[Place.WAITING], self.config.max_num_seqs)]
+        waiting = [self.requests[name] for name in self.first_waiting()]
         return Queues(
             running=tuple(self._as_victims(running)),
             waiting=tuple(self._with_cached_prefix(request) for request in waiting),
@@ -182,6 +184,10 @@ class Engine:
             num_held_slots=self.places.num_in(SLOT_HOLDERS) - len(running),
             num_reserved_blocks_per_seq=self.num_reserved_blocks_per_seq,
         )
+
+    def first_waiting(self) -> Iterable[str]:
+        """Return the waiting requests that a step could admit: no more than there are slots."""
+        return islice(self.places[Place.WAITING], self.config.max_num_seqs)
 
     @property
     def num_reserved_blocks_per_seq(self) -> int:
@@ -228,8 +234,8 @@ class Engine:
             self.pool.share(visit.request.request_id, block_id)
 
     def _take_blocks(self, request_id: str, num_blocks: int) -> None:
-        for _ in range(num_blocks):
-            self.prefix_cache.forget(self.pool.take(request_id))
+        for block_id in self.pool.take_blocks(request_id, num_blocks):
+            self.prefix_cache.forget(block_id)
 
     def complete(self, accepted_drafts: AcceptedDrafts = no_drafts) -> StepOutcome:
         """Take the worker's results of the launched step: tokens are appended, finished requests end.
@@ -248,9 +254,8 @@ class Engine:
                 num_produced[request_id] = produced
             if self.requests[request_id].num_total_tokens >= self.jobs[request_id].max_total_tokens:
                 ended[request_id] = self._end(request_id, Ending.FINISHED)
-        num_chunks = sum(1 for visit in launch.plan.visits if visit.phase is not Phase.DECODE)
         num_decoding = sum(1 for name in self.places[Place.RUNNING] if self.requests[name].is_decoding)
-        self.forecast = launch_forecast.after_step(num_decoding, num_chunks, self.config)
+        self.forecast = launch_forecast.after_step(num_decoding, num_chunks(launch.plan), self.config)
         return StepOutcome(launch=launch, num_produced=num_produced, ended=ended, sending_ranks=self._send())
 
     def _produce(self, request_id: str, accepted_drafts: AcceptedDrafts) -> int:
@@ -331,3 +336,8 @@ class Engine:
     def _needs_no_launch(self, event: str) -> None:
         if self.launched is not None:
             raise ValueError(f"{event}: a step is launched; complete it first")
+
+
+def num_chunks(plan: StepPlan) -> int:
+    """Return how many prompts a step works on."""
+    return sum(1 for visit in plan.visits if visit.phase is not Phase.DECODE)

@@ -41,6 +41,13 @@ def after_batch_change(forecast: LaunchForecast) -> LaunchForecast:
     return no_forecast()
 
 
+def at_planning(forecast: LaunchForecast, num_preempted: int, num_chunks: int) -> LaunchForecast:
+    """Return the forecast once the step is planned: void if the plan takes a request out or runs a chunk."""
+    if num_preempted > 0 or num_chunks > 0:
+        return after_batch_change(forecast)
+    return forecast
+
+
 def launch_tokens(forecast: LaunchForecast, num_step_tokens: int) -> int:
     """Return what the step is launched with: the forecast, or the step's own tokens when there is none."""
     if forecast.num_tokens == UNKNOWN:

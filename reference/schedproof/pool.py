@@ -37,6 +37,10 @@ class BlockPool:
         self.tables[request_id].append(block_id)
         return block_id
 
+    def take_blocks(self, request_id: str, num_blocks: int) -> list[int]:
+        """Move this many free blocks to the end of a table, and return them; KeyError when there are not enough."""
+        return [self.take(request_id) for _ in range(num_blocks)]
+
     def share(self, request_id: str, block_id: int) -> None:
         """Add a block with the right content to a table: another table's, or a free one that was not reused yet."""
         if self.num_holders[block_id] == 0:

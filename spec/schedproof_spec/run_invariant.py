@@ -19,6 +19,16 @@ RunTheorem = Callable[[Context, Policy], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BrokenVersion:
+    """Code that was published and breaks an invariant, whatever the policy."""
+
+    name: str
+    source: str
+    proof: EventProof
+    """The invariant's proof with this code in place of the reference's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunInvariant:
     """One rule that an engine must keep through its whole life."""
 
@@ -36,6 +46,7 @@ class RunInvariant:
     """Claims and covers that the proof has to reach for the reference."""
     mutants: tuple[Mutant, ...]
     """Changes to the reference that the proof refutes."""
+    broken_by: tuple[BrokenVersion, ...] = ()
     runs: tuple[RunTheorem, ...] = ()
     """Where the shortest violation is searched, shortest first; empty when no policy can matter."""
 
