@@ -50,9 +50,10 @@ def has_few_free_slots(request: Request, config: ServingConfig) -> bool:
 def preallocated_blocks(num_prompt_tokens: int, config: ServingConfig) -> int:
     """Return the blocks that a request gets up front on both nodes of a disaggregated pair.
 
-    Source: ``preallocate_resource_in_p`` and ``preallocate_resource_in_d``.
+    Source: ``preallocate_resource_in_p`` and ``preallocate_resource_in_d``; here within the table's width.
     """
-    return ceil_div(num_prompt_tokens, config.block_size) + config.enc_dec_block_num
+    blocks = ceil_div(num_prompt_tokens, config.block_size) + config.enc_dec_block_num
+    return min(blocks, config.max_blocks_per_seq)
 
 
 def blocks_to_finish(num_prompt_tokens: int, max_total_tokens: int, config: ServingConfig) -> int:

@@ -11,12 +11,15 @@ from schedproof.request import MultimodalItem, Request
 def next_chunk(request: Request, budget: int, config: ServingConfig) -> int:
     """Return the longest chunk within the budget that cuts neither an item nor an alignment unit.
 
-    An item that does not fit is rolled back to its start and waits for a step that has room for all of it.
+    An item that does not fit is rolled back to its start and waits for a step that has room for all of it. One
+    that fits and that alignment alone would cut is run to its end: waiting would not change that.
     """
     end = reachable_end(request, budget, config)
     item = item_cut_by(request.items, end)
     if item is not None:
         end = item.start
+        if item.end <= request.num_computed_tokens + budget:
+            end = item.end
     return end - request.num_computed_tokens
 
 

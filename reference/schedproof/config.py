@@ -40,7 +40,7 @@ class ServingConfig:
     speculation: SpeculativeConfig | None = None
     chunked_prefill: bool = True
     deterministic: bool = False
-    """Whether a chunk that does not end its prompt ends on a multiple of ``split_kv_size``."""
+    """Whether a chunk that ends neither its prompt nor at an item ends on a multiple of ``split_kv_size``."""
     split_kv_size: int = 16
     max_multimodal_item_tokens: int = 0
     """The longest image or video segment, which prefill must not split; 0 for text only."""

@@ -4,7 +4,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 
 from schedproof.blocks import blocks_to_finish
-from schedproof.config import ServingConfig
+from schedproof.config import Role, ServingConfig
+from schedproof.request import MultimodalItem
 
 
 class RequestRefusedError(ValueError):
@@ -42,3 +43,52 @@ def refuse_hopeless(
             f"request {request_id!r}: {max_total_tokens} tokens need {num_blocks} KV blocks of {config.block_size} "
             f"tokens, and the pool has {config.num_kv_blocks}"
         )
+
+
+def refuse_bad_items(
+    request_id: str, num_prompt_tokens: int, items: tuple[MultimodalItem, ...], config: ServingConfig
+) -> None:
+    """Raise RequestRefusedError unless the items are ascending, disjoint, in the prompt and not too long."""
+    position = 0
+    for item in items:
+        if not position <= item.start < item.end <= num_prompt_tokens:
+            raise RequestRefusedError(
+                f"request {request_id!r}: item {item.start} to {item.end} is empty, overlaps the one before it, "
+                f"or leaves the prompt of {num_prompt_tokens} tokens"
+            )
+        if item.end - item.start > config.max_multimodal_item_tokens:
+            raise RequestRefusedError(
+                f"request {request_id!r}: item {item.start} to {item.end} has {item.end - item.start} tokens, "
+                f"more than max_multimodal_item_tokens {config.max_multimodal_item_tokens}"
+            )
+        position = item.end
+
+
+def refuse_bad_hashes(
+    request_id: str, num_prompt_tokens: int, block_hashes: tuple[Hashable, ...], config: ServingConfig
+) -> None:
+    """Raise RequestRefusedError when a hash stands for a block that is not full, or for two blocks."""
+    num_full_blocks = num_prompt_tokens // config.block_size
+    if len(block_hashes) > num_full_blocks:
+        raise RequestRefusedError(
+            f"request {request_id!r}: {len(block_hashes)} block hashes, but {num_prompt_tokens} prompt tokens fill "
+            f"{num_full_blocks} blocks of {config.block_size} tokens"
+        )
+    if len(set(block_hashes)) < len(block_hashes):
+        raise RequestRefusedError(
+            f"request {request_id!r}: a block hash occurs twice; it has to stand for its block and all before it"
+        )
+
+
+def refuse_preallocation(
+    request_id: str, num_prompt_tokens: int, max_total_tokens: int, num_blocks: int, config: ServingConfig
+) -> None:
+    """Raise RequestRefusedError when no wait could make a preallocation possible, or there is nothing to decode."""
+    assert config.num_kv_blocks is not None
+    if num_blocks > config.num_kv_blocks:
+        raise RequestRefusedError(
+            f"request {request_id!r}: preallocation takes {num_blocks} KV blocks of {config.block_size} tokens, "
+            f"and the pool has {config.num_kv_blocks}"
+        )
+    if config.role is Role.DECODE and max_total_tokens == num_prompt_tokens + 1:
+        raise RequestRefusedError(f"request {request_id!r} ends with its first token, on the prefill node")

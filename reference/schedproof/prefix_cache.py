@@ -44,14 +44,18 @@ class PrefixCache:
 
 
 def num_shared_blocks(pool: BlockPool, running: Sequence[str]) -> dict[str, int]:
-    """Return for each running request how many of its blocks an earlier one holds too.
+    """Return for each running request how many of its blocks stay in use when it is preempted.
 
-    Preemption takes requests from the end of the running list, so these blocks stay when it takes this one.
+    Preemption takes requests from the end of the running list. A block stays if an earlier request of the list
+    holds it, or one that is not in the list: an aborted request until the worker acknowledges.
     """
-    seen: set[int] = set()
+    num_holders_left: dict[int, int] = {}
     shared: dict[str, int] = {}
-    for request_id in running:
-        table = pool.tables[request_id]
-        shared[request_id] = sum(1 for block_id in table if block_id in seen)
-        seen.update(table)
+    for request_id in reversed(running):
+        shared[request_id] = 0
+        for block_id in pool.tables[request_id]:
+            num_left = num_holders_left.get(block_id, pool.num_holders[block_id]) - 1
+            num_holders_left[block_id] = num_left
+            if num_left > 0:
+                shared[request_id] += 1
     return shared

@@ -25,7 +25,7 @@ class Request:
     num_blocks: int = 0
     """KV blocks in the request's table."""
     num_shared_blocks: int = 0
-    """Blocks that a request before it in the running list holds too; preempting this one does not free them."""
+    """Blocks that stay in use when it is preempted, because another request holds them too; set while planning."""
     num_free_cached_blocks: int = 0
     """Blocks of a waiting request's cached prefix that are still free; admission takes them out of the pool."""
     items: tuple[MultimodalItem, ...] = ()
