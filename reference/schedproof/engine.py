@@ -19,7 +19,14 @@ from itertools import islice
 from schedproof import launch_forecast, life
 from schedproof.blocks import leaves_reserve, preallocated_blocks
 from schedproof.config import Role, ServingConfig
-from schedproof.job import Job, RequestRefusedError, refuse_hopeless
+from schedproof.job import (
+    Job,
+    RequestRefusedError,
+    refuse_bad_hashes,
+    refuse_bad_items,
+    refuse_hopeless,
+    refuse_preallocation,
+)
 from schedproof.outcome import Ending, Launch, StepOutcome
 from schedproof.output_reserve import OutputReserve, reserved_blocks_per_seq
 from schedproof.output_sender import finish_step
@@ -29,7 +36,7 @@ from schedproof.policy import Policy
 from schedproof.pool import BlockPool
 from schedproof.prefix_cache import PrefixCache, num_shared_blocks
 from schedproof.request import MultimodalItem, Request, new_request
-from schedproof.scheduler import Phase, Queues, StepPlan, Visit, schedule
+from schedproof.scheduler import Phase, Queues, StepPlan, schedule
 
 AcceptedDrafts = Callable[[str], int]
 """How many drafts the target model accepts for a request in a step: 0 to k."""
@@ -42,6 +49,9 @@ def no_drafts(request_id: str) -> int:
 
 class Engine:
     """One engine: a mixed node, a prefill node or a decode node.
+
+    `step` does what one turn of the engine's loop does. Its three parts, `schedule`, `complete` and `acknowledge`,
+    can be called one by one, for a worker that takes its time. Requests may arrive and be aborted at any moment.
 
     Raises ValueError when the configuration does not say how many KV blocks there are, or when the policy refuses
     to start with it.
@@ -58,8 +68,8 @@ class Engine:
         reserve: OutputReserve | None = None,
         save_each_rank: bool = False,
     ) -> None:
-        if config.num_kv_blocks is None:
-            raise ValueError("num_kv_blocks: the engine needs the number of KV blocks, got None")
+        if config.num_kv_blocks is None or config.num_kv_blocks < 1:
+            raise ValueError(f"num_kv_blocks: expected the number of KV blocks, got {config.num_kv_blocks}")
         problems = policy.problems(config)
         if problems:
             raise ValueError(f"policy {policy.name} refuses to start: {problems[0]}")
@@ -80,7 +90,7 @@ class Engine:
 
     @property
     def has_work(self) -> bool:
-        """Whether any request has not ended."""
+        """Whether any request has not ended; some may wait for `receive`, `hand_over` or `acknowledge`."""
         return bool(self.places.place_of)
 
     # Arrival
@@ -96,13 +106,18 @@ class Engine:
     ) -> None:
         """Queue a request behind all others; generation also stops at ``max_model_len``.
 
-        Raises RequestRefusedError when no step could ever run it, KeyError when the id is in use.
+        ``items`` are prompt positions that prefill must not split. ``block_hashes`` has one hash for each full KV
+        block of the prompt, or for the first of them; each stands for its block and all tokens before it, so that
+        requests with the same beginning share its blocks.
+
+        Raises RequestRefusedError when it can never be served as it is, KeyError when the id is in use.
         """
         if self.config.role is Role.DECODE:
             raise RequestRefusedError(
                 "a decode node takes requests with `preallocate`, after their prefill elsewhere"
             )
-        self._enter(request_id, Place.WAITING, num_prompt_tokens, max_new_tokens, items, tuple(block_hashes))
+        job = self._accept(request_id, num_prompt_tokens, max_new_tokens, items, tuple(block_hashes))
+        self._enter(Place.WAITING, new_request(request_id, num_prompt_tokens, items), job)
 
     def preallocate(
         self, request_id: str, num_prompt_tokens: int, max_new_tokens: int, items: tuple[MultimodalItem, ...] = ()
@@ -110,45 +125,60 @@ class Engine:
         """Take a slot and blocks for a request that a prefill and a decode node are to share; False when refused.
 
         On a prefill node it runs from the next step on; on a decode node it waits for `receive`. A refusal is for
-        now: try again when a slot or blocks are free. A decode node leaves the output reserve of its other requests
-        untouched. Raises RequestRefusedError when it could never be served.
+        now: try again when a slot or blocks are free, and nothing waits that came before. A decode node leaves the
+        output reserve of its other requests untouched.
+
+        Raises RequestRefusedError when it can never be served as it is, KeyError when the id is in use.
         """
         if self.config.role is Role.MIXED:
             raise RequestRefusedError("a mixed node takes requests with `add_request`")
+        job = self._accept(request_id, num_prompt_tokens, max_new_tokens, items, ())
         num_blocks = preallocated_blocks(num_prompt_tokens, self.config)
+        refuse_preallocation(request_id, num_prompt_tokens, job.max_total_tokens, num_blocks, self.config)
         num_slots = self.places.num_in(SLOT_HOLDERS)
         per_seq = self.num_reserved_blocks_per_seq if self.config.role is Role.DECODE else 0
         has_blocks = leaves_reserve(num_blocks, num_slots * per_seq, self.pool.num_free_blocks)
-        if num_slots >= self.config.max_num_seqs or len(self.places[Place.WAITING]) > 0 or not has_blocks:
+        is_first = self.places.num_in((Place.WAITING, Place.PREEMPTED)) == 0
+        if num_slots >= self.config.max_num_seqs or not is_first or not has_blocks:
             return False
         place = Place.RECEIVING if self.config.role is Role.DECODE else Place.RUNNING
-        self._enter(request_id, place, num_prompt_tokens, max_new_tokens, items, ())
+        self._enter(place, replace(new_request(request_id, num_prompt_tokens, items), num_blocks=num_blocks), job)
         self._take_blocks(request_id, num_blocks)
-        self.requests[request_id] = replace(self.requests[request_id], num_blocks=num_blocks)
         return True
 
     def receive(self, request_id: str) -> None:
-        """On a decode node: a preallocated request's first token and cache have arrived; it joins the batch."""
+        """On a decode node: a preallocated request's first token and cache have arrived; it joins the batch.
+
+        Raises ValueError when it is not waiting for them.
+        """
         self._needs_no_launch("receive")
+        if self._place(request_id) is not Place.RECEIVING:
+            raise ValueError(f"request {request_id!r} is {self._place(request_id)} and receives nothing")
         self.places.move(request_id, Place.RUNNING)
         self.requests[request_id] = life.after_arrival_of_cache(self.requests[request_id])
         self.forecast = launch_forecast.after_batch_change(self.forecast)
 
-    def _enter(
+    def _accept(
         self,
         request_id: str,
-        place: Place,
         num_prompt_tokens: int,
         max_new_tokens: int,
         items: tuple[MultimodalItem, ...],
         block_hashes: tuple[Hashable, ...],
-    ) -> None:
+    ) -> Job:
+        if request_id in self.jobs:
+            raise KeyError(f"request {request_id!r} is already {self._place(request_id)}")
         max_total_tokens = min(num_prompt_tokens + max_new_tokens, self.config.max_model_len)
         refuse_hopeless(request_id, num_prompt_tokens, max_new_tokens, max_total_tokens, self.config)
-        self.places.enter(request_id, place)
-        self.pool.open_table(request_id)
-        self.requests[request_id] = new_request(request_id, num_prompt_tokens, items)
-        self.jobs[request_id] = Job(max_total_tokens=max_total_tokens, block_hashes=block_hashes)
+        refuse_bad_items(request_id, num_prompt_tokens, items, self.config)
+        refuse_bad_hashes(request_id, num_prompt_tokens, block_hashes, self.config)
+        return Job(max_total_tokens=max_total_tokens, block_hashes=block_hashes)
+
+    def _enter(self, place: Place, request: Request, job: Job) -> None:
+        self.places.enter(request.request_id, place)
+        self.pool.open_table(request.request_id)
+        self.requests[request.request_id] = request
+        self.jobs[request.request_id] = job
 
     # One step
 
@@ -159,7 +189,10 @@ class Engine:
         return replace(outcome, ended={**outcome.ended, **self.acknowledge()})
 
     def schedule(self) -> Launch:
-        """Plan a step and launch it."""
+        """Plan a step and launch it.
+
+        Raises ValueError when a step is launched already.
+        """
         self._needs_no_launch("schedule")
         plan = schedule(self.queues(), self.config, self.policy)
         for victim in plan.preempted:
@@ -174,20 +207,28 @@ class Engine:
         return self.launched
 
     def queues(self) -> Queues:
-        """Return what the scheduler finds now. Of the waiting requests it lists as many as there are slots."""
-        running = self.places[Place.RUNNING]
-        waiting = [self.requests[name] for name in self.first_waiting()]
+        """Return what the scheduler finds now.
+
+        A request that waits for its hand-over keeps its slot and its blocks, and is not listed: nothing preempts
+        it, because its first token must not be generated again. Nothing is listed as waiting while an older
+        request is preempted and not acknowledged yet: it would be overtaken.
+        """
+        running = [name for name in self.places[Place.RUNNING] if not self._awaits_hand_over(name)]
+        waiting = () if self.places[Place.PREEMPTED] else self.first_waiting()
         return Queues(
             running=tuple(self._as_victims(running)),
-            waiting=tuple(self._with_cached_prefix(request) for request in waiting),
+            waiting=tuple(self._with_cached_prefix(self.requests[name]) for name in waiting),
             num_free_blocks=self.pool.num_free_blocks,
             num_held_slots=self.places.num_in(SLOT_HOLDERS) - len(running),
             num_reserved_blocks_per_seq=self.num_reserved_blocks_per_seq,
         )
 
     def first_waiting(self) -> Iterable[str]:
-        """Return the waiting requests that a step could admit: no more than there are slots."""
-        return islice(self.places[Place.WAITING], self.config.max_num_seqs)
+        """Return the waiting requests that a step could admit: no more than slots are free."""
+        return islice(self.places[Place.WAITING], self.config.max_num_seqs - self.places.num_in(SLOT_HOLDERS))
+
+    def _awaits_hand_over(self, request_id: str) -> bool:
+        return not self.config.runs_decode and self.requests[request_id].is_decoding
 
     @property
     def num_reserved_blocks_per_seq(self) -> int:
@@ -218,20 +259,22 @@ class Engine:
     def _hand_out_blocks(self, plan: StepPlan) -> None:
         for visit in plan.visits:
             if visit.phase is Phase.ADMISSION:
-                self._share_cached_prefix(visit)
+                self._admit(visit.request)
         for visit in plan.visits:
-            request_id = visit.request.request_id
-            self._take_blocks(request_id, visit.grant.num_new_blocks - visit.request.num_free_cached_blocks)
+            request = self.requests[visit.request.request_id]
+            self._take_blocks(request.request_id, visit.grant.num_new_blocks - request.num_free_cached_blocks)
             if visit.phase is Phase.DECODE:
-                self.requests[request_id] = life.after_growth(self.requests[request_id], visit.grant.num_new_blocks)
+                request = life.after_growth(request, visit.grant.num_new_blocks)
             else:
-                self.requests[request_id] = life.after_chunk(visit.request, visit.grant)
-            if visit.phase is Phase.ADMISSION:
-                self.places.move(request_id, Place.RUNNING)
+                request = life.after_chunk(request, visit.grant)
+            self.requests[request.request_id] = request
 
-    def _share_cached_prefix(self, visit: Visit) -> None:
-        for block_id in self._cached_prefix(visit.request)[: visit.request.num_blocks]:
-            self.pool.share(visit.request.request_id, block_id)
+    def _admit(self, request: Request) -> None:
+        """Give a request its cached prefix, before any block is taken and its content forgotten."""
+        for block_id in self._cached_prefix(request):
+            self.pool.share(request.request_id, block_id)
+        self.requests[request.request_id] = request
+        self.places.move(request.request_id, Place.RUNNING)
 
     def _take_blocks(self, request_id: str, num_blocks: int) -> None:
         for block_id in self.pool.take_blocks(request_id, num_blocks):
@@ -240,42 +283,43 @@ class Engine:
     def complete(self, accepted_drafts: AcceptedDrafts = no_drafts) -> StepOutcome:
         """Take the worker's results of the launched step: tokens are appended, finished requests end.
 
-        Raises ValueError when more drafts are accepted than the step verified.
+        Raises ValueError when no step is launched, or when more drafts are accepted than it verified; the step is
+        still launched then.
         """
         launch = self.launched
         if launch is None:
             raise ValueError("complete: no step is launched")
+        produced = {name: self._num_produced(name, accepted_drafts) for name in self.places[Place.RUNNING]}
+        num_produced = {request_id: num_tokens for request_id, num_tokens in produced.items() if num_tokens > 0}
         self.launched = None
-        num_produced: dict[str, int] = {}
         ended: dict[str, Ending] = {}
-        for request_id in tuple(self.places[Place.RUNNING]):
-            produced = self._produce(request_id, accepted_drafts)
-            if produced > 0:
-                num_produced[request_id] = produced
+        for request_id, num_tokens in num_produced.items():
+            self._append_tokens(request_id, num_tokens)
             if self.requests[request_id].num_total_tokens >= self.jobs[request_id].max_total_tokens:
                 ended[request_id] = self._end(request_id, Ending.FINISHED)
         num_decoding = sum(1 for name in self.places[Place.RUNNING] if self.requests[name].is_decoding)
         self.forecast = launch_forecast.after_step(num_decoding, num_chunks(launch.plan), self.config)
         return StepOutcome(launch=launch, num_produced=num_produced, ended=ended, sending_ranks=self._send())
 
-    def _produce(self, request_id: str, accepted_drafts: AcceptedDrafts) -> int:
+    def _num_produced(self, request_id: str, accepted_drafts: AcceptedDrafts) -> int:
         request = self.requests[request_id]
         if not request.is_decoding:
             return 0
-        if request.num_computed_tokens == request.num_total_tokens:
-            self._remember_prefix(request)
-            produced = 1
-        elif self.config.runs_decode:
-            accepted = accepted_drafts(request_id)
-            if not 0 <= accepted < self.config.tokens_per_seq:
-                most = self.config.tokens_per_seq - 1
-                raise ValueError(f"accepted drafts of {request_id!r}: expected 0 to {most}, got {accepted}")
-            limit = self.jobs[request_id].max_total_tokens
-            produced = life.num_produced_tokens(request, accepted, limit, self.config)
-        else:
+        if request.has_just_prefilled:
+            return 1
+        if not self.config.runs_decode:
             return 0
-        self.requests[request_id] = life.after_tokens(request, produced)
-        return produced
+        accepted, most = accepted_drafts(request_id), self.config.tokens_per_seq - 1
+        if not 0 <= accepted <= most:
+            raise ValueError(f"accepted drafts of {request_id!r}: expected 0 to {most}, got {accepted}")
+        limit = self.jobs[request_id].max_total_tokens
+        return life.num_produced_tokens(request, accepted, limit, self.config)
+
+    def _append_tokens(self, request_id: str, num_tokens: int) -> None:
+        request = self.requests[request_id]
+        if request.has_just_prefilled:
+            self._remember_prefix(request)
+        self.requests[request_id] = life.after_tokens(request, num_tokens)
 
     def _remember_prefix(self, request: Request) -> None:
         table = self.pool.tables[request.request_id]
@@ -293,16 +337,19 @@ class Engine:
     def hand_over(self, request_id: str) -> None:
         """On a prefill node: the first token and the cache are with the decode node; the request ends here.
 
-        Raises ValueError when its prompt is not prefilled yet.
+        Raises ValueError when its prompt is not prefilled yet, or it is aborted.
         """
         self._needs_no_launch("hand_over")
-        if self.config.runs_decode or not self.requests[request_id].is_decoding:
+        if self._place(request_id) is not Place.RUNNING or not self._awaits_hand_over(request_id):
             raise ValueError(f"request {request_id!r} is not a prefilled request of a prefill node")
         self._end(request_id, Ending.HANDED_OVER)
 
     def abort(self, request_id: str) -> None:
-        """End a request that nobody waits for any more; what it holds is freed when the worker acknowledges."""
-        place = self.places.place_of[request_id]
+        """End a request that nobody waits for any more; what it holds is freed when the worker acknowledges.
+
+        Raises KeyError when there is no such request, or it has ended.
+        """
+        place = self._place(request_id)
         if place is Place.WAITING:
             self._end(request_id, Ending.ABORTED)
         elif place is not Place.ABORTING:
@@ -325,6 +372,12 @@ class Engine:
         for request_id in tuple(self.places[Place.ABORTING]):
             ended[request_id] = self._end(request_id, Ending.ABORTED)
         return ended
+
+    def _place(self, request_id: str) -> Place:
+        place = self.places.place_of.get(request_id)
+        if place is None:
+            raise KeyError(f"request {request_id!r} is not here: it never arrived, or it has ended")
+        return place
 
     def _end(self, request_id: str, ending: Ending) -> Ending:
         self.places.leave(request_id)

@@ -68,6 +68,8 @@ def refuse_bad_hashes(
     request_id: str, num_prompt_tokens: int, block_hashes: tuple[Hashable, ...], config: ServingConfig
 ) -> None:
     """Raise RequestRefusedError when a hash stands for a block that is not full, or for two blocks."""
+    if not block_hashes:
+        return
     num_full_blocks = num_prompt_tokens // config.block_size
     if len(block_hashes) > num_full_blocks:
         raise RequestRefusedError(

@@ -37,6 +37,11 @@ class Request:
         return self.num_computed_tokens >= self.need_prefill_tokens
 
     @property
+    def has_just_prefilled(self) -> bool:
+        """Whether all tokens are computed, the last one included: the step that did it yields the next token."""
+        return self.num_computed_tokens == self.num_total_tokens
+
+    @property
     def num_prefill_tokens_left(self) -> int:
         """Tokens still to prefill; not positive when decoding."""
         return self.need_prefill_tokens - self.num_computed_tokens
