@@ -20,7 +20,7 @@ BatchChange = Callable[[LaunchForecast], LaunchForecast]
 
 def launch_covers_step(launch_tokens: int, num_tokens: int, num_chunks: int) -> bool:
     """The launch count is never below the step's tokens, and exact for a step that only decodes."""
-    return launch_tokens >= num_tokens and (num_chunks > 0 or launch_tokens == num_tokens)
+    return (launch_tokens >= num_tokens) & ((num_chunks > 0) | (launch_tokens == num_tokens))
 
 
 def forecast_is_right(forecast: LaunchForecast, num_decoding: int, config: ServingConfig) -> bool:
