@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from schedproof_spec.mutants import Mutant
-from schedproof_spec.prover.context import ConcreteContext
+from schedproof_spec.prover.context import RecordingContext
 from schedproof_spec.prover.prove import failures_in, prove, search
 from schedproof_spec.prover.verdict import Status
 from schedproof_spec.work_rule import Version, WorkRule
-
-
-class Drawn(ConcreteContext):
-    """Notes which numbers of a state a theorem looks at."""
-
-    def __init__(self, values: Mapping[str, int]) -> None:
-        super().__init__(values)
-        self.names: dict[str, None] = {}
-
-    def _given(self, name: str) -> int:
-        self.names[name] = None
-        return super()._given(name)
 
 
 def check_kept(rule: WorkRule, version: Version, theorem: Callable[..., None]) -> None:
@@ -39,9 +27,9 @@ def check_smallest(
     """Assert that an implementation breaks the rule, and compare the smallest state with the golden."""
     outcome = search(lambda ctx: rule.theorem(ctx, version.function))
     assert outcome.status is Status.VIOLATED, outcome.reason
-    drawn = Drawn(outcome.values)
-    failures_in(lambda ctx: rule.theorem(ctx, version.function), drawn)
-    smallest = {key: outcome.values[key] for key in drawn.names}
+    seen = RecordingContext(outcome.values)
+    failures_in(lambda ctx: rule.theorem(ctx, version.function), seen)
+    smallest = {key: outcome.values[key] for key in seen.drawn}
     found = {"rule": rule.name, "version": version.name, "source": version.source}
     name = f"{rule.name}_{version.name}".replace(" ", "-").replace(",", "")
     golden(name, {**found, "broken": outcome.reason, "smallest": smallest})

@@ -15,7 +15,8 @@ from schedproof.policies import POLICIES
 from schedproof.speculation import DRAFTS_IN_TARGET_BATCH, SpeculativeMethod
 from schedproof.startup import decodes_fit_budget
 from schedproof_spec import INVARIANTS, Status
-from schedproof_spec.decide import Condition, decide_anew
+from schedproof_spec.decide import decide_where
+from schedproof_spec.question import Condition
 
 HELD, REFUTED = Status.HELD, Status.VIOLATED
 
@@ -273,7 +274,7 @@ CLAIMS = {
 def test_claim_about_an_invariant(name, theorem, golden):
     claim = CLAIMS[name]
     policy = POLICIES[claim.policy]
-    verdict = decide_anew(INVARIANTS[claim.invariant], policy, where=claim.where)
+    verdict = decide_where(INVARIANTS[claim.invariant], policy, claim.where)
     assert verdict.status is claim.verdict, verdict.message
     theorem(f"{claim.invariant} under {claim.policy}", verdict, scope=claim.scope)
     if verdict.witness is not None:

@@ -6,8 +6,8 @@ import pytest
 
 from schedproof.policies import POLICIES, REFERENCE
 from schedproof.step import Grant, Step, admit, open_step, preempt, run_decode, run_prefill
-from schedproof_spec.decide import nonnegative_budget
 from schedproof_spec.domain import any_config, any_request, draw_config
+from schedproof_spec.invariants.budget import has_budget
 from schedproof_spec.ledger import by_induction, nothing
 from schedproof_spec.mutants import Mutant
 from schedproof_spec.prover.prove import prove
@@ -132,7 +132,7 @@ def test_mutant_is_refuted(turn, theorem):
 def test_every_ledger_is_possible(policy_name, theorem):
     """What the other proofs assume of a ledger holds for each policy; for the reference with its budget's sign."""
     policy = POLICIES[policy_name]
-    claim = nonnegative_budget if policy is REFERENCE else nothing
+    claim = has_budget if policy is REFERENCE else nothing
     outcome = prove(lambda ctx: by_induction(ctx, any_config, MergedPolicy(policy), claim, nothing))
     assert outcome.status is Status.HELD, outcome.reason
     assert not outcome.unreached

@@ -6,7 +6,8 @@ import pytest
 
 from schedproof.policies import REFERENCE
 from schedproof_spec import INVARIANTS, Status
-from schedproof_spec.decide import proof_alone, without_memory
+from schedproof_spec.decide import proof_alone
+from schedproof_spec.memory import without_memory
 
 MUTANTS = [(name, mutant) for name, invariant in INVARIANTS.items() for mutant in invariant.mutants]
 

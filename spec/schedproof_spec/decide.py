@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import functools
-import itertools
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 from schedproof.config import ServingConfig
 from schedproof.policies import POLICIES
 from schedproof.policy import Policy
-from schedproof.scheduler import schedule
 from schedproof_spec.crowd import smallest_crowd
-from schedproof_spec.domain import Configs, Shape, any_queues, the_config
-from schedproof_spec.invariant import Invariant, always
+from schedproof_spec.domain import the_config
+from schedproof_spec.invariant import Invariant
 from schedproof_spec.invariants import INVARIANTS
-from schedproof_spec.invariants.budget import BUDGET_NONNEGATIVE, budget_is_not_negative
-from schedproof_spec.ledger import Claim, Moment, StepFrame, nothing
-from schedproof_spec.prover.context import ConcreteContext, Context
-from schedproof_spec.prover.prove import Theorem, failures_in, prove, search
+from schedproof_spec.memory import Memory
+from schedproof_spec.proved import Proved, proved
+from schedproof_spec.prover.context import ConcreteContext
+from schedproof_spec.prover.prove import prove, search
 from schedproof_spec.prover.verdict import Outcome, Status
-from schedproof_spec.summaries import RULES, MergedPolicy
+from schedproof_spec.question import Condition, Question
+from schedproof_spec.refute import refute
+from schedproof_spec.summaries import MergedPolicy
 from schedproof_spec.witness import Witness, plain_config
 
 
@@ -47,275 +43,110 @@ class Verdict:
     solver_ms: float
 
 
-@dataclass(slots=True)
-class Cost:
-    """What the explorations behind a verdict cost together."""
-
-    num_paths: int = 0
-    solver_ms: float = 0.0
-
-    def add(self, outcome: Outcome) -> Outcome:
-        """Count an exploration."""
-        self.num_paths += outcome.num_paths
-        self.solver_ms += outcome.solver_ms
-        return outcome
-
-
-Condition = Callable[[ServingConfig], bool]
-"""Restricts the configurations that a question is about."""
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """A question under work."""
-
-    invariant: Invariant
-    policy: Policy
-    config: ServingConfig | None
-    condition: Condition
-    merged: MergedPolicy
-    cost: Cost
-
-    @property
-    def configs(self) -> Configs:
-        """Every configuration that the question is about."""
-        return self._restricted(self.invariant.configs) if self.config is None else the_config(self.config)
-
-    @property
-    def searched_configs(self) -> list[Configs]:
-        """Where a violation is looked for, in this order."""
-        if self.config is not None:
-            return [self.configs]
-        return [self._restricted(self.invariant.familiar_configs), self.configs]
-
-    def _restricted(self, configs: Configs) -> Configs:
-        def draw(ctx: Context, policy: Policy) -> ServingConfig:
-            config = configs(ctx, policy)
-            ctx.assume(ctx.merged(lambda: self.invariant.applies(config)))
-            ctx.assume(ctx.merged(lambda: self.condition(config)))
-            return config
-
-        return draw
-
-    def verdict(self, outcome: Outcome, witness: Witness | None) -> Verdict:
-        """Put an outcome into words."""
-        domain = "every configuration" if self.config is None else "this configuration"
-        scope = f"every state of {domain}"
-        return Verdict(
-            invariant=self.invariant.name,
-            policy=self.policy.name,
-            status=outcome.status,
-            scope=scope,
-            message=f"{scope}, with any number of requests" if outcome.status is Status.HELD else outcome.reason,
-            witness=witness,
-            reached=outcome.reached,
-            unreached=outcome.unreached,
-            rules=frozenset(self.merged.asked),
-            num_paths=self.cost.num_paths,
-            solver_ms=self.cost.solver_ms,
-        )
-
-
-_decided: dict[tuple[str, ServingConfig | None], list[tuple[Policy, Verdict]]] = {}
+_decided: Memory[Verdict] = Memory("verdict")
 
 
 def decide(invariant: Invariant, policy: Policy, config: ServingConfig | None = None) -> Verdict:
-    """Decide an invariant for every state of a configuration, or of every configuration when none is given.
-
-    A verdict is reused for a policy that has the very rules that the verdict rests on.
-    """
-    known = _decided.setdefault((invariant.name, config), [])
-    for earlier, result in known:
-        if shares_rules(policy, earlier, result.rules):
-            return replace(result, policy=policy.name)
-    result = decide_anew(invariant, policy, config)
-    known.append((policy, result))
-    return result
+    """Decide an invariant for every state of a configuration, or of every configuration when none is given."""
+    return answer(Question(invariant, policy, config))
 
 
-def shares_rules(policy: Policy, other: Policy, rules: frozenset[str]) -> bool:
-    """Return whether two policies run the same code for these rules.
-
-    A difference in anything but a rule or a description may matter to any rule, so it counts as one.
-    """
-    ours, theirs = type(policy), type(other)
-    names = {name for name in {*dir(ours), *dir(theirs)} if not name.startswith("_")}
-    different = {name for name in names if getattr(ours, name, None) is not getattr(theirs, name, None)}
-    described = {"name", "source", "summary"}
-    return not different - described - (set(RULES) - rules)
+def decide_where(invariant: Invariant, policy: Policy, condition: Condition) -> Verdict:
+    """Decide an invariant for every state of every configuration that satisfies a condition."""
+    return answer(Question(invariant, policy, condition=condition))
 
 
-def decide_anew(
-    invariant: Invariant, policy: Policy, config: ServingConfig | None = None, where: Condition = always
-) -> Verdict:
-    """Decide an invariant by proof, and by search where there is none.
+def answer(question: Question) -> Verdict:
+    """Answer a question, or remember the answer that an equal policy got."""
+    known = _decided.recall(question)
+    if known is None:
+        known = decide_anew(question)
+        _decided.keep(question, known.rules, known)
+    return replace(known, policy=question.policy.name)
 
-    Without a config, for every configuration that satisfies the condition.
-    """
-    cost = Cost()
-    merged = MergedPolicy(policy)
-    decision = Decision(invariant, policy, config, where, merged, cost)
-    given = known_claim(decision)
-    outcome = cost.add(prove(lambda ctx: invariant.proof(ctx, decision.configs, merged, given)))
-    if outcome.status is Status.HELD and invariant.existence is not None:
-        return decide_existence(decision, given, outcome)
-    if outcome.status in (Status.HELD, Status.VACUOUS):
-        return decision.verdict(outcome, None)
-    found = refute(decision, given)
-    if found is not None:
-        return decision.verdict(*found)
-    crowd = None if config is None else smallest_crowd(invariant, policy, config)
+
+@dataclass(slots=True)
+class Decision:
+    """A question under work."""
+
+    question: Question
+    policy: MergedPolicy
+    explored: list[Outcome] = field(default_factory=list)
+
+    def verdict(self, outcome: Outcome, witness: Witness | None) -> Verdict:
+        """Put an outcome into words."""
+        held = f"{self.question.scope}, with any number of requests"
+        return Verdict(
+            invariant=self.question.invariant.name,
+            policy=self.question.policy.name,
+            status=outcome.status,
+            scope=self.question.scope,
+            message=held if outcome.status is Status.HELD else outcome.reason,
+            witness=witness,
+            reached=outcome.reached,
+            unreached=outcome.unreached,
+            rules=frozenset(self.policy.asked),
+            num_paths=sum(explored.num_paths for explored in self.explored),
+            solver_ms=sum(explored.solver_ms for explored in self.explored),
+        )
+
+
+def decide_anew(question: Question) -> Verdict:
+    """Decide a question by proof, and by search where there is none."""
+    proof = proved(question)
+    decision = Decision(question, MergedPolicy(question.policy), [proof.outcome])
+    decision.policy.asked |= proof.rules
+    if proof.outcome.status is Status.HELD and question.invariant.existence is not None:
+        return decide_existence(decision, proof)
+    if proof.outcome.status in (Status.HELD, Status.VACUOUS):
+        return decision.verdict(proof.outcome, None)
+    searches, witness = refute(question, decision.policy, proof.given)
+    decision.explored += searches
+    if witness is not None:
+        return decision.verdict(searches[-1], witness)
+    crowd = (
+        None if question.config is None else smallest_crowd(question.invariant, question.policy, question.config)
+    )
     if crowd is not None:
-        return decision.verdict(replace(outcome, status=Status.VIOLATED, reason=invariant.name), crowd)
-    bound = max((shape.num_requests for shape in invariant.shapes), default=0)
-    limit = f"no proof ({outcome.reason}), and no violation found with up to {bound} requests"
-    return decision.verdict(replace(outcome, status=Status.UNDECIDED, reason=limit), None)
+        found = replace(proof.outcome, status=Status.VIOLATED, reason=question.invariant.name)
+        return decision.verdict(found, crowd)
+    bound = max((shape.num_requests for shape in question.invariant.shapes), default=0)
+    limit = f"no proof ({proof.outcome.reason}), and no violation found with up to {bound} requests"
+    return decision.verdict(replace(proof.outcome, status=Status.UNDECIDED, reason=limit), None)
 
 
-def proof_alone(invariant: Invariant, policy: Policy, where: Condition = always) -> Outcome:
-    """Return what becomes of an invariant's proofs for every configuration, without looking for a witness."""
-    merged = MergedPolicy(policy)
-    decision = Decision(invariant, policy, None, where, merged, Cost())
-    given = lemma_alone(decision)
-    outcome = prove(lambda ctx: invariant.proof(ctx, decision.configs, merged, given))
-    if outcome.status is not Status.HELD or invariant.existence is None:
-        return outcome
-    existence = invariant.existence
-    return prove(lambda ctx: existence(ctx, decision.configs, merged, given))
-
-
-def lemma_alone(decision: Decision) -> Claim:
-    """Return the claim of `known_claim`, decided by its proof alone."""
-    if decision.invariant is BUDGET_NONNEGATIVE:
-        return nothing
-    lemma = proof_alone(BUDGET_NONNEGATIVE, decision.policy, decision.condition)
-    return nonnegative_budget if lemma.status is Status.HELD else nothing
-
-
-def refute(decision: Decision, given: Claim) -> tuple[Outcome, Witness] | None:
-    """Search for the smallest state that breaks the invariant, domain by domain and shape by shape."""
-    merged = decision.merged
-    theorems = theorems_about_states(decision.invariant, merged, given)
-    for configs, (shape, theorem_in) in itertools.product(decision.searched_configs, theorems.items()):
-        theorem = theorem_in(configs)
-        found = decision.cost.add(search(theorem))
-        if found.values is not None:
-            return found, witness_of(theorem, configs, merged, found.values, shape)
-    return None
-
-
-def theorems_about_states(
-    invariant: Invariant, policy: Policy, given: Claim
-) -> dict[Shape | None, Callable[[Configs], Theorem]]:
-    """Return the claims whose refutation is a state: one a shape, or a single one about configurations."""
-    if invariant.on_plan is None:
-        return {None: lambda configs: lambda ctx: invariant.proof(ctx, configs, policy, given)}
-    return {shape: functools.partial(step_theorem, invariant, policy, shape) for shape in invariant.shapes}
-
-
-def step_theorem(invariant: Invariant, policy: Policy, shape: Shape, configs: Configs) -> Theorem:
-    """Return the claim that every planned step of this shape keeps the invariant."""
-
-    def theorem(ctx: Context) -> None:
-        config = configs(ctx, policy)
-        queues = any_queues(ctx, config, shape)
-        plan = schedule(queues, config, policy)
-        assert invariant.on_plan is not None
-        on_plan = invariant.on_plan
-        ctx.prove(invariant.name, ctx.merged(lambda: on_plan(plan, queues, config, policy)))
-
-    return theorem
-
-
-def decide_existence(decision: Decision, given: Claim, bounded: Outcome) -> Verdict:
+def decide_existence(decision: Decision, proof: Proved) -> Verdict:
     """Decide whether some state attains the bound; if not, prove that no state of a configuration does."""
-    existence, absence = decision.invariant.existence, decision.invariant.absence
-    merged, cost, configs = decision.merged, decision.cost, decision.configs
+    invariant, policy = decision.question.invariant, decision.policy
+    existence, absence, configs = invariant.existence, invariant.absence, decision.question.configs
     assert existence is not None
     assert absence is not None
-    attained = cost.add(search(lambda ctx: existence(ctx, configs, merged, given)))
+    bounded, given = proof.outcome, proof.given
+    attained = search(lambda ctx: existence(ctx, configs, policy, given))
+    decision.explored.append(attained)
     if attained.values is None:
         reached, unreached = bounded.reached | attained.reached, bounded.unreached | attained.unreached
         return decision.verdict(replace(attained, reached=reached, unreached=unreached), None)
     witness = Witness(
-        config=plain_config(configs(ConcreteContext(attained.values), merged)),
+        config=plain_config(configs(ConcreteContext(attained.values), policy)),
         note="no step reaches what the engine plans for",
     )
-    never = cost.add(prove(lambda ctx: absence(ctx, the_config(witness.config), merged, given)))
+    never = prove(lambda ctx: absence(ctx, the_config(witness.config), policy, given))
+    decision.explored.append(never)
     if never.status is not Status.HELD:
         reason = f"{attained.reason}, but neither a step that reaches it nor a proof that none does"
         return decision.verdict(replace(attained, status=Status.UNDECIDED, reason=reason), None)
     return decision.verdict(attained, witness)
 
 
-def known_claim(decision: Decision) -> Claim:
-    """Return what other proofs may build on: a budget that is never negative, where that is proved."""
-    if decision.invariant is BUDGET_NONNEGATIVE:
-        return nothing
-    if decision.condition is not always:
-        return lemma_alone(decision)
-    lemma = decide(BUDGET_NONNEGATIVE, decision.policy, decision.config)
-    decision.merged.asked |= lemma.rules
-    return nonnegative_budget if lemma.status is Status.HELD else nothing
-
-
-def nonnegative_budget(moment: Moment, frame: StepFrame) -> bool:
-    """Claim `budget_nonnegative`."""
-    return budget_is_not_negative(moment.step)
-
-
-@contextmanager
-def without_memory() -> Iterator[None]:
-    """Forget earlier verdicts for a while: the code under proof has been changed."""
-    kept = dict(_decided)
-    _decided.clear()
-    try:
-        yield
-    finally:
-        _decided.clear()
-        _decided.update(kept)
-
-
-def witness_of(
-    theorem: Theorem, configs: Configs, policy: Policy, values: Mapping[str, int], shape: Shape | None
-) -> Witness:
-    """Return the state that these numbers stand for."""
-    ctx = RecordingContext(values)
-    config = configs(ctx, policy)
-    if shape is not None:
-        return Witness(config=plain_config(config), queues=any_queues(ctx, config, shape))
-    whole = RecordingContext(values)
-    failures_in(theorem, whole)
-    numbers = {name: values[name] for name in whole.drawn if name not in ctx.drawn}
-    return Witness(config=plain_config(config), numbers=numbers)
-
-
-class RecordingContext(ConcreteContext):
-    """Remembers which numbers were drawn."""
-
-    def __init__(self, values: Mapping[str, int]) -> None:
-        super().__init__(values)
-        self.drawn: dict[str, None] = {}
-
-    def integer(self, name: str, low: int | None = None, high: int | None = None) -> int:
-        """Return the given number."""
-        self.drawn[name] = None
-        return super().integer(name, low, high)
-
-    def boolean(self, name: str) -> bool:
-        """Return the given truth value."""
-        self.drawn[name] = None
-        return super().boolean(name)
-
-    def member(self, name: str, enum: Any) -> Any:
-        """Return the member with the given index."""
-        self.drawn[name] = None
-        return super().member(name, enum)
-
-    def one_of(self, name: str, values: Any) -> Any:
-        """Return the value with the given index."""
-        self.drawn[name] = None
-        return super().one_of(name, values)
+def proof_alone(invariant: Invariant, policy: Policy) -> Outcome:
+    """Return what becomes of an invariant's proofs for every configuration, without looking for a witness."""
+    question = Question(invariant, policy)
+    proof = proved(question)
+    if proof.outcome.status is not Status.HELD or invariant.existence is None:
+        return proof.outcome
+    existence = invariant.existence
+    return prove(lambda ctx: existence(ctx, question.configs, MergedPolicy(policy), proof.given))
 
 
 def policy_matrix() -> list[Verdict]:

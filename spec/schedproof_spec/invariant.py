@@ -11,7 +11,7 @@ from schedproof.config import ServingConfig
 from schedproof.policy import Policy
 from schedproof.scheduler import Queues, StepPlan
 from schedproof_spec.domain import Configs, Shape, familiar_config
-from schedproof_spec.ledger import Claim
+from schedproof_spec.ledger import Claim, nothing
 from schedproof_spec.mutants import Mutant
 from schedproof_spec.prover.context import Context
 
@@ -46,6 +46,10 @@ class Invariant:
     """Every configuration that the invariant speaks of."""
     familiar_configs: Configs = familiar_config
     """Some of them, in which a violation is looked for first."""
+    at_every_moment: Claim = nothing
+    """The rule for one point of a step, for other proofs to build on; `nothing` when it is not of that kind."""
+    builds_on: Invariant | None = None
+    """Another invariant, which the proof uses where that one is proved."""
     applies: Callable[[ServingConfig], bool]
     otherwise: str
     """Why it says nothing about a configuration to which it does not apply."""

@@ -15,7 +15,7 @@ from schedproof.request import Request
 from schedproof.startup import StartupCheck
 from schedproof_spec.prover import symbolic
 from schedproof_spec.prover.merge import merged_call
-from schedproof_spec.prover.paths import PathExplorer
+from schedproof_spec.prover.walk import PathWalker
 
 T = TypeVar("T")
 
@@ -25,7 +25,7 @@ def merged_on_path(function: Callable[..., T], *arguments: Any) -> T:
     explorer = symbolic.active()
     if explorer is None:
         return function(*arguments)
-    assert isinstance(explorer, PathExplorer)
+    assert isinstance(explorer, PathWalker)
     value: T = merged_call(explorer, function, *arguments)
     return value
 

@@ -38,9 +38,14 @@ def budget_is_not_negative(step: Step) -> bool:
     return step.budget >= 0
 
 
+def has_budget(moment: Moment, frame: StepFrame) -> bool:
+    """Claim it of one point of a step."""
+    return budget_is_not_negative(moment.step)
+
+
 def prove_budget_nonnegative(ctx: Context, configs: Configs, policy: Policy, given: Claim) -> None:
     """By induction over the turns of a step."""
-    by_induction(ctx, configs, policy, lambda moment, frame: budget_is_not_negative(moment.step), given)
+    by_induction(ctx, configs, policy, has_budget, given)
 
 
 BUDGET_NONNEGATIVE = Invariant(
@@ -67,6 +72,7 @@ BUDGET_NONNEGATIVE = Invariant(
         ),
     ),
     proof=prove_budget_nonnegative,
+    at_every_moment=has_budget,
     configs=any_config,
     applies=always,
     otherwise="",
@@ -109,6 +115,7 @@ NO_OVERSHOOT = Invariant(
         ),
     ),
     proof=prove_no_overshoot,
+    builds_on=BUDGET_NONNEGATIVE,
     configs=any_config,
     applies=always,
     otherwise="",
@@ -152,9 +159,12 @@ def no_work_could_use_the_rest(plan: StepPlan, queues: Queues, config: ServingCo
 
 def prove_budget_tight(ctx: Context, configs: Configs, policy: Policy, given: Claim) -> None:
     """What the step leaves over is budget; budget only falls; and no visited request could use it."""
-    part = ctx.one_of("part", ("rest", "fall", "running", "waiting"))
+    part = ctx.one_of("part", ("rest", "fall", "visit", "running", "waiting"))
     if part == "rest":
         by_induction(ctx, configs, policy, rest_is_budget, given)
+        return
+    if part == "visit":
+        prove_visit_satisfies(ctx, configs(ctx, policy), policy)
         return
     frame = any_frame(ctx, configs, policy)
     before = any_moment(ctx, frame)
@@ -166,7 +176,8 @@ def prove_budget_tight(ctx: Context, configs: Configs, policy: Policy, given: Cl
         return
     ctx.assume(before.step.num_preempted == 0)
     if part == "running":
-        prove_running_is_satisfied(ctx, frame, before.step)
+        visits = ctx.merged(lambda: policy.keeps_visiting(before.step.budget))
+        ctx.prove("the loop stops with nothing left", ctx.merged(lambda: visits or before.step.budget <= 0))
     else:
         prove_waiting_is_satisfied(ctx, frame, before.step)
 
@@ -179,20 +190,19 @@ def rest_is_budget(moment: Moment, frame: StepFrame) -> bool:
     return step.num_preempted > 0 or total >= config.max_num_batched_tokens
 
 
-def prove_running_is_satisfied(ctx: Context, frame: StepFrame, step: Step) -> None:
-    """A running request that was visited, or was not because the budget is gone, could not use the rest."""
-    config, policy = frame.config, frame.policy
+def prove_visit_satisfies(ctx: Context, config: ServingConfig, policy: Policy) -> None:
+    """With any part of the budget that a visit leaves, the request's chunk would not be longer."""
     request = any_prefilling_request(ctx, config, num_items=2)
-    visits = ctx.merged(lambda: policy.keeps_visiting(step.budget))
-    ctx.prove("the loop stops with nothing left", ctx.merged(lambda: visits or step.budget <= 0))
-    ctx.assume(visits)
-    grant = ctx.merged(lambda: ask(request, step.budget, config, policy))
-    prove_granted_enough(ctx, request, grant, step.budget - grant.num_tokens, config)
+    budget, rest = ctx.integer("budget"), ctx.integer("rest_of_budget", 1)
+    grant = ctx.merged(lambda: ask(request, budget, config, policy))
+    ctx.assume(rest <= budget - grant.num_tokens)
+    chunk = next_chunk(request, grant.num_tokens + rest, config)
+    ctx.prove("a visited request could not use the rest", chunk <= grant.num_tokens)
 
 
 def prove_waiting_is_satisfied(ctx: Context, frame: StepFrame, step: Step) -> None:
-    """A request at the head of the waiting queue is admitted and satisfied, or could not be admitted."""
-    config = frame.config
+    """A request at the head of the waiting queue is visited with the whole budget, or could not be admitted."""
+    config, policy = frame.config, frame.policy
     request = any_prefilling_request(ctx, config, num_items=2)
     queues = Queues(
         running=(),
@@ -200,23 +210,16 @@ def prove_waiting_is_satisfied(ctx: Context, frame: StepFrame, step: Step) -> No
         num_free_blocks=step.num_free_blocks,
         num_reserved_blocks_per_seq=ctx.integer("num_reserved_blocks_per_seq", 0),
     )
-    after, visits = visit_waiting(step, queues, config, frame.policy)
+    after, visits = visit_waiting(step, queues, config, policy)
     if visits == ():
-        rest = after.budget
         ctx.prove(
             "a refused request could not use the rest",
-            ctx.merged(lambda: not could_be_admitted(request, rest, after, queues, config)),
+            ctx.merged(lambda: not could_be_admitted(request, after.budget, after, queues, config)),
         )
         return
-    prove_granted_enough(ctx, request, visits[0].grant, after.budget, config)
-
-
-def prove_granted_enough(ctx: Context, request: Request, grant: Grant, most: int, config: ServingConfig) -> None:
-    """With any part of the budget that is left afterwards, the request's chunk would not be longer."""
-    rest = ctx.integer("rest_of_budget", 1)
-    ctx.assume(rest <= most)
-    chunk = next_chunk(request, grant.num_tokens + rest, config)
-    ctx.prove("a visited request could not use the rest", chunk <= grant.num_tokens)
+    asked = ctx.merged(lambda: ask(request, step.budget, config, policy))
+    ctx.prove("an admitted request gets what it asks for", ctx.merged(lambda: visits[0].grant == asked))
+    ctx.prove("an admission leaves the rest", after.budget == step.budget - asked.num_tokens)
 
 
 BUDGET_TIGHT = Invariant(
@@ -243,6 +246,7 @@ BUDGET_TIGHT = Invariant(
         ),
     ),
     proof=prove_budget_tight,
+    builds_on=BUDGET_NONNEGATIVE,
     configs=any_config,
     applies=always,
     otherwise="",
@@ -304,6 +308,7 @@ EVERY_DECODE_SERVED = Invariant(
         ),
     ),
     proof=prove_every_decode_served,
+    builds_on=BUDGET_NONNEGATIVE,
     configs=any_config,
     applies=lambda config: config.runs_decode,
     otherwise="a prefill node does not decode",

@@ -12,7 +12,7 @@ from schedproof.scheduler import Phase, Queues, StepPlan
 from schedproof.step import NOTHING, Step, admit, ask, open_step
 from schedproof_spec.domain import Configs, Shape, any_config
 from schedproof_spec.invariant import Invariant, always
-from schedproof_spec.invariants.budget import BUDGET_FIELDS, STEP_SHAPES
+from schedproof_spec.invariants.budget import BUDGET_FIELDS, BUDGET_NONNEGATIVE, STEP_SHAPES
 from schedproof_spec.ledger import (
     Claim,
     any_frame,
@@ -88,6 +88,7 @@ CHUNK_WITHIN_PROMPT = Invariant(
         ),
     ),
     proof=prove_chunk_within_prompt,
+    builds_on=BUDGET_NONNEGATIVE,
     configs=any_config,
     applies=lambda config: config.role != Role.DECODE,
     otherwise="a decode node does not prefill",
@@ -138,6 +139,7 @@ CHUNK_RESPECTS_ITEMS = Invariant(
         ),
     ),
     proof=prove_chunk_respects_items,
+    builds_on=BUDGET_NONNEGATIVE,
     configs=any_config,
     applies=lambda config: config.role != Role.DECODE and config.max_multimodal_item_tokens > 0,
     otherwise="no multimodal items are prefilled",
@@ -255,6 +257,7 @@ CHUNK_CAPACITY_COVERS_STEP = Invariant(
         ),
     ),
     proof=prove_capacity_covers,
+    builds_on=BUDGET_NONNEGATIVE,
     existence=prove_capacity_is_reached,
     absence=prove_capacity_is_never_reached,
     configs=any_config,

@@ -10,8 +10,9 @@ from typing import Any, Protocol, TypeVar
 import z3
 
 from schedproof_spec.prover.merge import merged
-from schedproof_spec.prover.paths import PathEnded, PathExplorer
+from schedproof_spec.prover.paths import PathExplorer
 from schedproof_spec.prover.symbolic import SymBool, SymEnum, SymInt, UnsupportedError, active, term_of
+from schedproof_spec.prover.walk import PathEnded
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Enum)
@@ -74,31 +75,32 @@ class SymbolicContext:
 
     def integer(self, name: str, low: int | None = None, high: int | None = None) -> SymInt:
         """Draw any integer within the bounds."""
-        term = z3.Int(name)
-        self._draw(name, term)
+        number: SymInt = self._draw(name, SymInt, z3.Int)
         if low is not None:
-            self.explorer.assume(term >= low)
+            self.assume(number >= low)
         if high is not None:
-            self.explorer.assume(term <= high)
-        return SymInt(term)
+            self.assume(number <= high)
+        return number
 
     def boolean(self, name: str) -> SymBool:
         """Draw any truth value."""
-        term = z3.Bool(name)
-        self._draw(name, term)
-        return SymBool(term)
+        truth: SymBool = self._draw(name, SymBool, z3.Bool)
+        return truth
 
-    def _draw(self, name: str, term: z3.ExprRef) -> None:
+    def _draw(self, name: str, kind: type, constant: Callable[[str], z3.ExprRef]) -> Any:
         if name in self.explorer.drawn or active() is not self.explorer:
             raise UnsupportedError(f"{name} is drawn twice on one path, or inside a merged function")
         self.explorer.drawn.add(name)
-        self.inputs[name] = term
+        symbol = self.explorer.memory.get((kind, name))
+        if symbol is None:
+            symbol = self.explorer.memory[kind, name] = kind(constant(name))
+        self.inputs[name] = symbol.term
+        return symbol
 
     def member(self, name: str, enum: type[E]) -> E:
         """Draw any member."""
         members = tuple(enum)
-        term = self.integer(name, 0, len(members) - 1).term
-        return SymEnum(term, members)  # type: ignore[return-value]
+        return SymEnum(self.integer(name, 0, len(members) - 1), members)  # type: ignore[return-value]
 
     def one_of(self, name: str, values: Sequence[T]) -> T:
         """Draw any of the values on a path of its own."""
@@ -187,6 +189,18 @@ class ConcreteContext:
 
     def cover(self, label: str) -> None:
         """Do nothing: a run on numbers covers one path only."""
+
+
+class RecordingContext(ConcreteContext):
+    """Remembers which numbers a theorem looks at."""
+
+    def __init__(self, values: Mapping[str, int]) -> None:
+        super().__init__(values)
+        self.drawn: dict[str, None] = {}
+
+    def _given(self, name: str) -> int:
+        self.drawn[name] = None
+        return super()._given(name)
 
 
 def _truth_term(condition: Any) -> z3.BoolRef:

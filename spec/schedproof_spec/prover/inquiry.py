@@ -23,7 +23,6 @@ SEEDS = (0, 1, 2)
 class SolverWork:
     """What an exploration cost."""
 
-    num_paths: int = 0
     num_questions: int = 0
     solver_seconds: float = 0.0
 
@@ -65,17 +64,19 @@ class Minimiser:
         """Return the least value of a measure that is not negative, and require it from now on.
 
         None if nothing satisfies the conditions. A value below which the solver gives up counts as least.
+        The first question is whether the value at hand is least already, which it is more often than not.
         """
         if self.model is None:
             return None
         term = measure.translate(self.context)
         low, high = 0, self._value(term)
+        middle = high - 1
         while low < high:
-            middle = (low + high) // 2
             if self._has_model(term <= middle):
                 high = self._value(term)
             else:
                 low = middle + 1
+            middle = (low + high) // 2
         self.solver.add(term == high)
         return high
 

@@ -6,27 +6,14 @@ state satisfies.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import z3
 
 from schedproof_spec.prover import symbolic
-from schedproof_spec.prover.paths import Decision, Event, PathExplorer
-
-
-class UncheckedExplorer(PathExplorer):
-    """Follows every side of every decision, and never asks the solver."""
-
-    def _feasible_sides(self, conditions: Sequence[z3.BoolRef]) -> list[int]:
-        return list(range(len(conditions)))
-
-    def _enter(self, event: Event) -> None:
-        pass
-
-    def _leave(self) -> None:
-        pass
+from schedproof_spec.prover.walk import Decision, PathWalker
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +39,7 @@ class Merged:
     num_paths: int
 
 
-def merged(explorer: PathExplorer, function: Callable[[], Any]) -> Any:
+def merged(explorer: PathWalker, function: Callable[[], Any]) -> Any:
     """Return the function's value over all of its own paths as one conditional value.
 
     The function returns a number, a truth value, or a dataclass of such. Where it raises, the caller's path
@@ -64,16 +51,16 @@ def merged(explorer: PathExplorer, function: Callable[[], Any]) -> Any:
     return value_on_path(explorer, explorer.once(lambda: merge(explorer, function)))
 
 
-def merged_call(explorer: PathExplorer, function: Callable[..., Any], *arguments: Any) -> Any:
+def merged_call(explorer: PathWalker, function: Callable[..., Any], *arguments: Any) -> Any:
     """Return a pure function's merged value; the same arguments are walked once in an exploration."""
-    key = (function, tuple(identity(argument) for argument in arguments))
+    key = (function, *[identity(argument, explorer) for argument in arguments])
     if key not in explorer.memory:
         explorer.memory[key] = (merge(explorer, lambda: function(*arguments)), arguments)
     result, _ = explorer.memory[key]
     return value_on_path(explorer, result)
 
 
-def value_on_path(explorer: PathExplorer, result: Merged) -> Any:
+def value_on_path(explorer: PathWalker, result: Merged) -> Any:
     """Return the merged value where the function returns; raise where it raises."""
     for condition, error in result.errors:
         if explorer.branch((condition, z3.Not(condition))) == 0:
@@ -81,23 +68,37 @@ def value_on_path(explorer: PathExplorer, result: Merged) -> Any:
     return result.value
 
 
-def identity(value: Any) -> Hashable:
+def identity(value: Any, explorer: PathWalker) -> Hashable:
     """Return a key that two values share only if a pure function cannot tell them apart."""
-    if isinstance(value, symbolic.SymInt | symbolic.SymBool | symbolic.SymEnum):
-        return (type(value), value.term.get_id())
-    if isinstance(value, tuple):
-        return tuple(identity(item) for item in value)
-    if is_dataclass(value) and not isinstance(value, type):
-        return (type(value), *(identity(getattr(value, field.name)) for field in fields(value)))
-    return (type(value), value)
+    kind = type(value)
+    if isinstance(value, symbolic.SYMBOLS):
+        return (kind, value.key)
+    if isinstance(value, symbolic.SymEnum):
+        return (value.members, value.index.key)
+    if kind is tuple:
+        return tuple([identity(item, explorer) for item in value])
+    names = field_names(value)
+    if names is None:
+        return (kind, value)
+    known = explorer.identities.get(id(value))
+    if known is not None:
+        return known[1]
+    key = (kind, *[identity(getattr(value, name), explorer) for name in names])
+    if kind.__dataclass_params__.frozen:
+        explorer.identities[id(value)] = (value, key)
+    return key
 
 
-def merge(explorer: PathExplorer, function: Callable[[], Any]) -> Merged:
+def field_names(value: Any) -> Iterable[str] | None:
+    """Return the names of a dataclass's fields; None for a value of any other type."""
+    return getattr(type(value), "__dataclass_fields__", None)
+
+
+def merge(explorer: PathWalker, function: Callable[[], Any]) -> Merged:
     """Walk the function's paths and merge what they return."""
-    inner = UncheckedExplorer(explorer.resource_limit)
-    inner.memory = explorer.memory
+    inner = PathWalker(explorer.memory, explorer.identities)
     leaves = [Leaf(inner.decisions(), value, error) for value, error in inner.runs(function)]
-    explorer.work.num_paths += len(leaves)
+    explorer.num_paths += len(leaves)
     raised: dict[str, list[Leaf]] = {}
     for leaf in leaves:
         if leaf.error is not None:
@@ -113,10 +114,10 @@ def select(leaves: list[tuple[tuple[Decision, ...], Any]]) -> Any:
     first = leaves[0][1]
     if all(value is first for _, value in leaves):
         return first
-    if is_dataclass(first) and not isinstance(first, type):
+    names = field_names(first)
+    if names is not None:
         merged_fields = {
-            field.name: select([(decisions, getattr(value, field.name)) for decisions, value in leaves])
-            for field in fields(first)
+            name: select([(decisions, getattr(value, name)) for decisions, value in leaves]) for name in names
         }
         return replace(first, **merged_fields)
     terms = [(decisions, symbolic.term_of(value)) for decisions, value in leaves]

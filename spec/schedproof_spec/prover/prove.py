@@ -14,10 +14,11 @@ from schedproof_spec.prover.context import (
     Refuted,
     SymbolicContext,
 )
-from schedproof_spec.prover.paths import LimitReached, PathExplorer
+from schedproof_spec.prover.paths import PathExplorer
 from schedproof_spec.prover.smallest import SearchContext
 from schedproof_spec.prover.symbolic import UnsupportedError
 from schedproof_spec.prover.verdict import Outcome, Status
+from schedproof_spec.prover.walk import LimitReached
 
 Theorem = Callable[[Context], Any]
 """A function that draws values, assumes and proves; it must do the same each time it is run."""
@@ -115,7 +116,7 @@ def outcome(context: SymbolicContext, values: dict[str, int] | None) -> Outcome:
         values=values,
         reached=frozenset(claims.reached),
         unreached=frozenset(claims.proved - claims.reached),
-        num_paths=work.num_paths,
+        num_paths=context.explorer.num_paths,
         num_questions=work.num_questions,
         solver_ms=work.solver_seconds * 1000,
     )

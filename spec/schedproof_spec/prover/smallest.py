@@ -38,6 +38,7 @@ class SearchContext(SymbolicContext):
         if self.smallest and least < self.smallest[0].size:
             self.smallest.clear()
         self.smallest.append(Refutation(label=label, conditions=conditions, size=least))
+        self.explorer.bound = size <= least
 
     def smallest_state(self) -> tuple[str, dict[str, int]]:
         """Return the claim that the smallest state refutes, and the state's numbers by input name."""

@@ -6,7 +6,8 @@ They behave like the Python values they stand for. Where Python needs to know a 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import operator
+from collections.abc import Callable, Hashable, Sequence
 from enum import Enum
 from numbers import Number
 from typing import Any, NoReturn, Protocol
@@ -17,8 +18,14 @@ import z3
 class Brancher(Protocol):
     """Decides, once for each path, between conditions of which exactly one holds."""
 
+    memory: dict[Hashable, Any]
+    """What has been computed of symbols; it holds on every path."""
+
     def branch(self, conditions: Sequence[z3.BoolRef]) -> int:
         """Return the index of the condition that this path follows."""
+
+    def holds(self, condition: SymBool) -> bool:
+        """Return whether this path follows the condition, or its opposite."""
 
 
 class UnsupportedError(TypeError):
@@ -43,12 +50,12 @@ def active() -> Brancher | None:
     return _branchers[-1] if _branchers else None
 
 
-def branch(conditions: Sequence[z3.BoolRef]) -> int:
-    """Return the index of the condition that the current path follows."""
+def deciding() -> Brancher:
+    """Return the brancher that decides now, which there must be."""
     brancher = active()
     if brancher is None:
         raise UnsupportedError("a symbolic value has no truth value outside the prover")
-    return brancher.branch(conditions)
+    return brancher
 
 
 def term_of(value: Any) -> z3.ExprRef | None:
@@ -76,18 +83,17 @@ def integer_term(value: Any) -> z3.ArithRef | None:
 class SymBool:
     """A truth value that differs from state to state."""
 
-    __slots__ = ("term",)
+    __slots__ = ("key", "term")
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, term: z3.BoolRef) -> None:
         self.term = term
+        self.key: int = term.get_id()
+        """Equal for equal terms, as long as one of them lives."""
 
     def __bool__(self) -> bool:
-        if z3.is_true(self.term):
-            return True
-        if z3.is_false(self.term):
-            return False
-        return branch((self.term, z3.Not(self.term))) == 0
+        known = PLAIN_TRUTHS.get(self.key)
+        return deciding().holds(self) if known is None else known
 
     def __and__(self, other: Any) -> Any:
         return self._combine(z3.And, other)
@@ -101,10 +107,10 @@ class SymBool:
     __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
 
     def __eq__(self, other: object) -> Any:
-        return _comparison(lambda a, b: a == b, self, other)
+        return _applied(operator.eq, SymBool, self, other)
 
     def __ne__(self, other: object) -> Any:
-        return _comparison(lambda a, b: a != b, self, other)
+        return _applied(operator.ne, SymBool, self, other)
 
     def __add__(self, other: Any) -> Any:
         return SymInt(integer_term(self)) + other
@@ -124,41 +130,43 @@ class SymBool:
 class SymInt:
     """An integer that differs from state to state; unbounded, like Python's."""
 
-    __slots__ = ("term",)
+    __slots__ = ("key", "term")
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, term: z3.ArithRef) -> None:
         self.term = term
+        self.key: int = term.get_id()
+        """Equal for equal terms, as long as one of them lives."""
 
     def __add__(self, other: Any) -> Any:
-        return _arithmetic(lambda a, b: a + b, self, other)
+        return _applied(operator.add, SymInt, self, other)
 
     def __radd__(self, other: Any) -> Any:
-        return _arithmetic(lambda a, b: a + b, other, self)
+        return _applied(operator.add, SymInt, other, self)
 
     def __sub__(self, other: Any) -> Any:
-        return _arithmetic(lambda a, b: a - b, self, other)
+        return _applied(operator.sub, SymInt, self, other)
 
     def __rsub__(self, other: Any) -> Any:
-        return _arithmetic(lambda a, b: a - b, other, self)
+        return _applied(operator.sub, SymInt, other, self)
 
     def __mul__(self, other: Any) -> Any:
-        return _arithmetic(lambda a, b: a * b, self, other)
+        return _applied(operator.mul, SymInt, self, other)
 
     def __rmul__(self, other: Any) -> Any:
-        return _arithmetic(lambda a, b: a * b, other, self)
+        return _applied(operator.mul, SymInt, other, self)
 
     def __floordiv__(self, other: Any) -> Any:
-        return _floor_division(self, other, quotient=True)
+        return _divided(QUOTIENT, self, other)
 
     def __rfloordiv__(self, other: Any) -> Any:
-        return _floor_division(other, self, quotient=True)
+        return _divided(QUOTIENT, other, self)
 
     def __mod__(self, other: Any) -> Any:
-        return _floor_division(self, other, quotient=False)
+        return _divided(REMAINDER, self, other)
 
     def __rmod__(self, other: Any) -> Any:
-        return _floor_division(other, self, quotient=False)
+        return _divided(REMAINDER, other, self)
 
     def __neg__(self) -> SymInt:
         return SymInt(-self.term)
@@ -170,22 +178,22 @@ class SymInt:
         return SymInt(z3.If(self.term >= 0, self.term, -self.term))
 
     def __lt__(self, other: Any) -> Any:
-        return _comparison(lambda a, b: a < b, self, other)
+        return _applied(operator.lt, SymBool, self, other)
 
     def __le__(self, other: Any) -> Any:
-        return _comparison(lambda a, b: a <= b, self, other)
+        return _applied(operator.le, SymBool, self, other)
 
     def __gt__(self, other: Any) -> Any:
-        return _comparison(lambda a, b: a > b, self, other)
+        return _applied(operator.gt, SymBool, self, other)
 
     def __ge__(self, other: Any) -> Any:
-        return _comparison(lambda a, b: a >= b, self, other)
+        return _applied(operator.ge, SymBool, self, other)
 
     def __eq__(self, other: object) -> Any:
-        return _comparison(lambda a, b: a == b, self, other)
+        return _applied(operator.eq, SymBool, self, other)
 
     def __ne__(self, other: object) -> Any:
-        return _comparison(lambda a, b: a != b, self, other)
+        return _applied(operator.ne, SymBool, self, other)
 
     def __bool__(self) -> bool:
         return bool(self != 0)
@@ -199,20 +207,39 @@ class SymInt:
         return f"<{self.term}>"
 
 
-def _arithmetic(operator: Any, left: Any, right: Any) -> Any:
-    a, b = integer_term(left), integer_term(right)
-    if a is None or b is None:
-        refuse_inexact(left, right)
-        return NotImplemented
-    return SymInt(operator(a, b))
+TRUE, FALSE = z3.BoolVal(True), z3.BoolVal(False)
+PLAIN_TRUTHS = {TRUE.get_id(): True, FALSE.get_id(): False}
+"""The terms that need no decision."""
 
 
-def _comparison(operator: Any, left: Any, right: Any) -> Any:
-    a, b = integer_term(left), integer_term(right)
-    if a is None or b is None:
+def key_of(value: Any) -> Hashable:
+    """Return what tells a number's term from others, None for anything that is no number."""
+    if isinstance(value, SYMBOLS):
+        return value.key
+    if isinstance(value, int):
+        return (int(value),)
+    return None
+
+
+SYMBOLS = (SymInt, SymBool)
+QUOTIENT, REMAINDER = operator.truediv, operator.mod
+"""The solver's own operators on integers."""
+
+
+def _applied(operation: Callable[..., Any], result: type[SymInt | SymBool], left: Any, right: Any) -> Any:
+    """Apply an operator to two numbers; an exploration builds the same term once."""
+    keys = (operation, key_of(left), key_of(right))
+    if None in keys:
         refuse_inexact(left, right)
         return NotImplemented
-    return SymBool(operator(a, b))
+    brancher = active()
+    if brancher is None:
+        return result(operation(integer_term(left), integer_term(right)))
+    known = brancher.memory.get(keys)
+    if known is None:
+        built = result(operation(integer_term(left), integer_term(right)))
+        known = brancher.memory[keys] = (built, left, right)
+    return known[0]
 
 
 def refuse_inexact(left: Any, right: Any) -> None:
@@ -222,45 +249,41 @@ def refuse_inexact(left: Any, right: Any) -> None:
             raise UnsupportedError(f"{side!r} is not an integer")
 
 
-def _floor_division(left: Any, right: Any, *, quotient: bool) -> Any:
+def _divided(operation: Callable[..., Any], left: Any, right: Any) -> Any:
     """Divide as Python does; the solver's division agrees with it for positive divisors only."""
-    a, b = integer_term(left), integer_term(right)
-    if a is None or b is None:
+    if key_of(left) is None or key_of(right) is None:
         return NotImplemented
-    divisor = SymInt(b)
+    divisor = right if isinstance(right, int) else SymInt(integer_term(right))
     if divisor == 0:
         raise ZeroDivisionError("integer division or modulo by zero")
     if divisor > 0:
-        return SymInt(a / b if quotient else a % b)
-    return SymInt((-a) / (-b)) if quotient else SymInt(-((-a) % (-b)))
+        return _applied(operation, SymInt, left, right)
+    turned = _applied(operation, SymInt, -SymInt(integer_term(left)), -divisor)
+    return turned if operation is QUOTIENT else -turned
 
 
 class SymEnum:
     """A member of an enum that differs from state to state; comparing it asks for no more than is compared."""
 
-    __slots__ = ("members", "term")
+    __slots__ = ("index", "members")
 
-    def __init__(self, term: z3.ArithRef, members: tuple[Enum, ...]) -> None:
-        self.term = term
+    def __init__(self, index: SymInt, members: tuple[Enum, ...]) -> None:
+        self.index = index
         self.members = members
 
     def __eq__(self, other: object) -> Any:
-        if other in self.members:
-            return SymBool(self.term == self.members.index(other))
-        return False
+        return other in self.members and self.index == self.members.index(other)
 
     def __ne__(self, other: object) -> Any:
-        if other in self.members:
-            return SymBool(self.term != self.members.index(other))
-        return True
+        return other not in self.members or self.index != self.members.index(other)
 
     def __hash__(self) -> int:
         return hash(self.member())
 
     def member(self) -> Enum:
         """Return the member that this path has, splitting the path where several are possible."""
-        conditions = [self.term == index for index in range(len(self.members))]
-        return self.members[branch(conditions)]
+        conditions = [self.index.term == index for index in range(len(self.members))]
+        return self.members[deciding().branch(conditions)]
 
     def __repr__(self) -> str:
-        return f"<{self.term}>"
+        return f"<{self.index.term}>"

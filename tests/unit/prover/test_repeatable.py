@@ -9,7 +9,8 @@ import sys
 
 from schedproof import POLICIES, REFERENCE
 from schedproof_spec import INVARIANTS, decide
-from schedproof_spec.decide import Verdict, without_memory
+from schedproof_spec.decide import Verdict
+from schedproof_spec.memory import without_memory
 
 PROGRAM = """
 import json
