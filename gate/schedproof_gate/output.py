@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 
@@ -30,21 +32,40 @@ def write_atomically(path: Path, text: str) -> None:
     Raises:
         InputError: the file cannot be written.
     """
-    temporary: str | None = None
+    with replaced(path, "--output") as file:
+        file.write(text.encode("utf-8"))
+
+
+@contextlib.contextmanager
+def replaced(path: Path, option: str) -> Iterator[BinaryIO]:
+    """Open a file that takes the place of another one when all of it is written, and goes away otherwise.
+
+    Raises:
+        InputError: the file cannot be written; `option` is where the person named it.
+    """
     try:
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
-        with open(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
+    except (OSError, ValueError) as error:
+        raise cannot_be_written(path, option, error) from None
+    is_replaced = False
+    try:
+        with open(descriptor, "wb") as file:
+            yield file
         os.chmod(temporary, mode_of(path))
         os.replace(temporary, path)
-    except (OSError, ValueError) as error:
-        if temporary is not None:
+        is_replaced = True
+    except OSError as error:
+        raise cannot_be_written(path, option, error) from None
+    finally:
+        if not is_replaced:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise InputError(
-            f"cannot be written ({reason})", source=str(path), key="--output", advice="check the path"
-        ) from None
+
+
+def cannot_be_written(path: Path, option: str, error: OSError | ValueError) -> InputError:
+    """Return the error for a file that a person named and that cannot be written."""
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return InputError(f"cannot be written ({reason})", source=str(path), key=option, advice="check the path")
 
 
 def mode_of(path: Path) -> int:

@@ -84,6 +84,8 @@ class Subject:
     notes: tuple[str, ...] = ()
     advice: str = ""
     """What remains when something is violated and there is no repair."""
+    measurements: Mapping[str, Any] | None = None
+    """The figures of a run, when one was made."""
 
     @property
     def verdict(self) -> Status:

@@ -17,7 +17,8 @@ def render_json(report: Report) -> str:
 
 
 def subject_json(subject: Subject) -> dict[str, Any]:
-    """Return one deployment."""
+    """Return one deployment; `measurements` is there when something was run."""
+    measurements = {} if subject.measurements is None else {"measurements": subject.measurements}
     return {
         "source": subject.source,
         "engine": subject.engine,
@@ -28,6 +29,7 @@ def subject_json(subject: Subject) -> dict[str, Any]:
         "not_applicable": [
             {"invariant": skipped.invariant, "reason": skipped.reason} for skipped in subject.not_applicable
         ],
+        **measurements,
         "results": [result_json(result) for result in subject.results],
     }
 
