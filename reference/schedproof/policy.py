@@ -39,6 +39,10 @@ class Policy(ABC):
         """Return the next chunk of a prefilling request; 0 leaves it out of the step."""
 
     @abstractmethod
+    def prefill_blocks(self, request: Request, chunk: int, config: ServingConfig) -> int:
+        """Return the new KV blocks of a chunk."""
+
+    @abstractmethod
     def decode_blocks(self, request: Request, config: ServingConfig) -> int:
         """Return the new KV blocks of a decode visit."""
 

@@ -1,7 +1,7 @@
 """The policy that schedproof proves."""
 
 from schedproof import startup
-from schedproof.blocks import decode_blocks
+from schedproof.blocks import decode_blocks, prefill_blocks
 from schedproof.budget import prefill_budget
 from schedproof.capacity import DispatchCapacity, dispatch_capacity, max_chunk_tokens
 from schedproof.chunk import next_chunk
@@ -45,6 +45,10 @@ class ReferencePolicy(Policy):
     def next_chunk(self, request: Request, budget: int, config: ServingConfig) -> int:
         """Return the longest chunk that cuts nothing."""
         return next_chunk(request, budget, config)
+
+    def prefill_blocks(self, request: Request, chunk: int, config: ServingConfig) -> int:
+        """Return enough blocks for the chunk, and one more with speculation."""
+        return prefill_blocks(request, chunk, config)
 
     def decode_blocks(self, request: Request, config: ServingConfig) -> int:
         """Return enough blocks for the step."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from schedproof.blocks import prefill_blocks
 from schedproof.config import ServingConfig
 from schedproof.request import Request
 
@@ -69,7 +68,7 @@ def ask(request: Request, budget: int, config: ServingConfig, policy: Policy) ->
     chunk = policy.next_chunk(request, budget, config)
     if chunk == 0:
         return NOTHING
-    return Grant(num_tokens=chunk, num_new_blocks=prefill_blocks(request, chunk, config))
+    return Grant(num_tokens=chunk, num_new_blocks=policy.prefill_blocks(request, chunk, config))
 
 
 def run_decode(step: Step, grant: Grant, config: ServingConfig, policy: Policy) -> Step:

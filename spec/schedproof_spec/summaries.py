@@ -99,6 +99,10 @@ class MergedPolicy(Policy):
         """See `Policy`."""
         return self._merged(self.policy.next_chunk, request, budget, config)
 
+    def prefill_blocks(self, request: Request, chunk: int, config: ServingConfig) -> int:
+        """See `Policy`."""
+        return self._merged(self.policy.prefill_blocks, request, chunk, config)
+
     def decode_blocks(self, request: Request, config: ServingConfig) -> int:
         """See `Policy`."""
         return self._merged(self.policy.decode_blocks, request, config)

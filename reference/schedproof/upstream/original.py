@@ -1,7 +1,7 @@
 """FastDeploy before PR 7237 and PR 7438."""
 
 from schedproof import startup
-from schedproof.blocks import decode_blocks_by_threshold
+from schedproof.blocks import decode_blocks_by_threshold, prefill_blocks
 from schedproof.capacity import PRESET_DISPATCH_TOKENS, DispatchCapacity
 from schedproof.chunk import next_chunk_rounding_up
 from schedproof.config import Platform, Role, ServingConfig
@@ -35,6 +35,10 @@ class Original(Policy):
     def next_chunk(self, request: Request, budget: int, config: ServingConfig) -> int:
         """Return the chunk, run past the budget to the end of an item."""
         return next_chunk_rounding_up(request, budget, config)
+
+    def prefill_blocks(self, request: Request, chunk: int, config: ServingConfig) -> int:
+        """Return enough blocks for the chunk, and one more with speculation."""
+        return prefill_blocks(request, chunk, config)
 
     def decode_blocks(self, request: Request, config: ServingConfig) -> int:
         """Return ``enc_dec_block_num`` once few slots are free."""

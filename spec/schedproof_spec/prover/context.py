@@ -139,7 +139,7 @@ class SymbolicContext:
 
     def cover(self, label: str) -> None:
         """Note that a state gets here, if one does."""
-        if label not in self.claims.reached and self.explorer.is_satisfiable() == z3.sat:
+        if label not in self.claims.reached and self.explorer.is_possible():
             self.claims.reached.add(label)
 
 

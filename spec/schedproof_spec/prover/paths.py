@@ -44,6 +44,16 @@ class PathExplorer(PathWalker):
         found, _ = self._ask(*conditions)
         return found
 
+    def is_possible(self) -> bool:
+        """Return whether some state is known to take the current path, under all that the solver was told."""
+        has_more = self.solver.num_scopes() != len(self._events)
+        if self._model is not None and not has_more:
+            return True
+        found, model = self._ask()
+        if not has_more:
+            self._model = model
+        return bool(found == z3.sat)
+
     def _ask(self, *conditions: z3.BoolRef) -> tuple[z3.CheckSatResult, z3.ModelRef | None]:
         """Ask whether the path allows all conditions; the first look names a state that it allows."""
         self.solver.push()
