@@ -65,7 +65,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotApplicable:
-    """An invariant that says nothing about a deployment."""
+    """An invariant that says nothing about a subject, and why."""
 
     invariant: str
     reason: str
@@ -73,7 +73,7 @@ class NotApplicable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """One deployment and its results."""
+    """One deployment, or one trace of it, and its results."""
 
     source: str
     engine: str
@@ -81,9 +81,11 @@ class Subject:
     config: Mapping[str, Any]
     results: tuple[Result, ...]
     not_applicable: tuple[NotApplicable, ...] = ()
+    not_checked: tuple[NotApplicable, ...] = ()
+    """Invariants that could be checked if the subject said more."""
     notes: tuple[str, ...] = ()
     advice: str = ""
-    """What remains when something is violated and there is no repair."""
+    """What remains when something is violated and there is no repair, or when nothing could be checked."""
     measurements: Mapping[str, Any] | None = None
     """The figures of a run, when one was made."""
 

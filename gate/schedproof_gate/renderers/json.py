@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from schedproof_gate.report import SCHEMA, Report, Result, Subject
+from schedproof_gate.report import SCHEMA, NotApplicable, Report, Result, Subject
 
 
 def render_json(report: Report) -> str:
@@ -17,7 +17,10 @@ def render_json(report: Report) -> str:
 
 
 def subject_json(subject: Subject) -> dict[str, Any]:
-    """Return one deployment; `measurements` is there when something was run."""
+    """Return one deployment; `measurements` is there when something was run, `not_checked` when something is."""
+    not_checked = {"not_checked": [skipped_json(skipped) for skipped in subject.not_checked]}
+    if not subject.not_checked:
+        not_checked = {}
     measurements = {} if subject.measurements is None else {"measurements": subject.measurements}
     return {
         "source": subject.source,
@@ -26,12 +29,16 @@ def subject_json(subject: Subject) -> dict[str, Any]:
         "config": subject.config,
         "notes": list(subject.notes),
         "advice": subject.advice or None,
-        "not_applicable": [
-            {"invariant": skipped.invariant, "reason": skipped.reason} for skipped in subject.not_applicable
-        ],
+        "not_applicable": [skipped_json(skipped) for skipped in subject.not_applicable],
+        **not_checked,
         **measurements,
         "results": [result_json(result) for result in subject.results],
     }
+
+
+def skipped_json(skipped: NotApplicable) -> dict[str, str]:
+    """Return an invariant that nothing is said about."""
+    return {"invariant": skipped.invariant, "reason": skipped.reason}
 
 
 def result_json(result: Result) -> dict[str, Any]:

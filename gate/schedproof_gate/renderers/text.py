@@ -42,6 +42,8 @@ def subject_lines(subject: Subject) -> list[str]:
         lines += ["", *wrapped(f"Held: {names}", 2)]
     for skipped in subject.not_applicable:
         lines += wrapped(f"Does not apply: {skipped.invariant}, {decapitalised(skipped.reason)}", 2)
+    for skipped in subject.not_checked:
+        lines += wrapped(f"Not checked: {skipped.invariant}, {decapitalised(skipped.reason)}", 2)
     return lines
 
 
@@ -50,11 +52,13 @@ def scope_sentence(subject: Subject) -> str:
     counts = ", ".join(
         f"{len(found)} {status.value}" for status in Status if (found := subject.with_status(status))
     )
+    if not subject.results:
+        return f"{subject.engine}, policy {subject.policy}: nothing was checked."
     decided = [result for result in subject.results if result.invariant != STARTUP] or list(subject.results)
     scopes = list(dict.fromkeys(result.scope for result in decided))
     return (
         f"{subject.engine}, policy {subject.policy}: {plural(len(subject.results), 'check')} over "
-        f"{' and '.join(scopes)}: {counts}."
+        f"{listed(scopes)}: {counts}."
     )
 
 
@@ -137,6 +141,11 @@ def decapitalised(text: str) -> str:
 def styled(status: Status) -> str:
     """Return a status in its colour."""
     return click.style(status.value.upper(), fg=COLOURS[status], bold=True)
+
+
+def listed(texts: list[str]) -> str:
+    """Return texts as one enumeration."""
+    return " and ".join([", ".join(texts[:-1])] * (len(texts) > 1) + texts[-1:])
 
 
 def plural(count: int, noun: str) -> str:

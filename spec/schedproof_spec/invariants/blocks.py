@@ -111,6 +111,11 @@ def block_is_conserved(num_holders: int, is_free: bool, times_in_table: int, tim
     )
 
 
+def totals_are_conserved(num_free_blocks: int, num_owned_blocks: int, num_kv_blocks: int) -> bool:
+    """What follows for a whole pool, summed over its blocks: each is free or in a table, and never both."""
+    return num_free_blocks + num_owned_blocks == num_kv_blocks
+
+
 def is_conserved(state: PoolState, block_id: int) -> bool:
     """Apply the rule to one block of a pool."""
     return block_is_conserved(

@@ -1,0 +1,1 @@
+"""``schedproof audit``: did the recorded steps of an engine keep the invariants?"""

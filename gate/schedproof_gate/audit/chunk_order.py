@@ -1,0 +1,122 @@
+"""Whether the chunks of each request tile its prompt, over neighbouring steps.
+
+Remembered are the requests in the middle of their prompts and nothing else: as many as there are slots.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from schedproof_gate.audit.traces.columns import ABSENT, RequestColumns, StepBatch
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A request in the middle of its prompt."""
+
+    end: int
+    """Prompt tokens that are computed."""
+    need: int
+    step: int
+    line: int
+    """Where its last chunk was."""
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenTile:
+    """A request that does not go on where its last chunk ended."""
+
+    first_line: int
+    """The line of that chunk."""
+    message: str
+
+
+@dataclass(slots=True)
+class ChunkOrder:
+    """Follows requests through their prompts."""
+
+    max_live: int
+    """Requests that can be in the middle of their prompts at once."""
+    live: dict[str, Progress] = field(default_factory=dict)
+    last_step: int = -1
+    num_forgotten: int = 0
+    """Requests that were not followed to the end, because there were more than `max_live`."""
+
+    def take(self, batch: StepBatch) -> dict[int, BrokenTile]:
+        """Follow the requests of a batch; return those that break the order, by their position in its requests."""
+        if batch.begins_anew:
+            self.live.clear()
+            self.last_step = -1
+        gaps = self._gaps(batch)
+        requests = batch.requests
+        if requests is None:
+            self.live.clear()
+            return {}
+        broken: dict[int, BrokenTile] = {}
+        if requests.is_decode.all() and not self.live:
+            return broken
+        rows = zip(requests.record.tolist(), requests.request_ids, requests.is_decode.tolist(), strict=True)
+        next_gap = 0
+        for position, (record, request_id, is_decode) in enumerate(rows):
+            while next_gap < len(gaps) and gaps[next_gap] <= record:
+                self.live.clear()
+                next_gap += 1
+            if is_decode:
+                if request_id in self.live:
+                    broken[position] = decoding_early(self.live.pop(request_id))
+                continue
+            tile = self._take_chunk(request_id, batch, requests, position)
+            if tile is not None:
+                broken[position] = tile
+        if next_gap < len(gaps):
+            self.live.clear()
+        return broken
+
+    def _take_chunk(
+        self, request_id: str, batch: StepBatch, requests: RequestColumns, position: int
+    ) -> BrokenTile | None:
+        """Follow a chunk; an admission begins wherever the prefix cache ends."""
+        before = self.live.pop(request_id, None)
+        computed, need = int(requests.num_computed_tokens[position]), int(requests.need_prefill_tokens[position])
+        if ABSENT in (computed, need):
+            return None
+        end = computed + int(requests.num_tokens[position])
+        if end < need:
+            record = int(requests.record[position])
+            self.live[request_id] = Progress(end, need, int(batch.steps[record]), int(batch.lines[record]))
+            if len(self.live) > self.max_live:
+                del self.live[next(iter(self.live))]
+                self.num_forgotten += 1
+        if before is None or requests.is_admission[position]:
+            return None
+        return None if (computed, need) == (before.end, before.need) else out_of_order(computed, need, before)
+
+    def _gaps(self, batch: StepBatch) -> list[int]:
+        """Return the records before which steps are missing, or whose requests are not listed, in order."""
+        before = np.concatenate(([self.last_step], batch.steps[:-1]))
+        missing = batch.steps != before + 1
+        if self.last_step < 0:
+            missing[0] = False
+        self.last_step = int(batch.steps[-1])
+        if batch.lists_requests is not None:
+            missing = missing | ~batch.lists_requests
+        return [int(record) for record in np.flatnonzero(missing)]
+
+
+def decoding_early(before: Progress) -> BrokenTile:
+    """Return the error of a request that decodes in the middle of its prompt."""
+    return BrokenTile(
+        before.line,
+        f"it decodes, and of its {before.need} prompt tokens {before.end} were computed up to step {before.step}",
+    )
+
+
+def out_of_order(computed: int, need: int, before: Progress) -> BrokenTile:
+    """Return the error of a chunk that does not go on where the last one ended."""
+    if computed != before.end:
+        message = f"its chunk begins at token {computed}, the one in step {before.step} ended at {before.end}"
+    else:
+        message = f"its prompt has {need} tokens, in step {before.step} it had {before.need}"
+    return BrokenTile(before.line, message)

@@ -1,0 +1,112 @@
+"""The command ``schedproof audit``."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from schedproof_gate.audit.auditing import Audit, audit_trace
+from schedproof_gate.audit.excerpt import OPTION, write_excerpt
+from schedproof_gate.audit.traces.forms import FORMS, TraceForm, form_of
+from schedproof_gate.deployment import Deployment
+from schedproof_gate.deployment_file import COMMAND_LINE, read_deployments
+from schedproof_gate.engines import policy_named
+from schedproof_gate.errors import InputError
+from schedproof_gate.given import Origin
+from schedproof_gate.output import emit
+from schedproof_gate.renderers import RENDERERS
+from schedproof_gate.report import Report
+from schedproof_spec import Status
+
+AUTO = "auto"
+
+
+@click.command()
+@click.argument("trace", type=click.Path(path_type=Path), metavar="TRACE")
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="FILE",
+    help="The deployment that the trace is of, as `schedproof check` reads it.",
+)
+@click.option(
+    "--trace-format",
+    "form_name",
+    type=click.Choice([AUTO, *FORMS]),
+    default=AUTO,
+    show_default=True,
+    help="What TRACE holds: recorded steps, or an engine's log.",
+)
+@click.option("--format", "form", type=click.Choice(list(RENDERERS)), default="text", show_default=True)
+@click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Write to FILE, all at once.")
+@click.option(
+    "--policy", "policy_name", metavar="NAME", help="The engine version; `schedproof policies` lists them."
+)
+@click.option(
+    OPTION,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the fewest lines of TRACE that show the first violation to FILE.",
+)
+@click.option("--allow-undecided", is_flag=True, help="Do not count results that a log's bounds leave open.")
+def audit(
+    trace: Path,
+    config_file: Path,
+    form_name: str,
+    form: str,
+    output: Path | None,
+    policy_name: str | None,
+    excerpt: Path | None,
+    allow_undecided: bool,
+) -> int:
+    """Check recorded steps of a running engine: did they keep the invariants, and which step did not first.
+
+    TRACE holds recorded steps (schedproof/step/1, JSON lines; see examples/README.md), or is a log of vLLM,
+    TensorRT-LLM, SGLang or FastDeploy. Where a log says less than a rule needs, it is decided by bounds, and
+    undecided when these do not suffice. Memory does not grow with the trace.
+    """
+    policy = None if policy_name is None else policy_named(policy_name, Origin(COMMAND_LINE, None, "--policy"))
+    deployment = only_deployment(config_file)
+    trace_form = form_of(trace) if form_name == AUTO else FORMS[form_name]
+    found = audit_trace(trace, trace_form, deployment, policy)
+    if excerpt is not None and found.first_violation is not None:
+        write_excerpt(excerpt, trace, trace_form, found.first_violation)
+        found = with_replay(found, excerpt, config_file, trace_form, policy_name)
+    report = Report(subjects=(found.subject,))
+    emit(RENDERERS[form](report), output)
+    return report.exit_code(allow_undecided)
+
+
+def only_deployment(path: Path) -> Deployment:
+    """Return the deployment of a file.
+
+    Raises:
+        InputError: the file has several, or cannot be used.
+    """
+    deployments = read_deployments(path)
+    if len(deployments) != 1:
+        raise InputError(
+            f"has {len(deployments)} deployments", source=str(path), advice="give the one that the trace is of"
+        )
+    return deployments[0]
+
+
+def with_replay(found: Audit, excerpt: Path, config_file: Path, form: TraceForm, policy_name: str | None) -> Audit:
+    """Return an audit whose first violation names the command that shows it again."""
+    words = ["schedproof", "audit", str(excerpt), "--config", str(config_file), "--trace-format", form.name]
+    words += [] if policy_name is None else ["--policy", policy_name]
+    command = shlex.join(words)
+    first = found.first_violation
+    assert first is not None
+    results = tuple(
+        replace(result, replay=command)
+        if result.status is Status.VIOLATED and result.line == first.line and first.rule_name == result.invariant
+        else result
+        for result in found.subject.results
+    )
+    return replace(found, subject=replace(found.subject, results=results))
