@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from schedproof import NEWEST, POLICIES, Policy
+from schedproof_gate.audit.command import audit
 from schedproof_gate.checking import check as check_deployment
 from schedproof_gate.deployment_file import COMMAND_LINE, read_command, read_deployments
 from schedproof_gate.engines import ENGINES, engine_named, policy_named
@@ -24,6 +25,7 @@ from schedproof_gate.given import Origin
 from schedproof_gate.matrix import Matrix, matrix_json, matrix_markdown, matrix_text, updated
 from schedproof_gate.output import emit, write_atomically
 from schedproof_gate.renderers import RENDERERS
+from schedproof_gate.replay.command import replay
 from schedproof_gate.report import Report
 from schedproof_spec import policy_matrix
 
@@ -138,6 +140,10 @@ def explain(name: str, form: str, output: Path | None, policy_name: str | None, 
     explanation = explain_invariant(invariant, POLICIES.values() if policy is None else [policy])
     emit(explanation_json(explanation) if form == "json" else explanation_text(explanation), output)
     return 0
+
+
+cli.add_command(audit)
+cli.add_command(replay)
 
 
 def named_policy(name: str) -> Policy:

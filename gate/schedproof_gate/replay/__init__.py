@@ -1,0 +1,1 @@
+"""``schedproof replay``: drives the reference engine with a request trace."""

@@ -1,0 +1,112 @@
+"""A replay as one HTML page that needs nothing else: figures, picture, violations, and what was assumed."""
+
+from __future__ import annotations
+
+import io
+from html import escape
+from pathlib import Path
+
+from schedproof_gate.output import replaced
+from schedproof_gate.renderers.text import sentence
+from schedproof_gate.replay.findings import Replay, assumptions, report_of, status_of
+from schedproof_gate.replay.pictures import save
+from schedproof_gate.replay.tables import (
+    Figures,
+    configuration_sentence,
+    kept_sentence,
+    refusal_sentences,
+    token_figures,
+    violation_figures,
+    waiting_figures,
+    workload_sentence,
+)
+from schedproof_spec import Status
+
+STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff; margin: 2rem auto; max-width: 76rem;
+  padding: 0 1rem; }
+h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
+.verdict { font-weight: 700; } .violated { color: #a8480a; } .held { color: #00664b; }
+table { border-collapse: collapse; margin: .5rem 0 1.5rem; font-variant-numeric: tabular-nums; }
+th, td { padding: .25rem .9rem .25rem 0; text-align: right; border-bottom: 1px solid #ddd; }
+th { font-weight: 600; vertical-align: bottom; } .name { text-align: left; }
+.scroll { overflow-x: auto; } svg { max-width: 100%; height: auto; }
+"""
+
+
+def write_page(replay: Replay, path: Path) -> None:
+    """Write the page.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    page = render_page(replay)
+    with replaced(path, "--html") as file:
+        file.write(page.encode("utf-8"))
+
+
+def render_page(replay: Replay) -> str:
+    """Return the page; the same replay gives the same text."""
+    report = report_of(replay)
+    heading = f"{replay.deployment.source}, replayed with {replay.plan.workload.source}"
+    violations = violation_figures(replay)
+    parts = [
+        f"<h1>{escape(heading)}</h1>",
+        f'<p><span class="verdict {report.verdict.value}">{report.verdict.value}</span>. '
+        f"{escape(workload_sentence(replay))} {escape(configuration_sentence(replay))}</p>",
+        *(f"<p>{escape(refusal)}</p>" for refusal in refusal_sentences(replay)),
+        html_table(token_figures(replay)),
+        html_table(waiting_figures(replay)),
+        svg(replay) if replay.runs else "",
+        "<h2>Violated invariants</h2>" if violations.rows else "",
+        html_table(violations),
+        *sentences_of_violated(replay),
+        f"<p>{escape(kept_sentence(replay))}.</p>" if kept_sentence(replay) else "",
+        "<h2>What the figures assume</h2>",
+        "<ul>",
+        *(f"<li>{escape(sentence(note))}</li>" for note in (*replay.notes, *assumptions(replay))),
+        "</ul>",
+    ]
+    body = "\n".join(part for part in parts if part)
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(heading)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
+    )
+
+
+def html_table(figures: Figures) -> str:
+    """Return a table; nothing when it has no rows."""
+    if not figures.rows:
+        return ""
+    head = "".join(cell("th", text, number < figures.num_names) for number, text in enumerate(figures.headings))
+    rows = "\n".join(
+        "<tr>" + "".join(cell("td", text, number < figures.num_names) for number, text in enumerate(row)) + "</tr>"
+        for row in figures.rows
+    )
+    return f'<div class="scroll"><table>\n<tr>{head}</tr>\n{rows}\n</table></div>'
+
+
+def cell(tag: str, text: str, is_name: bool) -> str:
+    """Return one cell."""
+    kind = ' class="name"' if is_name else ""
+    return f"<{tag}{kind}>{escape(text)}</{tag}>"
+
+
+def sentences_of_violated(replay: Replay) -> list[str]:
+    """Return what each violated invariant says."""
+    sentences = {
+        tally.rule.name: tally.rule.sentence
+        for _, run in replay.runs
+        for tally in run.tallies.values()
+        if status_of(tally, run) is Status.VIOLATED
+    }
+    return [f"<p><b>{escape(name)}</b>: {escape(text)}</p>" for name, text in sentences.items()]
+
+
+def svg(replay: Replay) -> str:
+    """Return the picture as an element of the page."""
+    buffer = io.BytesIO()
+    save(replay, buffer, "svg")
+    text = buffer.getvalue().decode("utf-8")
+    return text[text.index("<svg") :]

@@ -1,0 +1,111 @@
+"""Replays several policies at once, each in a process of its own, and says how far they are."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
+from contextlib import AbstractContextManager
+from multiprocessing.sharedctypes import RawArray, RawValue
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from schedproof import POLICIES, Policy
+from schedproof_gate.replay.measurements import Measurements
+from schedproof_gate.replay.plan import ReplayPlan, Watch, replay_policy
+
+POLL_S = 0.1
+
+
+class StoppedError(Exception):
+    """The replay is not wanted any more."""
+
+
+class _Shared:
+    """What a process shares with the one that started it."""
+
+    num_done: Any
+    stops: Any
+    parent: int
+
+
+def begin(num_done: Any, stops: Any, parent: int) -> None:
+    """Set up a process: the one that started it answers an interrupt for all."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _Shared.num_done, _Shared.stops, _Shared.parent = num_done, stops, parent
+
+
+def replay_in_process(plan: ReplayPlan, policy: str, slot: int) -> Measurements:
+    """Replay one policy in a process that `begin` set up."""
+
+    def progress(num_done: int) -> None:
+        _Shared.num_done[slot] = num_done
+        if _Shared.stops.value or os.getppid() != _Shared.parent:
+            raise StoppedError
+
+    return replay_policy(plan, POLICIES[policy], progress)
+
+
+def replay_all(plan: ReplayPlan, policies: list[Policy], num_requests: int, jobs: int) -> list[Measurements]:
+    """Replay each policy, and return what it came to, in the given order.
+
+    Raises:
+        InputError: the trace cannot be read to its end.
+    """
+    if not policies:
+        return []
+    context = multiprocessing.get_context("spawn")
+    num_done, stops = RawArray(ctypes.c_uint64, len(policies)), RawValue(ctypes.c_bool, False)
+    executor = ProcessPoolExecutor(jobs, context, begin, (num_done, stops, os.getpid()))
+    with shown_progress([policy.name for policy in policies], num_requests) as show:
+        try:
+            futures = [
+                executor.submit(replay_in_process, plan, policy.name, slot) for slot, policy in enumerate(policies)
+            ]
+            running = set(futures)
+            while running:
+                done, running = wait(running, POLL_S, FIRST_EXCEPTION)
+                for future in done:
+                    future.result()
+                for slot, count in enumerate(num_done):
+                    show(slot, count)
+            return [future.result() for future in futures]
+        finally:
+            stops.value = True
+            executor.shutdown(cancel_futures=True)
+
+
+def replay_one(plan: ReplayPlan, policy: Policy, num_requests: int, *watches: Watch) -> Measurements:
+    """Replay one policy in this process.
+
+    Raises:
+        InputError: the trace cannot be read to its end.
+    """
+    with shown_progress([policy.name], num_requests) as show:
+        return replay_policy(plan, policy, lambda num_done: show(0, num_done), watches)
+
+
+@contextlib.contextmanager
+def shown_progress(names: list[str], num_requests: int) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar for each policy on a terminal, on the standard error; elsewhere nothing."""
+    if not sys.stderr.isatty():
+        yield lambda slot, count: None
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total} requests"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    bars: AbstractContextManager[Progress] = Progress(*columns, console=Console(stderr=True), transient=True)
+    with bars as shown:
+        tasks = [shown.add_task(name, total=num_requests) for name in names]
+        yield lambda slot, count: shown.update(tasks[slot], completed=count)

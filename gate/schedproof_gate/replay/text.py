@@ -1,0 +1,62 @@
+"""The report on a replay for a person: a line a policy, so that what one fixed stands beside what it cost."""
+
+from __future__ import annotations
+
+import io
+import textwrap
+
+from rich.console import Console
+from rich.table import Table
+
+from schedproof_gate.renderers.text import sentence, styled, wrapped
+from schedproof_gate.replay.findings import Replay, assumptions, report_of
+from schedproof_gate.replay.tables import (
+    Figures,
+    configuration_sentence,
+    kept_sentence,
+    refusal_sentences,
+    token_figures,
+    violation_figures,
+    waiting_figures,
+    workload_sentence,
+)
+
+WIDEST = 160
+"""Columns in which no table is cut; those of a replay fit in 80."""
+
+HEADING_WIDTH = 9
+
+
+def render_replay(replay: Replay) -> str:
+    """Return the report in 80 columns. Colours go away outside a terminal."""
+    verdict = report_of(replay).verdict
+    head = [
+        f"{styled(verdict)}  {replay.deployment.source}, replayed with {replay.plan.workload.source}",
+        *wrapped(workload_sentence(replay), 2),
+        *wrapped(configuration_sentence(replay), 2),
+    ]
+    for note in (*replay.notes, *assumptions(replay)):
+        head += wrapped(sentence(note), 2)
+    blocks = [head]
+    blocks += [wrapped(refusal, 2) for refusal in refusal_sentences(replay)]
+    for figures in (token_figures(replay), waiting_figures(replay), violation_figures(replay)):
+        if figures.rows:
+            blocks.append(figure_lines(figures))
+    if kept_sentence(replay):
+        blocks.append(wrapped(kept_sentence(replay), 2))
+    return "\n".join("\n".join(block) + "\n" for block in blocks)
+
+
+def figure_lines(figures: Figures) -> list[str]:
+    """Return a table as plain lines, its headings broken into short ones."""
+    headings = [textwrap.wrap(heading, HEADING_WIDTH) for heading in figures.headings]
+    height = max(len(heading) for heading in headings)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for number, heading in enumerate(headings):
+        label = "\n".join([""] * (height - len(heading)) + heading)
+        table.add_column(label, justify="left" if number < figures.num_names else "right", no_wrap=True)
+    for row in figures.rows:
+        table.add_row(*row)
+    buffer = io.StringIO()
+    Console(file=buffer, width=WIDEST, no_color=True, highlight=False).print(table)
+    return [f"  {line}".rstrip() for line in buffer.getvalue().splitlines()]
