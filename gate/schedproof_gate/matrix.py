@@ -13,7 +13,7 @@ from rich.table import Table
 from schedproof import POLICIES
 from schedproof_gate.errors import InputError
 from schedproof_gate.text_file import read_text
-from schedproof_spec import INVARIANTS, Status, Verdict
+from schedproof_spec import INVARIANTS, RUN_INVARIANTS, Invariant, RunInvariant, RunVerdict, Status, Verdict
 
 SCHEMA = "schedproof/policies/1"
 BEGIN = "<!-- policies:begin -->"
@@ -26,13 +26,17 @@ WIDTH = 80
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
+ALL_INVARIANTS: dict[str, Invariant | RunInvariant] = {**INVARIANTS, **RUN_INVARIANTS}
+"""What holds in each step, then what holds over many."""
+
+
 class Matrix:
     """Verdicts by invariant and policy."""
 
-    def __init__(self, verdicts: Iterable[Verdict]) -> None:
+    def __init__(self, verdicts: Iterable[Verdict | RunVerdict]) -> None:
         self.cells = {(verdict.invariant, verdict.policy): verdict for verdict in verdicts}
         self.policies = [name for name in POLICIES if any(policy == name for _, policy in self.cells)]
-        self.invariants = [name for name in INVARIANTS if any(invariant == name for invariant, _ in self.cells)]
+        self.invariants = [name for name in ALL_INVARIANTS if any(invariant == name for invariant, _ in self.cells)]
 
     @property
     def is_decided(self) -> bool:
@@ -71,7 +75,7 @@ def matrix_json(matrix: Matrix) -> str:
             for name in matrix.policies
         ],
         "invariants": [
-            {"name": name, "family": INVARIANTS[name].family, "sentence": INVARIANTS[name].sentence}
+            {"name": name, "family": ALL_INVARIANTS[name].family, "sentence": ALL_INVARIANTS[name].sentence}
             for name in matrix.invariants
         ],
         "cells": [

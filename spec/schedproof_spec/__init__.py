@@ -1,21 +1,30 @@
 """What must hold: the invariants, and the prover that decides them."""
 
 from schedproof_spec.decide import Verdict, decide, policy_matrix
+from schedproof_spec.decide_run import RunVerdict, decide_run, run_matrix
 from schedproof_spec.invariant import Invariant
-from schedproof_spec.invariants import INVARIANTS
+from schedproof_spec.invariants import INVARIANTS, RUN_INVARIANTS
 from schedproof_spec.prover.verdict import Status
 from schedproof_spec.repair import Change, find_repairs
+from schedproof_spec.run_invariant import RunInvariant
+from schedproof_spec.run_witness import RunWitness
 from schedproof_spec.witness import Replay, Witness
 
 __all__ = [
     "INVARIANTS",
+    "RUN_INVARIANTS",
     "Change",
     "Invariant",
     "Replay",
+    "RunInvariant",
+    "RunVerdict",
+    "RunWitness",
     "Status",
     "Verdict",
     "Witness",
     "decide",
+    "decide_run",
     "find_repairs",
     "policy_matrix",
+    "run_matrix",
 ]

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from schedproof.policy import Policy
-from schedproof_spec.question import Question
 from schedproof_spec.summaries import RULES
+
+
+class Asked(Protocol):
+    """A question about a policy."""
+
+    @property
+    def policy(self) -> Policy:
+        """The policy that it is about."""
+
+    @property
+    def key(self) -> Hashable:
+        """What else it is about."""
+
 
 A = TypeVar("A")
 
@@ -21,19 +33,19 @@ class Memory(Generic[A]):
     def __init__(self, kind: str) -> None:
         self.kind = kind
 
-    def recall(self, question: Question) -> A | None:
+    def recall(self, question: Asked) -> A | None:
         """Return the answer that an equal policy got, as far as the answer rests on its rules."""
         for policy, rules, answer in _answers.get(self._key(question), ()):
             if shares_rules(question.policy, policy, rules):
                 return answer  # type: ignore[no-any-return]
         return None
 
-    def keep(self, question: Question, rules: frozenset[str], answer: A) -> None:
+    def keep(self, question: Asked, rules: frozenset[str], answer: A) -> None:
         """Remember an answer that rests on these rules of the policy."""
         _answers.setdefault(self._key(question), []).append((question.policy, rules, answer))
 
-    def _key(self, question: Question) -> Hashable:
-        return self.kind, question.invariant.name, question.config, question.condition
+    def _key(self, question: Asked) -> Hashable:
+        return self.kind, question.key
 
 
 def shares_rules(policy: Policy, other: Policy, rules: frozenset[str]) -> bool:

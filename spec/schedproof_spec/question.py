@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 
 from schedproof.config import ServingConfig
@@ -23,6 +23,11 @@ class Question:
     policy: Policy
     config: ServingConfig | None = None
     condition: Condition = always
+
+    @property
+    def key(self) -> Hashable:
+        """What it asks, whatever the policy."""
+        return self.invariant.name, self.config, self.condition
 
     @property
     def configs(self) -> Configs:

@@ -8,14 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from schedproof.policy import Policy
+from schedproof_spec.engine_run import RunStep
 from schedproof_spec.mutants import Mutant
 from schedproof_spec.prover.context import Context
 
 EventProof = Callable[[Context, Policy], None]
 """Proves that every event keeps an invariant, from any state that satisfies it."""
 
-RunTheorem = Callable[[Context, Policy], None]
-"""Claims the invariant after every event of a run from an empty engine; its refutation is such a run."""
+RunStatement = Callable[[RunStep], bool]
+"""Says whether one step of a run from an empty engine keeps the invariant; on numbers and on symbols."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +48,8 @@ class RunInvariant:
     mutants: tuple[Mutant, ...]
     """Changes to the reference that the proof refutes."""
     broken_by: tuple[BrokenVersion, ...] = ()
-    runs: tuple[RunTheorem, ...] = ()
-    """Where the shortest violation is searched, shortest first; empty when no policy can matter."""
+    on_step: RunStatement | None = None
+    """The rule for a step of a run; None when no policy can matter."""
 
     @property
     def formula(self) -> str:

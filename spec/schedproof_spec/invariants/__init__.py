@@ -1,6 +1,7 @@
 """The invariants by name, in the order in which they are shown."""
 
 from schedproof_spec.invariant import Invariant
+from schedproof_spec.invariants.blocks import BLOCKS_CONSERVED
 from schedproof_spec.invariants.budget import (
     BUDGET_NONNEGATIVE,
     BUDGET_TIGHT,
@@ -18,6 +19,12 @@ from schedproof_spec.invariants.chunk import (
     CHUNK_RESPECTS_ITEMS,
     CHUNK_WITHIN_PROMPT,
 )
+from schedproof_spec.invariants.overlap import LAUNCH_COVERS_STEP
+from schedproof_spec.invariants.places import REQUESTS_CONSERVED
+from schedproof_spec.invariants.progress import PROGRESS
+from schedproof_spec.invariants.served import EVERY_DECODE_SERVED_OVER_TIME
+from schedproof_spec.invariants.tokens import BLOCKS_COVER_TOKENS
+from schedproof_spec.run_invariant import RunInvariant
 
 INVARIANTS: dict[str, Invariant] = {
     invariant.name: invariant
@@ -35,3 +42,17 @@ INVARIANTS: dict[str, Invariant] = {
         MESSAGE_FITS,
     )
 }
+"""What holds for a configuration, and for a step from any state."""
+
+RUN_INVARIANTS: dict[str, RunInvariant] = {
+    invariant.name: invariant
+    for invariant in (
+        EVERY_DECODE_SERVED_OVER_TIME,
+        BLOCKS_CONSERVED,
+        BLOCKS_COVER_TOKENS,
+        REQUESTS_CONSERVED,
+        PROGRESS,
+        LAUNCH_COVERS_STEP,
+    )
+}
+"""What holds over many steps."""

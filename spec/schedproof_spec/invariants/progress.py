@@ -2,9 +2,10 @@
 
 The argument. Requests are served in one order: the running list, then what was preempted, then the waiting queue.
 No event lets a request overtake another (`prove_order`), so the first in this order stays first until it ends. In
-every step its measure falls (`prove_head_advances`): the tokens that it has left to generate, and for equal numbers
-of these the tokens that it has left to prefill. A pair of natural numbers cannot fall for ever, so the first
-request ends; then the next is first. An end to all work follows for any number of requests.
+every step its measure falls (`prove_head_advances`): the tokens that it has left to generate; for equal numbers of
+these, a decode before a prefill; and then the tokens that it has left to prefill. Three natural numbers, compared
+in this order, cannot fall for ever, so the first request ends; then the next is first. An end to all work follows
+for any number of requests. A decode that preempts itself falls too: its prefill ends with a new token.
 
 It needs that the worker acknowledges what left the batch before the next step, and that a prefill node's finished
 prompts are handed over. On a decode node a request that loses its blocks is dropped, and so has ended.
@@ -12,6 +13,7 @@ prompts are handed over. On a decode node a request that loses its blocks is dro
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from schedproof import life
@@ -22,24 +24,34 @@ from schedproof.request import Request
 from schedproof.scheduler import Queues, has_blocks_to_admit
 from schedproof.step import ask, open_step
 from schedproof_spec.domain import any_config
+from schedproof_spec.engine_run import RunStep
+from schedproof_spec.invariant import always
 from schedproof_spec.invariants.tokens import any_living_request
 from schedproof_spec.mutants import Mutant
 from schedproof_spec.prover.context import Context
+from schedproof_spec.question import Condition
 from schedproof_spec.run_invariant import RunInvariant
 from schedproof_spec.summaries import merged_on_path
 
 
-def measure(request: Request, max_total_tokens: int) -> tuple[int, int]:
-    """Tokens left to generate, then tokens left to prefill: what has to reach nothing before a request ends."""
-    return max_total_tokens - request.num_total_tokens, max(request.num_prefill_tokens_left, 0)
+def measure(request: Request, max_total_tokens: int) -> tuple[int, int, int]:
+    """Tokens left to generate; whether it decodes; tokens left to prefill: all 0 or more while it has not ended."""
+    return (
+        max_total_tokens - request.num_total_tokens,
+        1 if request.is_decoding else 0,
+        max(request.num_prefill_tokens_left, 0),
+    )
 
 
 def measure_falls(before: Request, after: Request, max_total_tokens: int) -> bool:
     """The first request in the order of service comes nearer to its end in every step."""
-    generate, prefill = measure(after, max_total_tokens)
-    generate_before, prefill_before = measure(before, max_total_tokens)
-    falls = generate < generate_before or (generate == generate_before and prefill < prefill_before)
-    return falls and generate >= 0 and prefill >= 0
+    generate, decodes, prefill = measure(after, max_total_tokens)
+    generate_before, decodes_before, prefill_before = measure(before, max_total_tokens)
+    if generate != generate_before:
+        return generate >= 0 and generate < generate_before
+    if decodes != decodes_before:
+        return decodes < decodes_before
+    return prefill < prefill_before
 
 
 def any_pool_for(ctx: Context, config: ServingConfig) -> Any:
@@ -49,13 +61,14 @@ def any_pool_for(ctx: Context, config: ServingConfig) -> Any:
     return num_kv_blocks
 
 
-def prove_head_advances(ctx: Context, policy: Policy) -> None:
+def prove_head_advances(ctx: Context, policy: Policy, condition: Condition) -> None:
     """The first running request, or the first waiting one when none is running, with any others behind it."""
     stage = ctx.one_of("stage", ("decodes", "prefills", "waits"))
     config = any_config(ctx, policy)
+    ctx.assume(ctx.merged(lambda: condition(config)))
     num_kv_blocks = any_pool_for(ctx, config)
     request, max_total_tokens = any_living_request(ctx, config, num_items=1)
-    ctx.assume(ctx.merged(lambda: request.num_blocks <= config.max_blocks_per_seq))
+    ctx.assume(ctx.merged(lambda: request.is_decoding or request.num_blocks <= config.max_blocks_per_seq))
     if stage == "decodes":
         ctx.assume(ctx.merged(lambda: request.is_decoding and config.runs_decode))
         prove_decode_advances(ctx, request, max_total_tokens, num_kv_blocks, config, policy)
@@ -79,17 +92,19 @@ def any_decodes(ctx: Context, at_least: int, others: int, config: ServingConfig)
 def prove_decode_advances(
     ctx: Context, request: Request, max_total_tokens: Any, num_kv_blocks: Any, config: ServingConfig, policy: Policy
 ) -> None:
-    """The loop visits it first; all other requests' blocks are there for it; it produces at least one token."""
+    """The loop visits it first: it gets what it asks for and produces a token, or is preempted and starts over."""
     num_decoding = any_decodes(ctx, 1, 0, config)
     budget = ctx.merged(lambda: policy.initial_budget(config, num_decoding))
     ctx.prove("decodes: the loop visits it", ctx.merged(lambda: policy.keeps_visiting(budget)))
     grant = ctx.merged(lambda: ask(request, budget, config, policy))
-    ctx.prove("decodes: its blocks fit", grant.num_new_blocks <= num_kv_blocks - request.num_blocks)
-    num_accepted = ctx.integer("num_accepted_drafts", 0)
-    ctx.assume(num_accepted < config.tokens_per_seq)
-    running = life.after_growth(request, grant.num_new_blocks)
-    produced = merged_on_path(life.num_produced_tokens, running, num_accepted, max_total_tokens, config)
-    after = life.after_tokens(running, produced)
+    if grant.num_new_blocks > num_kv_blocks - request.num_blocks:
+        after = life.after_preemption(request)
+    else:
+        num_accepted = ctx.integer("num_accepted_drafts", 0)
+        ctx.assume(num_accepted < config.tokens_per_seq)
+        running = life.after_growth(request, grant.num_new_blocks)
+        produced = merged_on_path(life.num_produced_tokens, running, num_accepted, max_total_tokens, config)
+        after = life.after_tokens(running, produced)
     ctx.prove("decodes: its measure falls", ctx.merged(lambda: measure_falls(request, after, max_total_tokens)))
 
 
@@ -104,7 +119,9 @@ def prove_chunk_advances(
     grant = ctx.merged(lambda: ask(request, budget, config, policy))
     ctx.prove("prefills: it gets a chunk", grant.num_tokens > 0)
     ctx.prove("prefills: its blocks fit", grant.num_new_blocks <= num_kv_blocks - request.num_blocks)
-    prove_computed(ctx, "prefills", request, life.after_chunk(request, grant), max_total_tokens)
+    after = life.after_chunk(request, grant)
+    ctx.prove("prefills: its table stays in its width", after.num_blocks <= config.max_blocks_per_seq)
+    prove_computed(ctx, "prefills", request, after, max_total_tokens)
 
 
 def prove_admission_advances(
@@ -124,7 +141,9 @@ def prove_admission_advances(
         num_reserved_blocks_per_seq=ctx.integer("num_reserved_blocks_per_seq", 0),
     )
     ctx.prove("waits: its blocks fit", ctx.merged(lambda: has_blocks_to_admit(step, grant, queues)))
-    prove_computed(ctx, "waits", request, life.after_chunk(request, grant), max_total_tokens)
+    after = life.after_chunk(request, grant)
+    ctx.prove("waits: its table stays in its width", after.num_blocks <= config.max_blocks_per_seq)
+    prove_computed(ctx, "waits", request, after, max_total_tokens)
 
 
 def prove_computed(ctx: Context, label: str, before: Request, after: Request, max_total_tokens: Any) -> None:
@@ -186,10 +205,27 @@ def prove_order(ctx: Context, policy: Policy) -> None:
 
 def prove_progress(ctx: Context, policy: Policy) -> None:
     """The order of service stands, and the first request advances in every step."""
+    prove_progress_where(ctx, policy, always)
+
+
+def prove_progress_where(ctx: Context, policy: Policy, condition: Condition) -> None:
+    """Progress for the configurations that satisfy a condition."""
     if ctx.one_of("part", ("order", "head")) == "order":
         prove_order(ctx, policy)
     else:
-        prove_head_advances(ctx, policy)
+        prove_head_advances(ctx, policy, condition)
+
+
+def run_moves_on(step: RunStep) -> bool:
+    """While requests are left, a step changes something; one that does not is followed by its like for ever."""
+    if len(step.before) == 0:
+        return True
+    return len(step.outcome.launch.plan.preempted) > 0 or not same_requests(step.before, step.after)
+
+
+def same_requests(before: Mapping[str, Request], after: Mapping[str, Request]) -> bool:
+    """Return whether nothing about any request has changed."""
+    return before.keys() == after.keys() and all(before[name] == after[name] for name in before)
 
 
 PROGRESS = RunInvariant(
@@ -200,21 +236,23 @@ PROGRESS = RunInvariant(
     origin="With every token reserved for decodes the budget is 0, the loop visits nobody, and nobody gets blocks.",
     scope="every configuration with a pool for the longest request, any number of requests",
     proof=prove_progress,
+    on_step=run_moves_on,
     reached=frozenset(
         {
             "arrival: a new request is behind all others",
             *(f"{e}: nobody overtakes" for e in ("admission", "preemption", "acknowledgement", "arrival", "end")),
             "decodes: the loop visits it",
-            "decodes: its blocks fit",
             "decodes: its measure falls",
             "prefills: the loop visits it",
             "prefills: it gets a chunk",
             "prefills: its blocks fit",
+            "prefills: its table stays in its width",
             "prefills: its measure falls",
             "waits: there is budget",
             "waits: there is a slot",
             "waits: it gets a chunk",
             "waits: its blocks fit",
+            "waits: its table stays in its width",
             "waits: its measure falls",
         }
     ),
@@ -227,11 +265,18 @@ PROGRESS = RunInvariant(
             new="return budget > 0",
         ),
         Mutant(
-            name="ask for more blocks than the table is wide",
+            name="grow by a fixed number of blocks, which may be none",
             module="schedproof.blocks",
             function="decode_blocks",
-            old="min(config.enc_dec_block_num, room)",
+            old="max(missing, min(config.enc_dec_block_num, room), 0)",
             new="config.enc_dec_block_num",
+        ),
+        Mutant(
+            name="fill the table past its width",
+            module="schedproof.blocks",
+            function="prefill_blocks",
+            old="min(blocks, config.max_blocks_per_seq)",
+            new="blocks",
         ),
         Mutant(
             name="wait for an item that alignment alone cuts",

@@ -13,6 +13,7 @@ from schedproof.policy import Policy
 from schedproof.request import Request, new_request
 from schedproof.step import ask
 from schedproof_spec.domain import any_config, any_item, any_request, is_well_formed
+from schedproof_spec.engine_run import RunStep
 from schedproof_spec.mutants import Mutant
 from schedproof_spec.prover.context import Context
 from schedproof_spec.run_invariant import RunInvariant
@@ -87,18 +88,12 @@ def prove_chunk(ctx: Context, config: ServingConfig, policy: Policy) -> None:
     ctx.assume(grant.num_tokens > 0)
     ctx.prove("chunk: what is shared is not taken", grant.num_new_blocks >= num_free_cached_blocks)
     after = life.after_chunk(request, grant)
-    prove_width(ctx, "chunk", request, after, config)
+    taken = grant.num_new_blocks - num_free_cached_blocks
+    ctx.prove("chunk: it counts the blocks of its table", after.num_blocks == request.num_blocks + taken)
     if after.is_decoding:
         ctx.prove("chunk: the last one computes everything", after.num_computed_tokens == after.num_total_tokens)
         after = life.after_tokens(after, 1)
     prove_alive(ctx, "chunk", after, max_total_tokens, config)
-
-
-def prove_width(ctx: Context, label: str, before: Request, after: Request, config: ServingConfig) -> None:
-    """Claim that a table grows to what the longest request needs at most."""
-    widest = config.max_blocks_per_seq
-    fits = ctx.merged(lambda: after.num_blocks <= before.num_blocks or after.num_blocks <= widest)
-    ctx.prove(f"{label}: its table is not wider than the longest request needs", fits)
 
 
 def any_living_decode(ctx: Context, config: ServingConfig) -> tuple[Request, Any]:
@@ -129,7 +124,6 @@ def prove_visited_decode(ctx: Context, config: ServingConfig, policy: Policy) ->
     request, max_total_tokens = any_living_decode(ctx, config)
     after = grown(ctx, request, config, policy)
     ctx.prove("visited decode: blocks never go away", after.num_blocks >= request.num_blocks)
-    prove_width(ctx, "visited decode", request, after, config)
     prove_decode_step(ctx, "visited decode", after, max_total_tokens, config)
 
 
@@ -181,6 +175,11 @@ def claims_of(event: str) -> tuple[str, str]:
     return f"{event}: its blocks cover its tokens", f"{event}: it is as the next event expects it"
 
 
+def run_covers_tokens(step: RunStep) -> bool:
+    """No request holds more tokens than its blocks have slots after the step."""
+    return all(blocks_cover_tokens(request, step.config) for request in step.after.values())
+
+
 BLOCKS_COVER_TOKENS = RunInvariant(
     name="blocks_cover_tokens",
     family="blocks",
@@ -189,15 +188,15 @@ BLOCKS_COVER_TOKENS = RunInvariant(
     origin="Out of budget, the scheduler gives no blocks, and the worker decodes on: accepted drafts overrun them.",
     scope="every configuration, any number of requests and steps",
     proof=prove_blocks_cover_tokens,
+    on_step=run_covers_tokens,
     reached=frozenset(
         {
             "arrival: no more than is cached",
             "arrival: it has something to prefill",
             "chunk: what is shared is not taken",
+            "chunk: it counts the blocks of its table",
             "chunk: the last one computes everything",
             "visited decode: blocks never go away",
-            "chunk: its table is not wider than the longest request needs",
-            "visited decode: its table is not wider than the longest request needs",
             *(claim for event in EVENTS if event != "unvisited decode" for claim in claims_of(event)),
         }
     ),
