@@ -27,7 +27,7 @@ from schedproof_gate.output import emit, write_atomically
 from schedproof_gate.renderers import RENDERERS
 from schedproof_gate.replay.command import replay
 from schedproof_gate.report import Report
-from schedproof_spec import policy_matrix
+from schedproof_spec import policy_matrix, run_matrix
 
 USAGE_ERROR = 2
 INTERRUPTED = 130
@@ -101,7 +101,7 @@ def policies(form: str, output: Path | None, update: Path | None, compare: Path 
     for document in (update, compare):
         if document is not None:
             updated(document, Matrix(()))
-    matrix = Matrix(policy_matrix())
+    matrix = Matrix([*policy_matrix(), *run_matrix()])
     code = 0 if matrix.is_decided else 3
     if compare is not None:
         before, after = updated(compare, matrix)
