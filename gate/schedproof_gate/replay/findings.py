@@ -148,7 +148,8 @@ def assumptions(replay: Replay) -> tuple[str, ...]:
     """Return what a reader has to know about the figures, a sentence each without its full stop."""
     plan, time = replay.plan, replay.plan.step_time
     notes = [
-        f"times are modelled: a step takes {time.base_latency_us:g} us and {time.latency_per_token_us:g} us a token"
+        "held means held in these steps; `schedproof check` decides every state",
+        f"times are modelled: {time.base_latency_us:g} us a step and {time.latency_per_token_us:g} us a token",
     ]
     if plan.config.tokens_per_seq > 1:
         notes.append(f"each draft is accepted with probability {plan.acceptance_rate:g}, seed {plan.seed}")

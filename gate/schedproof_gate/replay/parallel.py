@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from contextlib import AbstractContextManager
@@ -33,13 +34,20 @@ class _Shared:
 
     num_done: Any
     stops: Any
-    parent: int
 
 
-def begin(num_done: Any, stops: Any, parent: int) -> None:
-    """Set up a process: the one that started it answers an interrupt for all."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _Shared.num_done, _Shared.stops, _Shared.parent = num_done, stops, parent
+def begin(num_done: Any, stops: Any) -> None:
+    """Set up a process, which does not outlive the one that started it."""
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    _Shared.num_done, _Shared.stops = num_done, stops
+
+
+def end_with_parent() -> None:
+    """End this process when the one that started it has ended, however that came about."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def replay_in_process(plan: ReplayPlan, policy: str, slot: int) -> Measurements:
@@ -47,7 +55,7 @@ def replay_in_process(plan: ReplayPlan, policy: str, slot: int) -> Measurements:
 
     def progress(num_done: int) -> None:
         _Shared.num_done[slot] = num_done
-        if _Shared.stops.value or os.getppid() != _Shared.parent:
+        if _Shared.stops.value:
             raise StoppedError
 
     return replay_policy(plan, POLICIES[policy], progress)
@@ -63,12 +71,14 @@ def replay_all(plan: ReplayPlan, policies: list[Policy], num_requests: int, jobs
         return []
     context = multiprocessing.get_context("spawn")
     num_done, stops = RawArray(ctypes.c_uint64, len(policies)), RawValue(ctypes.c_bool, False)
-    executor = ProcessPoolExecutor(jobs, context, begin, (num_done, stops, os.getpid()))
+    executor = ProcessPoolExecutor(jobs, context, begin, (num_done, stops))
     with shown_progress([policy.name for policy in policies], num_requests) as show:
         try:
-            futures = [
-                executor.submit(replay_in_process, plan, policy.name, slot) for slot, policy in enumerate(policies)
-            ]
+            with without_interrupts():
+                futures = [
+                    executor.submit(replay_in_process, plan, policy.name, slot)
+                    for slot, policy in enumerate(policies)
+                ]
             running = set(futures)
             while running:
                 done, running = wait(running, POLL_S, FIRST_EXCEPTION)
@@ -80,6 +90,16 @@ def replay_all(plan: ReplayPlan, policies: list[Policy], num_requests: int, jobs
         finally:
             stops.value = True
             executor.shutdown(cancel_futures=True)
+
+
+@contextlib.contextmanager
+def without_interrupts() -> Iterator[None]:
+    """Ignore interrupts; processes that are started meanwhile always do, and this one answers for all."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def replay_one(plan: ReplayPlan, policy: Policy, num_requests: int, *watches: Watch) -> Measurements:
