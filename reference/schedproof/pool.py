@@ -24,6 +24,10 @@ class BlockPool:
         """Blocks in no table."""
         return len(self.free)
 
+    def num_blocks_of(self, request_id: str) -> int:
+        """Return the length of a request's table."""
+        return len(self.tables[request_id])
+
     def open_table(self, request_id: str) -> None:
         """Begin the empty table of a request."""
         if request_id in self.tables:

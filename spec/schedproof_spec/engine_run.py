@@ -66,6 +66,11 @@ class CountingPool(BlockPool):
         self._num_free = num_blocks
         self._num_taken: dict[str, Any] = {}
 
+    def num_blocks_of(self, request_id: str) -> int:
+        """See `BlockPool`."""
+        number: int = self._num_taken[request_id]
+        return number
+
     @property
     def num_free_blocks(self) -> int:
         """Blocks in no table."""
