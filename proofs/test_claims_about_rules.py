@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from schedproof.capacity import dispatch_capacity
+from schedproof.capacity import dispatch_capacity, loaded_dispatch_tokens
 from schedproof.config import Platform, Role, ServingConfig
 from schedproof.policies import POLICIES
 from schedproof.policy import Policy
 from schedproof.scheduler import Queues, schedule
 from schedproof.speculation import DRAFTS_IN_TARGET_BATCH, SpeculativeConfig, SpeculativeMethod
 from schedproof.startup import decodes_fit_budget
-from schedproof.upstream.pr_7237 import Pr7237Draft
+from schedproof.upstream.pr_7237 import Pr7237Draft, is_replaced
 from schedproof.upstream.pr_7438 import Pr7438DraftWithoutFloor
 from schedproof_spec import Status
 from schedproof_spec.domain import any_config, any_config_with_dispatch, any_request, familiar_config
@@ -88,41 +88,50 @@ def always_progresses(policy: Policy) -> Theorem:
 
 
 def dispatch_with_a_method(ctx: Context) -> None:
-    """With a method, and a value in config.json, 7237 holds a full decode step."""
+    """With a method, and no 0 in config.json, 7237 holds a full decode step."""
     policy = POLICIES["7237"]
     config = any_config_with_dispatch(ctx, policy)
     ctx.assume(config.speculation is not None)
     ctx.assume(config.speculation.method != SpeculativeMethod.NONE)
-    ctx.assume(config.num_max_dispatch_tokens_per_rank is not None)
-    ctx.assume(config.num_max_dispatch_tokens_per_rank != 0)
+    ctx.assume(loaded_dispatch_tokens(config) != 0)
     tokens = policy.dispatch_capacity(config).tokens
     ctx.prove("N * (k + 1)", tokens == config.max_num_seqs * (config.num_speculative_tokens + 1))
     ctx.prove("enough", tokens >= config.max_decode_tokens)
 
 
 def dispatch_without_a_method(ctx: Context) -> None:
-    """Without a method, and with a value in config.json, 7237 holds a full decode step."""
+    """Without a method, and with no 0 in config.json, 7237 holds a full decode step."""
     policy = POLICIES["7237"]
     config = any_config_with_dispatch(ctx, policy)
     if config.speculation is not None:
         ctx.assume(config.speculation.method == SpeculativeMethod.NONE)
-    ctx.assume(config.num_max_dispatch_tokens_per_rank is not None)
-    ctx.assume(config.num_max_dispatch_tokens_per_rank != 0)
+    ctx.assume(loaded_dispatch_tokens(config) != 0)
     tokens = policy.dispatch_capacity(config).tokens
     ctx.prove("N", tokens == config.max_num_seqs)
     ctx.prove("enough", tokens >= config.max_decode_tokens)
 
 
-def dispatch_where_config_says(configured: int | None) -> Theorem:
-    """Where config.json says nothing, or 0, 7237 holds a full decode step."""
+def dispatch_rule_leaves_absent_and_0(ctx: Context) -> None:
+    """The rule of 7237 leaves an absent value and 0 as they are, and replaces every other that differs."""
+    found, derived = ctx.integer("found", 0), ctx.integer("derived", 0)
+    ctx.prove("absent stays", not is_replaced(None, derived))
+    replaced = ctx.merged(lambda: is_replaced(found, derived))
+    ctx.prove("0 stays", ctx.merged(lambda: found != 0 or not replaced))
+    ctx.prove("what differs is replaced", ctx.merged(lambda: found == 0 or replaced == (found != derived)))
 
-    def theorem(ctx: Context) -> None:
-        """Where config.json says nothing, or 0, 7237 holds a full decode step."""
-        policy = POLICIES["7237"]
-        config = replace(familiar_config(ctx, policy), num_max_dispatch_tokens_per_rank=configured)
-        ctx.prove("enough", policy.dispatch_capacity(config).tokens >= config.max_decode_tokens)
 
-    return theorem
+def dispatch_where_config_is_silent(ctx: Context) -> None:
+    """Where config.json says nothing, the loader's preset is what 7237 replaces: a full decode step fits."""
+    policy = POLICIES["7237"]
+    config = replace(any_config(ctx, policy), num_max_dispatch_tokens_per_rank=None)
+    ctx.prove("enough", policy.dispatch_capacity(config).tokens >= config.max_decode_tokens)
+
+
+def dispatch_where_config_says_0(ctx: Context) -> None:
+    """Where config.json says 0, 7237 holds a full decode step."""
+    policy = POLICIES["7237"]
+    config = replace(familiar_config(ctx, policy), num_max_dispatch_tokens_per_rank=0)
+    ctx.prove("enough", policy.dispatch_capacity(config).tokens >= config.max_decode_tokens)
 
 
 def dispatch_draft_never_raises(ctx: Context) -> None:
@@ -183,8 +192,7 @@ def derived_agrees_with_reference(ctx: Context) -> None:
     policy = POLICIES["7237"]
     config = any_config_with_dispatch(ctx, policy)
     ctx.assume(ctx.merged(lambda: has_drafts(config) and config.runs_decode))
-    ctx.assume(config.num_max_dispatch_tokens_per_rank is not None)
-    ctx.assume(config.num_max_dispatch_tokens_per_rank != 0)
+    ctx.assume(loaded_dispatch_tokens(config) != 0)
     difference = dispatch_capacity(config).tokens - policy.dispatch_capacity(config).tokens
     ctx.prove("less than one unit", ctx.merged(lambda: difference >= 0 and difference < 4))
 
@@ -219,11 +227,14 @@ RULE_CLAIMS = {
     ),
     "dispatch_with_a_method": RuleClaim(dispatch_with_a_method, "PR 7237", EVERY, HELD),
     "dispatch_without_a_method": RuleClaim(dispatch_without_a_method, "PR 7237", EVERY, HELD),
+    "dispatch_rule_leaves_absent_and_0": RuleClaim(
+        dispatch_rule_leaves_absent_and_0, "PR 7237, override rule", "every value that the rule finds", HELD
+    ),
     "dispatch_where_config_is_silent": RuleClaim(
-        dispatch_where_config_says(None), "PR 7237, override rule", FAMILIAR, REFUTED
+        dispatch_where_config_is_silent, "PR 7237, override rule", EVERY, HELD
     ),
     "dispatch_where_config_says_0": RuleClaim(
-        dispatch_where_config_says(0), "PR 7237, override rule", FAMILIAR, REFUTED
+        dispatch_where_config_says_0, "PR 7237, override rule", FAMILIAR, REFUTED
     ),
     "dispatch_draft_never_raises": RuleClaim(
         dispatch_draft_never_raises, "PR 7237, review of num_spec_tokens", FAMILIAR, REFUTED

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from schedproof import Platform, Role, ServingConfig, SpeculativeConfig, SpeculativeMethod
+from schedproof.capacity import loaded_dispatch_tokens
 from schedproof_gate.flags import closest
 from schedproof_gate.given import Given
 from schedproof_gate.settings import Engine, Settings, Understood
@@ -43,8 +44,7 @@ VARIABLES = {
 }
 
 MODEL_KEYS = {
-    # The model loader sets 128 where config.json has no value.
-    "num_max_dispatch_tokens_per_rank": Number("num_max_dispatch_tokens_per_rank", 128, least=0),
+    "num_max_dispatch_tokens_per_rank": Number("num_max_dispatch_tokens_per_rank", None, least=0),
 }
 
 BUDGET = "max_num_batched_tokens"
@@ -148,7 +148,7 @@ def notes_on(settings: Settings, config: ServingConfig) -> list[str]:
     if config.expert_parallel_size > 1 and not settings.model:
         notes.append(
             "the model's config.json was not found: num_max_dispatch_tokens_per_rank is taken as the preset "
-            f"{config.num_max_dispatch_tokens_per_rank}, the number of experts as unknown"
+            f"{loaded_dispatch_tokens(config)}, the number of experts as unknown"
         )
     return notes
 
@@ -156,8 +156,6 @@ def notes_on(settings: Settings, config: ServingConfig) -> list[str]:
 def read_number(given: Given | None, number: Number) -> int | None:
     """Return an integer setting; null counts as absent where the engine's own default is."""
     if given is None or (given.value is None and number.field in (BUDGET, "num_kv_blocks")):
-        return number.default
-    if given.value is None and number.field in MODEL_KEYS:
         return number.default
     return given.whole_number(number.least)
 

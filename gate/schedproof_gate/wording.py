@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 
 from schedproof import Queues, Request, ServingConfig
+from schedproof.capacity import loaded_dispatch_tokens
 from schedproof_gate.deployment import Deployment
 from schedproof_gate.given import Origin
 from schedproof_gate.report import FlagValue, Repair
@@ -55,6 +56,8 @@ def named_values(field: str, config: ServingConfig) -> list[tuple[str, object]]:
     """Return what a field consists of: itself, or the parts of the speculative config."""
     if field == "speculation" and config.speculation is not None:
         return [(f"speculation.{name}", getattr(config.speculation, name)) for name in SPECULATION_FIELDS]
+    if field == "num_max_dispatch_tokens_per_rank":
+        return [(field, loaded_dispatch_tokens(config))]
     return [(field, getattr(config, field))]
 
 

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from schedproof.config import Role, ServingConfig, ceil_div
 
 PRESET_DISPATCH_TOKENS = 128
-"""What FastDeploy's model presets set when ``config.json`` says nothing."""
+"""What FastDeploy's model loader sets where ``config.json`` says nothing.
+
+Source: ``PRETRAINED_INIT_CONFIGURATION``, which ``ModelConfig`` fills in before anything else looks.
+"""
 
 MAX_DISPATCH_TOKENS = 1024
 """DeepEP's own limit on tokens per rank."""
@@ -34,6 +37,16 @@ def max_chunk_tokens(config: ServingConfig) -> int:
     if config.role == Role.DECODE:
         return config.max_decode_tokens
     return config.max_num_batched_tokens
+
+
+def loaded_dispatch_tokens(config: ServingConfig) -> int:
+    """Return the dispatch buffer that FastDeploy's rules find: as configured, or the loader's preset.
+
+    To those rules a silent ``config.json`` is one that says 128; only a 0 is there to be left alone.
+    """
+    if config.num_max_dispatch_tokens_per_rank is None:
+        return PRESET_DISPATCH_TOKENS
+    return config.num_max_dispatch_tokens_per_rank
 
 
 def dispatch_capacity(config: ServingConfig) -> DispatchCapacity:

@@ -55,7 +55,7 @@ class ServingConfig:
     num_experts: int = 0
     """Routed experts of the model; 0 when it has none or the number is not known."""
     num_max_dispatch_tokens_per_rank: int | None = None
-    """The dispatch buffer as the model's ``config.json`` sets it; None when absent."""
+    """The dispatch buffer as the model's ``config.json`` says; None when it says nothing (see `capacity`)."""
     dispatch_queue_depth: int = 1024
     """NVSHMEM queue depth (``NVSHMEM_QP_DEPTH``) behind low-latency dispatch."""
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import z3
 
+from schedproof.capacity import loaded_dispatch_tokens
 from schedproof.config import ServingConfig
 from schedproof.policy import Policy
 from schedproof.scheduler import schedule
@@ -173,9 +174,11 @@ def breaks(witness: Witness, invariant: Invariant, policy: Policy, config: Servi
 
 
 def value_of(config: ServingConfig, field: str) -> int | None:
-    """Return a field's value; the draft count lives in the speculative config."""
+    """Return a field's value, which may be the engine's; the draft count lives in the speculative config."""
     if field == "num_speculative_tokens":
         return None if config.speculation is None else config.speculation.num_speculative_tokens
+    if field == "num_max_dispatch_tokens_per_rank":
+        return loaded_dispatch_tokens(config)
     value = getattr(config, field)
     return value if isinstance(value, int) else None
 

@@ -2,7 +2,7 @@
 
 from schedproof import startup
 from schedproof.blocks import decode_blocks_by_threshold, prefill_blocks
-from schedproof.capacity import PRESET_DISPATCH_TOKENS, DispatchCapacity
+from schedproof.capacity import DispatchCapacity, loaded_dispatch_tokens
 from schedproof.chunk import next_chunk_rounding_up
 from schedproof.config import Platform, Role, ServingConfig
 from schedproof.policy import Policy
@@ -50,7 +50,7 @@ class Original(Policy):
 
     def dispatch_capacity(self, config: ServingConfig) -> DispatchCapacity:
         """Return what the model's ``config.json`` says, or the preset."""
-        return configured_dispatch_capacity(config)
+        return loaded_dispatch_capacity(config)
 
 
 def largest_step(config: ServingConfig, decode_node_tokens: int) -> int:
@@ -68,14 +68,11 @@ def largest_step(config: ServingConfig, decode_node_tokens: int) -> int:
     return config.max_num_batched_tokens
 
 
-def configured_dispatch_capacity(config: ServingConfig) -> DispatchCapacity:
-    """Return the hand-set capacity; the preset counts only when the key is absent."""
+def loaded_dispatch_capacity(config: ServingConfig) -> DispatchCapacity:
+    """Return the capacity that is set by hand, or the preset."""
     configured = config.num_max_dispatch_tokens_per_rank
-    if configured is None:
-        return DispatchCapacity(
-            tokens=PRESET_DISPATCH_TOKENS, configured=None, reason="preset: config.json sets none"
-        )
-    return DispatchCapacity(tokens=configured, configured=configured, reason="set in config.json")
+    reason = "preset: config.json says nothing" if configured is None else "set in config.json"
+    return DispatchCapacity(tokens=loaded_dispatch_tokens(config), configured=configured, reason=reason)
 
 
 SEQS_FIT_BUDGET = startup.StartupCheck(

@@ -1,9 +1,14 @@
 """PR 7237: derive the dispatch capacity from the number of sequences."""
 
-from schedproof.capacity import DispatchCapacity
+from schedproof.capacity import DispatchCapacity, loaded_dispatch_tokens
 from schedproof.config import ServingConfig
 from schedproof.speculation import SpeculativeMethod
-from schedproof.upstream.original import Original, configured_dispatch_capacity
+from schedproof.upstream.original import Original, loaded_dispatch_capacity
+
+
+def is_replaced(found: int | None, derived: int) -> bool:
+    """Return whether the derived value replaces the one that the rule finds; absent and 0 stay as they are."""
+    return found is not None and found != 0 and found != derived
 
 
 class Pr7237Draft(Original):
@@ -17,38 +22,37 @@ class Pr7237Draft(Original):
         """Return the derived capacity.
 
         Raises:
-            UnboundLocalError: without speculation, when a configured value is replaced.
+            UnboundLocalError: without speculation, when a value is replaced.
         """
         if config.speculation is not None and config.speculation.method != SpeculativeMethod.NONE:
             num_spec_tokens = config.num_speculative_tokens
             derived = config.max_num_seqs * (num_spec_tokens + 1)
         else:
             derived = config.max_num_seqs
-        configured = config.num_max_dispatch_tokens_per_rank
-        if configured is not None and configured != 0 and configured != derived:
+        if is_replaced(loaded_dispatch_tokens(config), derived):
             reason = f"max_num_seqs={config.max_num_seqs}, num_speculative_tokens={num_spec_tokens}"
+            configured = config.num_max_dispatch_tokens_per_rank
             return DispatchCapacity(tokens=derived, configured=configured, reason=reason)
-        return configured_dispatch_capacity(config)
+        return loaded_dispatch_capacity(config)
 
 
 class Pr7237(Original):
-    """Replace a configured value by ``max_num_seqs * (num_speculative_tokens + 1)``."""
+    """Replace the loaded value by ``max_num_seqs * (num_speculative_tokens + 1)``."""
 
     name = "7237"
     source = "PR 7237"
-    summary = "derives the dispatch buffer, unless config.json leaves it absent or 0"
+    summary = "derives the dispatch buffer, unless config.json sets it to 0"
 
     def dispatch_capacity(self, config: ServingConfig) -> DispatchCapacity:
-        """Return the derived capacity where a non-zero one is configured; absent and 0 stay as they are."""
+        """Return the derived capacity, or 0 where 0 is configured."""
         num_spec_tokens = 0
         if config.speculation is not None and config.speculation.method != SpeculativeMethod.NONE:
             num_spec_tokens = config.num_speculative_tokens
         derived = config.max_num_seqs * (num_spec_tokens + 1)
-        configured = config.num_max_dispatch_tokens_per_rank
-        if configured is not None and configured != 0 and configured != derived:
+        if is_replaced(loaded_dispatch_tokens(config), derived):
             return DispatchCapacity(
                 tokens=derived,
-                configured=configured,
+                configured=config.num_max_dispatch_tokens_per_rank,
                 reason="max_num_seqs * (num_speculative_tokens + 1), or max_num_seqs without speculation",
             )
-        return configured_dispatch_capacity(config)
+        return loaded_dispatch_capacity(config)

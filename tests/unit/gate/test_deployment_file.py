@@ -18,7 +18,6 @@ EXPECTED = ServingConfig(
     max_model_len=2048,
     role=Role.DECODE,
     speculation=SpeculativeConfig(method=SpeculativeMethod.MTP, num_speculative_tokens=3),
-    num_max_dispatch_tokens_per_rank=128,
 )
 
 FORMS = {

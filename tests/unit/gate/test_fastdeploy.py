@@ -28,7 +28,6 @@ def test_without_flags_the_engine_s_defaults_count() -> None:
         block_size=64,
         num_kv_blocks=None,
         speculation=SpeculativeConfig(method=SpeculativeMethod.NONE, num_speculative_tokens=1),
-        num_max_dispatch_tokens_per_rank=128,
     )
 
 
@@ -178,4 +177,5 @@ def test_only_the_variable_stops_the_scheduler_from_chunking(word: str) -> None:
 def test_an_expert_parallel_deployment_without_its_model_says_so() -> None:
     deployment = read_command(("--enable-expert-parallel", "-tp", "8"), FASTDEPLOY)
     assert "the model's config.json was not found" in deployment.notes[0]
+    assert "taken as the preset 128" in deployment.notes[0]
     assert read_command(("-tp", "8"), FASTDEPLOY).notes == ()

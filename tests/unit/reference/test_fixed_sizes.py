@@ -83,9 +83,11 @@ def test_the_dispatch_buffer_is_derived_and_an_override_recorded(
 
 
 @pytest.mark.parametrize(
-    ("configured", "by_hand", "merged"), [(None, 128, 128), (0, 0, 0), (64, 64, 32), (32, 32, 32)]
+    ("configured", "by_hand", "merged"), [(None, 128, 32), (0, 0, 0), (64, 64, 32), (32, 32, 32)]
 )
-def test_upstream_derives_only_where_a_number_was_set(configured: int | None, by_hand: int, merged: int) -> None:
+def test_upstream_takes_the_preset_for_an_absent_value_and_leaves_0_alone(
+    configured: int | None, by_hand: int, merged: int
+) -> None:
     config = ServingConfig(max_num_seqs=32, num_max_dispatch_tokens_per_rank=configured)
     assert POLICIES["original"].dispatch_capacity(config).tokens == by_hand
     assert POLICIES["7237"].dispatch_capacity(config).tokens == merged
