@@ -246,6 +246,8 @@ class Engine:
         return cached[: life.num_usable_cached_blocks(request, len(cached), self.config)]
 
     def _with_cached_prefix(self, request: Request) -> Request:
+        if not self.prefix_cache.has_content:
+            return request
         blocks = self._cached_prefix(request)
         num_free = sum(1 for block_id in blocks if self.pool.num_holders[block_id] == 0)
         return life.with_cached_prefix(request, len(blocks), num_free, self.config) if blocks else request
