@@ -8,7 +8,7 @@ A property that holds when the step opens, and that every turn preserves, holds 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from schedproof.config import Role, ServingConfig
@@ -175,7 +175,9 @@ def any_decode(ctx: Context, before: Moment, frame: StepFrame) -> Moment:
 def any_preemption(ctx: Context, before: Moment, frame: StepFrame) -> Moment:
     """Preempt any request that has not been visited: the last in the list, or the one that asks."""
     config = frame.config
-    victim = any_request(ctx, "victim", config)
+    drawn = any_request(ctx, "victim", config)
+    victim = replace(drawn, num_shared_blocks=ctx.integer("victim.num_shared_blocks", 0))
+    ctx.assume(victim.num_shared_blocks <= victim.num_blocks)
     ctx.assume(ctx.merged(lambda: config.role != Role.DECODE or victim.is_decoding))
     is_live_decode = ctx.merged(lambda: victim.is_decoding and config.runs_decode)
     ctx.assume(ctx.merged(lambda: before.num_unvisited > 0 or not is_live_decode))
@@ -189,7 +191,9 @@ def any_prefilling_request(ctx: Context, config: ServingConfig, num_items: int =
     A chunk rule looks for the item at one position, and items are disjoint: one drawn item stands for all of them
     in one call of the rule, two where a second call or another item is looked at.
     """
-    request = any_request(ctx, "request", config, num_items)
+    drawn = any_request(ctx, "request", config, num_items)
+    request = replace(drawn, num_free_cached_blocks=ctx.integer("request.num_free_cached_blocks", 0))
+    ctx.assume(request.num_free_cached_blocks <= request.num_blocks)
     ctx.assume(config.role != Role.DECODE)
     ctx.assume(ctx.merged(lambda: not request.is_decoding))
     return request
