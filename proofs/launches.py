@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from schedproof_spec.gpu.memory import Log
 from schedproof_spec.gpu.races import Known, no_races, nothing_known
 from schedproof_spec.gpu.source import mutated
-from schedproof_spec.gpu.thread import Thread
+from schedproof_spec.gpu.thread import Doubter, Recorder, Thread
 from schedproof_spec.mutants import Mutant
-from schedproof_spec.prover.context import Context
 from schedproof_spec.prover.prove import prove
 from schedproof_spec.prover.verdict import Outcome, Status
 
@@ -33,68 +32,65 @@ class KernelProof:
     claims: frozenset[str]
     """What else is claimed, beside accesses and races."""
     mutants: tuple[Mutant, ...]
+    """Changes with which a claim about accesses and values fails."""
+    racing_mutants: tuple[Mutant, ...] = ()
+    """Changes with which two threads meet."""
     known: Known = nothing_known
 
-    def theorem(self, ctx: Context, log: Log) -> None:
+    def run(self, thread: Thread) -> None:
         """One thread, standing for all, of one launch, standing for all that the entry point permits."""
-        thread = Thread(ctx, log)
         try:
             self.launch(thread)
         except self.refusal:
             return
 
 
-@dataclass(slots=True)
-class Decided:
-    """What was found of a launch."""
-
-    accesses: Outcome
-    races: Outcome | None = None
-    """None when an access is out of bounds already."""
-    log: Log = field(default_factory=Log)
-
-    @property
-    def refuted(self) -> str:
-        """The claim that does not hold; empty when all do."""
-        outcome = self.accesses if self.races is None else self.races
-        return outcome.reason if outcome.status is Status.VIOLATED else ""
+def names_of(cases: Iterable[tuple[KernelProof, Mutant]]) -> list[str]:
+    """Return how tests of mutants are called."""
+    return [f"{proof.name}: {mutant.name}" for proof, mutant in cases]
 
 
-def decide(proof: KernelProof) -> Decided:
-    """Prove that the accesses are in bounds, then that no two threads meet."""
+def recorded(proof: KernelProof) -> Log:
+    """Return what the threads of a launch access, of which nothing is claimed."""
     log = Log()
-    found = Decided(prove(lambda ctx: proof.theorem(ctx, log)), log=log)
-    if found.accesses.status is Status.HELD:
-        found.races = prove(no_races(log, proof.known))
-    return found
-
-
-def decide_mutant(proof: KernelProof, mutant: Mutant) -> Decided:
-    """Decide the kernel with the mutant's edit."""
-    with mutated(mutant):
-        return decide(proof)
+    outcome = prove(lambda ctx: proof.run(Recorder(ctx, log)))
+    assert outcome.status is Status.VACUOUS, outcome.reason
+    return log
 
 
 def check_holds(proof: KernelProof, theorem: Callable[..., None]) -> None:
     """Assert both theorems, that they speak of every array and claim, and record them."""
-    found = decide(proof)
-    assert found.accesses.status is Status.HELD, found.accesses.reason
-    assert found.races is not None
-    assert found.races.status is Status.HELD, found.races.reason
-    assert found.log.written() == proof.written
-    reached = found.accesses.reached | found.races.reached
-    assert not found.accesses.unreached | found.races.unreached
+    log = Log()
+    accesses = prove(lambda ctx: proof.run(Thread(ctx, log)))
+    assert accesses.status is Status.HELD, accesses.reason
+    races = prove(no_races(log, proof.known))
+    assert races.status is Status.HELD, races.reason
+    assert log.written() == proof.written
+    reached = accesses.reached | races.reached
+    assert not accesses.unreached | races.unreached
     assert {f"write of {name} in bounds" for name in proof.written} <= reached
     assert {f"no two threads meet in {name}" for name in proof.written} <= reached
     assert {"integers fit the machine", "kernel returns"} | proof.claims <= reached
-    theorem(f"{proof.name}: accesses in bounds", found.accesses, scope=proof.limits)
-    theorem(f"{proof.name}: no two threads write one word", found.races, scope=proof.limits)
+    theorem(f"{proof.name}: accesses in bounds", accesses, scope=proof.limits)
+    theorem(f"{proof.name}: no two threads write one word", races, scope=proof.limits)
 
 
 def check_refutes(proof: KernelProof, mutant: Mutant, theorem: Callable[..., None]) -> None:
     """Assert that a claim about the kernel fails with the mutant, and record it."""
-    found = decide_mutant(proof, mutant)
-    outcome = found.accesses if found.races is None else found.races
+    with mutated(mutant):
+        outcome = prove(lambda ctx: proof.run(Doubter(ctx, Log())))
+    record_refuted(proof, mutant, outcome, theorem)
+
+
+def check_races(proof: KernelProof, mutant: Mutant, theorem: Callable[..., None]) -> None:
+    """Assert that with the mutant two threads meet, and record it."""
+    with mutated(mutant):
+        log = recorded(proof)
+    record_refuted(proof, mutant, prove(no_races(log, proof.known)), theorem)
+
+
+def record_refuted(proof: KernelProof, mutant: Mutant, outcome: Outcome, theorem: Callable[..., None]) -> None:
+    """Assert that a claim failed, and not the prover, and record it."""
     assert outcome.status is Status.VIOLATED, outcome.reason
     assert not outcome.reason.startswith("raises"), outcome.reason
     theorem(f"{proof.name} with the mutant '{mutant.name}'", outcome, scope=proof.limits)

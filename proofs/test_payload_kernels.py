@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from launches import ANY_SIZE, KernelProof, check_holds, check_refutes
+from launches import ANY_SIZE, KernelProof, check_holds, check_races, check_refutes, names_of
 
 from schedproof.dispatch import NO_ROW
 from schedproof.dispatch_limits import (
@@ -53,7 +53,7 @@ def aligned(thread, function, words):
     """The primitive's own source, after the claim that the hardware's wide access needs."""
 
     def access(array, index, *values):
-        thread.claim("wide accesses are aligned", (index % words == 0).term)
+        thread.claim("wide accesses are aligned", lambda: (index % words == 0).term)
         return thread.translator.own_function(function)(array, index, *values)
 
     return access
@@ -168,7 +168,6 @@ PROOFS = (
         claims=ALIGNED,
         mutants=(
             past_the_row("copy_rows"),
-            short_row("rows that overlap", "vector_word"),
             Mutant(
                 name="write dropped tokens too",
                 module=PAYLOAD,
@@ -184,6 +183,7 @@ PROOFS = (
                 new="row * vectors * VECTOR_WORDS + vector",
             ),
         ),
+        racing_mutants=(short_row("rows that overlap", "vector_word"),),
     ),
     KernelProof(
         name="quantise_rows",
@@ -194,6 +194,15 @@ PROOFS = (
         claims=ALIGNED,
         mutants=(
             past_the_row("quantise_rows"),
+            Mutant(
+                name="a group that begins at its thread",
+                module=PAYLOAD,
+                function="group_peak",
+                old="thread - thread % GROUP_VECTORS",
+                new="thread",
+            ),
+        ),
+        racing_mutants=(
             short_row("fp8 rows that overlap", "fp8_vector_word"),
             Mutant(
                 name="every vector writes its group's scale",
@@ -208,13 +217,6 @@ PROOFS = (
                 function="quantise_rows",
                 old="cuda.syncthreads()",
                 new="pass",
-            ),
-            Mutant(
-                name="a group that begins at its thread",
-                module=PAYLOAD,
-                function="group_peak",
-                old="thread - thread % GROUP_VECTORS",
-                new="thread",
             ),
         ),
     ),
@@ -238,6 +240,7 @@ PROOFS = (
     ),
 )
 MUTANTS = [(proof, mutant) for proof in PROOFS for mutant in proof.mutants]
+RACING_MUTANTS = [(proof, mutant) for proof in PROOFS for mutant in proof.racing_mutants]
 
 
 @pytest.mark.parametrize("proof", PROOFS, ids=lambda proof: proof.name)
@@ -245,9 +248,14 @@ def test_accesses_in_bounds_and_one_writer(proof, theorem):
     check_holds(proof, theorem)
 
 
-@pytest.mark.parametrize(("proof", "mutant"), MUTANTS, ids=[f"{p.name}: {m.name}" for p, m in MUTANTS])
+@pytest.mark.parametrize(("proof", "mutant"), MUTANTS, ids=names_of(MUTANTS))
 def test_mutant_is_refuted(proof, mutant, theorem):
     check_refutes(proof, mutant, theorem)
+
+
+@pytest.mark.parametrize(("proof", "mutant"), RACING_MUTANTS, ids=names_of(RACING_MUTANTS))
+def test_mutant_lets_threads_meet(proof, mutant, theorem):
+    check_races(proof, mutant, theorem)
 
 
 def test_indices_need_64_bits(theorem):

@@ -7,7 +7,7 @@ of a source rank's first tokens name an expert.
 from __future__ import annotations
 
 import pytest
-from launches import ANY_SIZE, KernelProof, check_holds, check_refutes
+from launches import ANY_SIZE, KernelProof, check_holds, check_refutes, names_of
 from test_payload_kernels import drawn_sizes
 
 from schedproof.dispatch import NO_ROW
@@ -24,8 +24,8 @@ from schedproof_kernels import routing_kernel
 from schedproof_kernels.dispatch import chunks_of
 from schedproof_kernels.routing_kernel import TOKENS_PER_CHUNK
 from schedproof_spec.gpu.counting import all_of, chosen, counts, element, implies, unknown_function
+from schedproof_spec.gpu.integers import smaller
 from schedproof_spec.gpu.memory import BOOL, INT64
-from schedproof_spec.gpu.thread import smaller
 from schedproof_spec.mutants import Mutant
 
 ROUTING = "schedproof_kernels.routing_kernel"
@@ -388,6 +388,6 @@ def test_accesses_in_bounds_and_one_writer(proof, theorem):
     check_holds(proof, theorem)
 
 
-@pytest.mark.parametrize(("proof", "mutant"), MUTANTS, ids=[f"{p.name}: {m.name}" for p, m in MUTANTS])
+@pytest.mark.parametrize(("proof", "mutant"), MUTANTS, ids=names_of(MUTANTS))
 def test_mutant_is_refuted(proof, mutant, theorem):
     check_refutes(proof, mutant, theorem)

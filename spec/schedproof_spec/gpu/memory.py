@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Protocol
 
 import z3
 
-from schedproof_spec.gpu.integers import Arithmetic, Data, DeviceInt, Product
+from schedproof_spec.gpu.integers import Arithmetic, Data, DeviceInt
+from schedproof_spec.gpu.products import Product, Unknowns
 from schedproof_spec.prover.symbolic import SymBool, SymInt, integer_term
 
 INT32 = (-(2**31), 2**31 - 1)
@@ -84,8 +86,13 @@ class Array:
 
 def element_term(name: str, *indices: Any) -> z3.ArithRef:
     """Return what an array of this name holds there."""
-    function = z3.Function(name, *([z3.IntSort()] * (len(indices) + 1)))
-    return function(*(integer_term(index) for index in indices))
+    return array_function(name, len(indices))(*(integer_term(index) for index in indices))
+
+
+@functools.lru_cache(maxsize=256)
+def array_function(name: str, dimensions: int) -> z3.FuncDeclRef:
+    """Return the function from indices to elements."""
+    return z3.Function(name, *([z3.IntSort()] * (dimensions + 1)))
 
 
 def whole(value: Any) -> z3.ArithRef:
@@ -128,9 +135,8 @@ class Access:
     """Barriers that the thread has passed."""
     ways: list[dict[int, z3.BoolRef]]
     """What is known on each of the paths that do it."""
-    products: list[Product]
-    private: list[z3.ExprRef]
-    """Unknowns that every thread has its own of."""
+    products: dict[Product, None]
+    """Those that any of the paths computes."""
     coordinates: tuple[SymInt, ...]
     """Which thread it is."""
     block: tuple[SymInt, ...]
@@ -140,12 +146,18 @@ class Access:
         """Equal for accesses of the same word by the same code."""
         return self.array, self.writes, self.phase, *(index.term.get_id() for index in self.indices)
 
-    def conditions(self) -> list[z3.BoolRef]:
-        """Return what all paths have in common, and that one of them was taken."""
+    def numbers(self) -> Iterator[SymInt]:
+        """Yield every integer of the access."""
+        yield from (*self.indices, *self.coordinates, *self.block)
+        if self.value is not None:
+            yield self.value
+
+    def happens(self) -> z3.BoolRef:
+        """Return that one of the paths is taken."""
         common = set.intersection(*(set(way) for way in self.ways))
-        rests = [[fact for key, fact in way.items() if key not in common] for way in self.ways]
         shared = [fact for key, fact in self.ways[0].items() if key in common]
-        return [*shared, z3.Or(*(z3.And(*rest) for rest in rests))] if all(rests) else shared
+        rests = [[fact for key, fact in way.items() if key not in common] for way in self.ways]
+        return z3.And(*shared, z3.Or(*(z3.And(*rest) for rest in rests)))
 
 
 @dataclass(slots=True)
@@ -155,12 +167,14 @@ class Log:
     accesses: dict[tuple[object, ...], Access] = field(default_factory=dict)
     barriers: set[int] = field(default_factory=set)
     """How many barriers a thread meets, path by path."""
+    unknowns: Unknowns = field(default_factory=Unknowns)
 
     def add(self, access: Access) -> None:
         """Record an access, or one more path that does it."""
         known = self.accesses.setdefault(access.key(), access)
         if known is not access:
             known.ways += access.ways
+            known.products.update(access.products)
         if known.value is not None and (access.value is None or not known.value.term.eq(access.value.term)):
             known.value = None
 

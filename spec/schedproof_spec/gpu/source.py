@@ -108,6 +108,52 @@ def function_code(tree: ast.Module, name: str) -> CodeType:
     return next(c for c in compiled.co_consts if isinstance(c, CodeType) and c.co_name == name)
 
 
+PLAIN = (ast.Name, ast.Constant, ast.expr_context, ast.Compare, ast.cmpop, ast.BoolOp, ast.boolop)
+"""Of these alone a condition is made that reads no memory and cannot fail, whichever of its parts are looked at."""
+
+
+class WholeConditions(ast.NodeTransformer):
+    """Rewrites ``a or b``, ``a and b`` and ``a < b < c`` of plain parts as one condition: a path splits there once.
+
+    Python would stop at the part that decides; that all parts are looked at changes nothing.
+    """
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> ast.AST:
+        """Rewrite parts that are comparisons."""
+        self.generic_visit(node)
+        if all(is_plain(part) and truth_valued(part) for part in node.values):
+            return joined(node.values, ast.BitAnd() if isinstance(node.op, ast.And) else ast.BitOr())
+        return node
+
+    def visit_Compare(self, node: ast.Compare) -> ast.AST:
+        """Rewrite a chain."""
+        if len(node.ops) > 1 and is_plain(node):
+            terms = [node.left, *node.comparators]
+            parts = [
+                ast.Compare(left=left, ops=[operator], comparators=[right])
+                for left, operator, right in zip(terms, node.ops, terms[1:], strict=False)
+            ]
+            return joined(parts, ast.BitAnd())
+        return node
+
+
+def is_plain(node: ast.AST) -> bool:
+    """Whether an expression is made of plain parts alone."""
+    return all(isinstance(part, (*PLAIN, ast.BinOp, ast.BitAnd, ast.BitOr)) for part in ast.walk(node))
+
+
+def truth_valued(node: ast.AST) -> bool:
+    """Whether an expression is a comparison, or made of such."""
+    if isinstance(node, ast.BinOp):
+        return truth_valued(node.left) and truth_valued(node.right)
+    return isinstance(node, ast.Compare)
+
+
+def joined(parts: Sequence[ast.expr], operator: ast.operator) -> ast.expr:
+    """Return conditions as one."""
+    return functools.reduce(lambda left, right: ast.BinOp(left=left, op=operator, right=right), parts)
+
+
 class ArbitraryIteration(ast.NodeTransformer):
     """Rewrites every ``for … in range(…)`` so that its body runs once, for any iteration.
 
@@ -173,6 +219,7 @@ def thread_code(function: FunctionType) -> CodeType:
         tree = ast.parse(text)
         definition = tree.body[0]
         assert isinstance(definition, ast.FunctionDef)
+        WholeConditions().visit(definition)
         ArbitraryIteration(definition).visit(definition)
         _codes[key] = function_code(tree, function.__name__)
     return _codes[key]

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import z3
 
-from schedproof_spec.gpu.integers import (
-    Data,
-    DeviceInt,
-    Product,
-    Products,
-    bits_add_up,
-    claim_of_products,
-    constants_of,
-    linear_parts,
-    multiples_apart,
-)
+from schedproof_spec.gpu import claims as product_claims
+from schedproof_spec.gpu.integers import Data, DeviceInt, as_it_is, larger, magnitude, smaller
+from schedproof_spec.gpu.loops import Claim, IterationEnd, Loop
 from schedproof_spec.gpu.memory import (
     INT32,
     INT64,
@@ -32,16 +23,12 @@ from schedproof_spec.gpu.memory import (
     holds,
     in_bounds,
 )
+from schedproof_spec.gpu.products import Product
 from schedproof_spec.gpu.source import Translator, carried_values
 from schedproof_spec.prover.context import Context, SymbolicContext
 from schedproof_spec.prover.symbolic import SymBool, SymInt, integer_term, term_of
 
-Claim = Callable[[SimpleNamespace, Any], Any]
-"""Given a function's variables and its loop's variable: what holds at the beginning of that iteration."""
-
-
-class IterationEnd(BaseException):
-    """An arbitrary iteration of a loop is over; what comes after the loop is another path."""
+FITS = "integers fit the machine"
 
 
 class Thread:
@@ -68,10 +55,15 @@ class Thread:
         self.limits = limits
         """What the machine's integers hold."""
         self.phase = 0
-        self.private: list[z3.ExprRef] = []
-        self.products = Products()
-        self.quotients: dict[tuple[int, int], tuple[z3.ArithRef, ...]] = {}
-        self.computed: list[z3.ArithRef] = []
+        self.products: dict[Product, None] = {}
+        """Those of the current path, in order."""
+        self.facts: dict[int, z3.BoolRef] = {}
+        """What is assumed on the current path, beside its decisions."""
+        self.claimed: dict[str, None] = {}
+        """The claims of the current path."""
+        self.computed: dict[int, z3.ArithRef] = {}
+        """Integers that are not yet known to fit."""
+        self.fitting: dict[int, z3.ArithRef] = {}
         self.coordinates: tuple[SymInt, ...] = ()
         self.block: tuple[SymInt, ...] = ()
         self.num_fresh = 0
@@ -81,7 +73,10 @@ class Thread:
 
     def size(self, name: str, low: int, high: int) -> DeviceInt:
         """Draw a size that all threads share."""
-        return DeviceInt(self.ctx.integer(name, low, high).term, self)
+        term = self.ctx.integer(name).term
+        self.log.unknowns.sizes[term.get_id()] = term
+        self._add(holds((low, high), SymInt(term)))
+        return DeviceInt(term, self)
 
     def array(
         self,
@@ -130,26 +125,41 @@ class Thread:
         try:
             self.translator.thread_function(kernel)(*arguments)
             self.log.barriers.add(self.phase)
-            self.claim(f"{name} returns", z3.BoolVal(True))
+            self.claim(f"{name} returns", lambda: z3.BoolVal(True))
         except IterationEnd:
-            pass
-        self.claim("integers fit the machine", z3.And(*self._unproved_fits()))
-
-    def _unproved_fits(self) -> list[z3.BoolRef]:
-        """Return which computed integers are not yet known to fit, before products are looked into."""
-        if self.explorer.is_replaying:
-            return []
-        fits = [holds(self.limits, SymInt(term)) for term in self.computed]
-        if self.explorer.is_satisfiable(z3.Not(z3.And(*fits))) == z3.unsat:
-            return []
-        return [fit for fit in fits if self.explorer.is_satisfiable(z3.Not(fit)) != z3.unsat]
+            self._claim_fits()
+        self._cover()
 
     def _barrier(self) -> None:
         self.phase += 1
 
-    def claim(self, label: str, condition: z3.BoolRef) -> None:
-        """Prove something of every state that gets here."""
-        claim_of_products(self.ctx, self.products.made, label, condition)
+    def claim(self, label: str, condition: Callable[[], z3.BoolRef]) -> None:
+        """Prove something of every state that gets here, after all that was computed on the way."""
+        self._claim_fits()
+        self._prove(label, condition)
+
+    def _prove(self, label: str, condition: Callable[[], z3.BoolRef]) -> None:
+        self.claimed[label] = None
+        product_claims.settle(self.ctx, self.log.unknowns, self.products, label, condition)
+
+    def _cover(self) -> None:
+        """Show that a state gets to the end of the path, and so to all that was claimed on the way."""
+        product_claims.cover(self.ctx, self.log.unknowns, self.products, self.claimed)
+
+    def _claim_fits(self) -> None:
+        """Prove that what was computed since the last claim fits the machine's integers."""
+        if self.computed:
+            terms = list(self.computed.values())
+            self.fitting.update(self.computed)
+            self.computed.clear()
+            self._prove(FITS, lambda: z3.And(*self._unproved_fits(terms)))
+
+    def _unproved_fits(self, terms: Sequence[z3.ArithRef]) -> list[z3.BoolRef]:
+        """Return which integers are not known to fit before products are looked into."""
+        fits = [holds(self.limits, SymInt(term)) for term in terms]
+        if self.explorer.is_satisfiable(z3.Not(z3.And(*fits))) == z3.unsat:
+            return []
+        return [fit for fit in fits if self.explorer.is_satisfiable(z3.Not(fit)) != z3.unsat]
 
     def reason(self, claim: Callable[..., Any], *arguments: Any) -> z3.BoolRef:
         """Return a claim about values of the thread."""
@@ -161,24 +171,28 @@ class Thread:
 
     def assume(self, condition: Any) -> None:
         """Add what is known of this path."""
-        self.ctx.assume(condition)
+        self._add(term_of(condition))
+
+    def _add(self, fact: z3.BoolRef) -> None:
+        key = fact.get_id()
+        if key not in self.facts:
+            self.facts[key] = fact
+            self.explorer.assume(fact)
 
     def know(self, facts: Facts, *arguments: Any) -> None:
         """Assume a fact about what was read."""
-        self.explorer.assume(self.reason(facts, *arguments))
+        self._add(self.reason(facts, *arguments))
 
     def fresh(self, name: str, low: int | None = None) -> DeviceInt:
         """Return an unknown of this thread's own, within the machine's integers."""
         term = self.unknown(name)
-        self.explorer.assume(holds(self.limits if low is None else (low, self.limits[1]), SymInt(term)))
+        self._add(holds(self.limits if low is None else (low, self.limits[1]), SymInt(term)))
         return DeviceInt(term, self)
 
     def unknown(self, name: str) -> z3.ArithRef:
         """Return an unknown integer of this thread's own."""
         self.num_fresh += 1
-        term = z3.Int(f"{name}!{self.num_fresh}")
-        self.private.append(term)
-        return term
+        return self.log.unknowns.own_unknown(f"{name}!{self.num_fresh}")
 
     def any_truth(self) -> SymBool:
         """Return a truth value of which nothing is known."""
@@ -188,110 +202,84 @@ class Thread:
         """Return a number or a symbol as an integer of this thread."""
         return value if isinstance(value, DeviceInt) else DeviceInt(integer_term(value), self)
 
+    def simplify(self, term: z3.ArithRef) -> z3.ArithRef:
+        """Return an equal term, the same one for the same term."""
+        return self.log.unknowns.simplified(term)
+
     def result(self, term: z3.ArithRef) -> DeviceInt:
         """Return a computed integer."""
-        if not self.reasons and not z3.is_int_value(term) and not z3.is_const(term):
-            self.computed.append(term)
+        key = term.get_id()
+        is_drawn = z3.is_const(term) and key not in self.log.unknowns.derived
+        if not (self.reasons or z3.is_int_value(term) or is_drawn or key in self.fitting):
+            self.computed[key] = term
         return DeviceInt(term, self)
 
     def multiply(self, left: z3.ArithRef, right: z3.ArithRef) -> z3.ArithRef:
         """Return a product; one of two unknowns is an unknown itself, of which the solver is told what it needs."""
-        left, right = z3.simplify(left), z3.simplify(right)
+        left, right = self.simplify(left), self.simplify(right)
         if z3.is_int_value(left) or z3.is_int_value(right):
-            return z3.simplify(left * right)
-        key = frozenset((left.get_id(), right.get_id()))
-        if key not in self.products.known:
-            self.products.known[key] = self._multiply_anew(left, right)
-        return self.products.known[key]
+            return self.simplify(left * right)
+        parts = self.log.unknowns.product(left, right)
+        self._meet(parts)
+        return parts[-1].value
 
-    def _multiply_anew(self, left: z3.ArithRef, right: z3.ArithRef) -> z3.ArithRef:
-        lefts, rights = linear_parts(left), linear_parts(right)
-        if len(lefts) == len(rights) == 1 and lefts[0][0] == rights[0][0] == 1:
-            value = self._derived("product", left, right)
-        else:
-            value = z3.IntVal(0)
-            for one, atom in lefts:
-                for other, other_atom in rights:
-                    value = value + one * other * self._product_of(atom, other_atom)
-            value = z3.simplify(value)
-        product = Product(left, right, value)
-        self.products.made.append(product)
-        if not self.explorer.is_replaying:
-            self._relate(product)
-        return value
-
-    def _relate(self, product: Product) -> None:
-        """Tell the solver how a new product compares with the earlier ones."""
-        for earlier in self.products.made[:-1]:
-            for fact in multiples_apart(product, earlier):
-                self.explorer.assume(fact)
-        for step, factor in product.factors():
-            self.explorer.assume(z3.Implies(z3.And(step >= 0, factor >= 0), product.value >= 0))
-            self.explorer.assume(z3.Implies(z3.And(step >= 0, factor >= 1), product.value >= step))
-        for fact in bits_add_up(product):
-            self.explorer.assume(fact)
+    def _meet(self, products: Sequence[Product]) -> None:
+        """Tell the solver of products that are new on this path, and how they compare with the earlier ones."""
+        unknowns = self.log.unknowns
+        for product in products:
+            if product not in self.products:
+                for fact in unknowns.facts(product):
+                    self._add(fact)
+                for earlier in self.products:
+                    for fact in unknowns.comparison(product, earlier):
+                        self._add(fact)
+                self.products[product] = None
 
     def compare_multiples(self, step: Any, *factors: Any) -> None:
         """Tell the solver how multiples of a step compare, for factors that no source multiplies."""
         for factor in factors:
             self.multiply(integer_term(step), integer_term(factor))
 
-    def _product_of(self, left: z3.ArithRef | None, right: z3.ArithRef | None) -> z3.ArithRef:
-        if left is None or right is None:
-            return z3.IntVal(1) if left is right else right if left is None else left
-        return self.multiply(left, right)
-
     def divide(self, left: z3.ArithRef, right: z3.ArithRef) -> tuple[z3.ArithRef, z3.ArithRef]:
         """Return quotient and remainder, as Python rounds them, for a divisor that is proved positive."""
-        left, right = z3.simplify(left), z3.simplify(right)
-        self.claim("divisors are positive", right > 0)
+        left, right = self.simplify(left), self.simplify(right)
+        self.claim("divisors are positive", lambda: right > 0)
         if z3.is_int_value(right):
-            return z3.simplify(left / right), z3.simplify(left % right)
-        key = (left.get_id(), right.get_id())
-        if key not in self.quotients:
-            quotient, remainder = self._derived("quotient", left, right), self._derived("rest", left, right)
-            self.quotients[key] = quotient, remainder, left, right
-            self.explorer.assume(z3.And(remainder >= 0, remainder < right))
-            self.explorer.assume(left == self.multiply(quotient, right) + remainder)
-        return self.quotients[key][0], self.quotients[key][1]
-
-    def _derived(self, name: str, *operands: z3.ArithRef) -> z3.ArithRef:
-        """Return an unknown that is this thread's own only if one of the operands is."""
-        own = {term.get_id() for term in self.private}
-        term = self.unknown(name)
-        if not any(constant.get_id() in own for operand in operands for constant in constants_of(operand)):
-            self.private.pop()
-        return term
+            return self.simplify(left / right), self.simplify(left % right)
+        quotient = self.log.unknowns.quotient(left, right)
+        self._meet(quotient.times_divisor)
+        for fact in quotient.facts:
+            self._add(fact)
+        return quotient.value, quotient.rest
 
     def element(self, term: z3.ArithRef, limits: tuple[int, int]) -> DeviceInt:
         """Return what an array holds, which is within its type."""
-        self.explorer.assume(holds(limits, SymInt(term)))
+        self._add(holds(limits, SymInt(term)))
         return DeviceInt(term, self)
 
     def access(self, array: Array, indices: tuple[Any, ...], value: Any) -> None:
         """Claim that the access is in bounds and its value fits, and record it."""
         verb = "read" if value is None else "write"
-        self.claim(f"{verb} of {array.name} in bounds", in_bounds(indices, array.shape))
-        term = None
-        if value is not None and not isinstance(value, Data) and array.limits is not None:
-            self.claim(f"value written to {array.name} fits", holds(array.limits, value))
+        self.claim(f"{verb} of {array.name} in bounds", lambda: in_bounds(indices, array.shape))
+        term, limits = None, array.limits
+        if value is not None and not isinstance(value, Data) and limits is not None:
+            self.claim(f"value written to {array.name} fits", lambda: holds(limits, value))
             term = SymInt(integer_term(value))
             if array.promise is not None:
                 promised = self.reason(array.promise, *indices, term)
-                self.claim(f"what is written to {array.name} is as promised", promised)
+                self.claim(f"what is written to {array.name} is as promised", lambda: promised)
         if self.explorer.is_replaying:
             return
         self.log.add(
             Access(
                 array=array.name,
                 place=array.place,
-                indices=tuple(SymInt(z3.simplify(integer_term(index))) for index in indices),
+                indices=tuple(SymInt(self.simplify(integer_term(index))) for index in indices),
                 value=term,
                 writes=value is not None,
                 phase=self.phase,
-                ways=[{fact.get_id(): fact for fact in self.explorer.solver.assertions()}],
-                products=list(self.products.made),
-                private=list(self.private),
+                ways=[self.facts | {fact.get_id(): fact for fact, _ in self.explorer.decisions()}],
+                products=dict(self.products),
                 coordinates=self.coordinates,
                 block=self.block,
             )
@@ -307,92 +295,15 @@ class Thread:
         return loop
 
 
-@dataclass(slots=True)
-class Loop:
-    """One loop: entered, then either at an arbitrary iteration or behind its last."""
+class Doubter(Thread):
+    """A thread whose claims may be such that no state gets to them, which is enough to refute one."""
 
-    thread: Thread
-    function: str
-    scope: dict[str, Any]
-    state: dict[str, Any]
-    """What the body changes."""
-    start: DeviceInt
-    stop: DeviceInt
-    step: DeviceInt
-    at: DeviceInt | None = None
-
-    def enter(self) -> None:
-        """Prove the loop's claim at its start, then forget all but the claim."""
-        thread = self.thread
-        thread.claim("strides are positive", self.step.term > 0)
-        by_one = z3.is_int_value(self.step.term) and self.step.term.as_long() == 1
-        claim = thread.claims.get(self.function)
-        if claim is not None:
-            self._prove(claim, self.state, self.start)
-        self.state = {name: self._any(name, value) for name, value in self.state.items()}
-        if by_one:
-            self.at = thread.fresh("at")
-            thread.assume(self.at >= self.start)
-            thread.assume((self.at == self.start) | (self.at <= self.stop))
-        else:
-            turn = thread.fresh("turn", 0)
-            self.at = self.start + turn * self.step
-            thread.assume((turn == 0) | (SymInt(self.at.term - self.step.term) < self.stop))
-        if claim is not None:
-            assert by_one
-            known = thread.reason(claim, SimpleNamespace(**{**self.scope, **self.state}), self.at)
-            thread.explorer.assume(known)
-
-    def _any(self, name: str, value: Any) -> Any:
-        if isinstance(value, SymInt | int):
-            return self.thread.fresh(name)
-        return Data(self.thread)
-
-    def __iter__(self) -> Iterator[DeviceInt]:
-        assert self.at is not None
-        if self.at < self.stop:
-            yield self.at
-
-    def end(self, scope: Mapping[str, Any]) -> None:
-        """Prove that the iteration keeps the loop's claim, and end it."""
-        assert self.at is not None
-        claim = self.thread.claims.get(self.function)
-        if claim is not None:
-            after = {name: scope[name] for name in self.state}
-            self._prove(claim, after, DeviceInt(z3.simplify(self.at.term + 1), self.thread))
-        raise IterationEnd
-
-    def _prove(self, claim: Claim, state: Mapping[str, Any], at: DeviceInt) -> None:
-        condition = self.thread.reason(claim, SimpleNamespace(**{**self.scope, **state}), at)
-        self.thread.claim(f"the loop of {self.function} keeps its claim", condition)
+    def _cover(self) -> None:
+        pass
 
 
-def smaller(first: Any, second: Any) -> Any:
-    """Return the smaller of two values, without splitting the path."""
-    return _chosen(first, second, lambda a, b: a <= b, min)
+class Recorder(Doubter):
+    """A thread whose accesses are recorded, without a claim about them."""
 
-
-def larger(first: Any, second: Any) -> Any:
-    """Return the larger of two values, without splitting the path."""
-    return _chosen(first, second, lambda a, b: a >= b, max)
-
-
-def _chosen(first: Any, second: Any, takes_first: Any, plain: Any) -> Any:
-    for value in (first, second):
-        if isinstance(value, Data):
-            return value
-    for value in (first, second):
-        if isinstance(value, DeviceInt):
-            a, b = integer_term(first), integer_term(second)
-            return DeviceInt(z3.simplify(z3.If(takes_first(a, b), a, b)), value.thread)
-    return plain(first, second)
-
-
-def as_it_is(value: Any) -> Any:
-    """Stand in for ``int`` on what is an integer already."""
-    return value
-
-
-def magnitude(value: Any) -> Any:
-    """Stand in for ``abs``."""
-    return larger(value, -value)
+    def _prove(self, label: str, condition: Callable[[], z3.BoolRef]) -> None:
+        pass

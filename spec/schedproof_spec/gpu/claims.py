@@ -1,0 +1,80 @@
+"""Claims about states with products of unknown integers, proved without looking into these where that suffices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import z3
+
+from schedproof_spec.gpu.products import Product, Unknowns
+from schedproof_spec.prover.context import SymbolicContext
+from schedproof_spec.prover.paths import PathExplorer
+from schedproof_spec.prover.symbolic import SymBool
+
+
+def settle(
+    ctx: SymbolicContext,
+    unknowns: Unknowns,
+    products: Iterable[Product],
+    label: str,
+    condition: Callable[[], z3.BoolRef],
+) -> None:
+    """Prove a claim from what is known of products, or if that is not enough from their definition.
+
+    A product without its definition has more values than it should, so that only a proof can rest on it.
+    """
+    explorer = ctx.explorer
+    if explorer.is_replaying:
+        return
+    claimed = condition()
+    if explorer.is_satisfiable(z3.Not(claimed)) == z3.unsat:
+        ctx.claims.proved.add(label)
+        return
+    defined = tuple(products)
+    explorer.solver.push()
+    explorer.solver.add(z3.Not(claimed))
+    is_refuted = has_linear_state(explorer, unknowns, defined)
+    explorer.solver.pop()
+    explorer.solver.push()
+    explorer.solver.add(*(product.definition for product in defined))
+    if is_refuted:
+        ctx.claims.refuted = label
+        ctx.on_refuted(label, z3.Not(claimed))
+    ctx.prove(label, SymBool(claimed))
+    explorer.solver.pop()
+
+
+def cover(ctx: SymbolicContext, unknowns: Unknowns, products: Iterable[Product], labels: Iterable[str]) -> None:
+    """Note which of these claims a state of the path gets to, in which every product is as defined."""
+    explorer = ctx.explorer
+    if explorer.is_replaying or ctx.claims.reached.issuperset(labels):
+        return
+    defined = tuple(products)
+    explorer.solver.push()
+    if has_linear_state(explorer, unknowns, defined):
+        ctx.claims.reached.update(labels)
+    explorer.solver.pop()
+    explorer.solver.push()
+    explorer.solver.add(*(product.definition for product in defined))
+    for label in labels:
+        ctx.cover(label)
+    explorer.solver.pop()
+
+
+def has_linear_state(explorer: PathExplorer, unknowns: Unknowns, products: Sequence[Product]) -> bool:
+    """Look for a state in which every product is as defined, giving one factor after the other a value.
+
+    With one factor of each product given, what the solver has to find is linear. Adds to the solver.
+    """
+    solver, work = explorer.solver, explorer.work
+    given: dict[int, int] = {}
+    for product in products:
+        known = [factors for factors in product.factors() if factors[0].get_id() in given]
+        factor, other = max(known or product.factors(), key=lambda factors: factors[0].get_id() in unknowns.sizes)
+        if not known:
+            if work.check(solver) != z3.sat:
+                return False
+            given[factor.get_id()] = int(solver.model().eval(factor, model_completion=True).as_long())
+            solver.add(factor == given[factor.get_id()])
+        solver.add(product.value == given[factor.get_id()] * other)
+    return bool(work.check(solver) == z3.sat)
