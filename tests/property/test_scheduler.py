@@ -7,14 +7,12 @@ The accounting of a step is checked beside it, from the plan alone.
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
+from proved import proved
 from strategies import configs, states
 
 from schedproof import POLICIES, REFERENCE, Policy, Queues, Request, Role, ServingConfig, StepPlan, schedule
@@ -27,7 +25,6 @@ from schedproof_spec.invariants.capacity import decodes_fit_limit, dispatch_hold
 from schedproof_spec.ledger import Moment, StepFrame, is_possible
 from schedproof_spec.mutants import Mutant
 
-GOLDENS = Path(__file__).parents[2] / "proofs" / "goldens"
 THOROUGH = settings(max_examples=60, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 UNTIL_FOUND = settings(THOROUGH, max_examples=2000, phases=[Phase.generate])
 
@@ -40,14 +37,6 @@ CONFIG_STATEMENTS: dict[str, Callable[[ServingConfig, Policy, int], bool]] = {
     "message_fits": lambda config, policy, _: message_holds_a_step(config),
 }
 """The rules that speak of no planned step; the number is of live decodes, less than the slots."""
-
-
-def proved(policy_name: str) -> dict[str, Any]:
-    """Return what the prover found for a policy, by invariant; the reference keeps everything."""
-    if policy_name == REFERENCE.name:
-        return {name: {"status": "held"} for name in INVARIANTS}
-    found: dict[str, Any] = json.loads((GOLDENS / f"policy_{policy_name}.json").read_text(encoding="utf-8"))
-    return found
 
 
 REFUTED = [
