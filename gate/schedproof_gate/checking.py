@@ -13,7 +13,17 @@ from schedproof import NEWEST, REFERENCE, Policy, ServingConfig
 from schedproof_gate.deployment import Deployment
 from schedproof_gate.report import STARTUP, FlagChange, NotApplicable, Repair, Result, Subject
 from schedproof_gate.wording import flag_values, in_own_flags, state_lines
-from schedproof_spec import INVARIANTS, Invariant, Status, Verdict, Witness, decide, find_repairs
+from schedproof_spec import (
+    INVARIANTS,
+    Invariant,
+    RunInvariant,
+    RunWitness,
+    Status,
+    Verdict,
+    Witness,
+    decide,
+    find_repairs,
+)
 
 STARTUP_SENTENCE = "the engine's own start-up checks accept the configuration"
 STARTUP_SCOPE = "this configuration"
@@ -163,7 +173,7 @@ def place_of(fields: list[str], deployment: Deployment) -> tuple[str, int | None
     return deployment.settings.source, None
 
 
-def replay_command(invariant: Invariant, policy: Policy, witness: Witness) -> str:
+def replay_command(invariant: Invariant | RunInvariant, policy: Policy, witness: Witness | RunWitness) -> str:
     """Return the command that runs a witness through the real functions, for a shell."""
     state = json.dumps(witness.to_json(), separators=(",", ":"))
     return shlex.join(["schedproof", "explain", invariant.name, "--policy", policy.name, "--state", state])

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from schedproof import POLICIES, Policy
+from schedproof import POLICIES, Policy, ServingConfig
 from schedproof_gate.checking import replay_command
 from schedproof_gate.errors import InputError
 from schedproof_gate.flags import closest
@@ -18,7 +18,20 @@ from schedproof_gate.json_text import read_json
 from schedproof_gate.renderers.text import column, labelled, sentence, styled, wrapped
 from schedproof_gate.text_file import MAX_FILE_BYTES, read_text
 from schedproof_gate.wording import state_lines
-from schedproof_spec import INVARIANTS, Invariant, Status, Verdict, Witness, decide
+from schedproof_spec import (
+    INVARIANTS,
+    RUN_INVARIANTS,
+    Invariant,
+    RunInvariant,
+    RunVerdict,
+    RunWitness,
+    Status,
+    Verdict,
+    Witness,
+    decide,
+    decide_run,
+)
+from schedproof_spec.witness import Replay, plain
 
 SCHEMA = "schedproof/explanation/1"
 
@@ -27,33 +40,39 @@ SCHEMA = "schedproof/explanation/1"
 class Explanation:
     """An invariant and how each policy fares with it, in every state and configuration."""
 
-    invariant: Invariant
-    verdicts: tuple[Verdict, ...]
+    invariant: Invariant | RunInvariant
+    verdicts: tuple[Verdict | RunVerdict, ...]
 
 
-def explain(invariant: Invariant, policies: Iterable[Policy]) -> Explanation:
+def explain(invariant: Invariant | RunInvariant, policies: Iterable[Policy]) -> Explanation:
     """Decide an invariant for these policies."""
+    if isinstance(invariant, RunInvariant):
+        return Explanation(
+            invariant=invariant, verdicts=tuple(decide_run(invariant, policy) for policy in policies)
+        )
     return Explanation(invariant=invariant, verdicts=tuple(decide(invariant, policy) for policy in policies))
 
 
-def invariant_named(name: str) -> Invariant:
-    """Return an invariant.
+def invariant_named(name: str) -> Invariant | RunInvariant:
+    """Return an invariant of a step or of many.
 
     Raises:
         InputError: there is no such invariant.
     """
-    if name not in INVARIANTS:
-        close = closest(name, INVARIANTS, similarity=0.6)
-        advice = f"did you mean {close}?" if close else f"give one of: {', '.join(INVARIANTS)}"
+    found: Invariant | RunInvariant | None = INVARIANTS.get(name) or RUN_INVARIANTS.get(name)
+    if found is None:
+        names = (*INVARIANTS, *RUN_INVARIANTS)
+        close = closest(name, names, similarity=0.6)
+        advice = f"did you mean {close}?" if close else f"give one of: {', '.join(names)}"
         raise InputError("unknown invariant", source="command line", key=name, advice=advice)
-    return INVARIANTS[name]
+    return found
 
 
-def read_state(state: str) -> Witness:
+def read_state(state: str, invariant: Invariant | RunInvariant) -> Witness | RunWitness:
     """Return the witness of ``--state``: JSON, or ``@FILE`` with JSON in it.
 
     Raises:
-        InputError: not the JSON of a witness.
+        InputError: not the JSON of a witness of this invariant.
     """
     source, text = "command line", state
     if state.startswith("@"):
@@ -63,21 +82,33 @@ def read_state(state: str) -> Witness:
         raise InputError("the state is too long", source=source, key="--state", advice="put it in a file")
     read_json(text, source, key="--state")
     try:
-        return Witness.from_json(json.loads(text))
+        data = json.loads(text)
+        return RunWitness.from_json(data) if isinstance(invariant, RunInvariant) else Witness.from_json(data)
     except ValueError as error:
         raise InputError(
             str(error), source=source, key="--state", advice="give a state as `schedproof check` prints it"
         ) from None
 
 
-def replay_text(invariant: Invariant, policy: Policy, witness: Witness) -> tuple[str, bool]:
+def replayed(invariant: Invariant | RunInvariant, policy: Policy, witness: Witness | RunWitness) -> Replay:
+    """Run the real functions on a witness of the invariant."""
+    if isinstance(invariant, RunInvariant):
+        assert isinstance(witness, RunWitness)
+        return witness.replay(invariant, policy)
+    assert isinstance(witness, Witness)
+    return witness.replay(invariant, policy)
+
+
+def replay_text(
+    invariant: Invariant | RunInvariant, policy: Policy, witness: Witness | RunWitness
+) -> tuple[str, bool]:
     """Return the run of a witness step by step, and whether the invariant holds in it.
 
     Raises:
         InputError: the engine's functions have no result for such numbers.
     """
     try:
-        replay = witness.replay(invariant, policy)
+        replay = replayed(invariant, policy, witness)
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise InputError(
             f"no engine gets into this state ({type(error).__name__}: {error})",
@@ -117,18 +148,25 @@ def explanation_text(explanation: Explanation) -> str:
     if smallest is not None and smallest.witness is not None:
         witness = smallest.witness
         command = replay_command(invariant, POLICIES[smallest.policy], witness)
+        what = "run" if isinstance(witness, RunWitness) else "state"
+        state = config_lines(witness.config) if isinstance(witness, RunWitness) else state_lines(witness)
         lines += [
             "",
-            *wrapped(f"The smallest state in which {smallest.policy} breaks it:", 2),
+            *wrapped(f"The smallest {what} in which {smallest.policy} breaks it:", 2),
             *labelled("found", sentence(smallest.message)),
-            *column("state", state_lines(witness)),
-            *column("run", tuple(witness.replay(invariant, POLICIES[smallest.policy]).lines)),
+            *column("config" if isinstance(witness, RunWitness) else "state", state),
+            *column("run", tuple(replayed(invariant, POLICIES[smallest.policy], witness).lines)),
             f"    {'replay':<10}{command}",
         ]
     return "\n".join(lines) + "\n"
 
 
-def newest_violation(verdicts: tuple[Verdict, ...]) -> Verdict | None:
+def config_lines(config: ServingConfig) -> tuple[str, ...]:
+    """Return what a run's configuration sets, one field a line."""
+    return tuple(f"{name}: {json.dumps(value)}" for name, value in plain(config).items())
+
+
+def newest_violation(verdicts: tuple[Verdict | RunVerdict, ...]) -> Verdict | RunVerdict | None:
     """Return the last violation; policies come oldest first."""
     violations = [verdict for verdict in verdicts if verdict.status is Status.VIOLATED]
     return violations[-1] if violations else None

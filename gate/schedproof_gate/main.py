@@ -134,7 +134,7 @@ def explain(name: str, form: str, output: Path | None, policy_name: str | None, 
     invariant = invariant_named(name)
     policy = None if policy_name is None else named_policy(policy_name)
     if state is not None:
-        text, holds = replay_text(invariant, policy or NEWEST, read_state(state))
+        text, holds = replay_text(invariant, policy or NEWEST, read_state(state, invariant))
         emit(text, output)
         return 0 if holds else 1
     explanation = explain_invariant(invariant, POLICIES.values() if policy is None else [policy])

@@ -118,7 +118,9 @@ def verdict(
     status, message = proof.status, proof.reason
     if status is Status.HELD:
         message = invariant.scope
-    elif status is Status.VIOLATED and witness is None:
+    elif witness is not None:
+        message = f"this does not hold: {proof.reason}"
+    elif status is Status.VIOLATED:
         status = Status.UNDECIDED
         message = f"no proof ({proof.reason}), and no run found that breaks it"
     return RunVerdict(

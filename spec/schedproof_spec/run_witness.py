@@ -25,6 +25,9 @@ from schedproof_spec.witness import (
 
 MAX_STEPS = 4096
 """How long a stored run may be."""
+MAX_KV_BLOCKS = 1 << 20
+MAX_RANKS = 1024
+"""The largest engine on which a stored run is replayed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +76,13 @@ class RunWitness:
         steps = as_list(table.get("num_accepted_drafts"), "num_accepted_drafts")
         if len(steps) > MAX_STEPS:
             raise ValueError(f"num_accepted_drafts has {len(steps)} steps; {MAX_STEPS} are the most")
+        config = read_config(table.get("config"))
+        if config.num_kv_blocks is None or config.num_kv_blocks > MAX_KV_BLOCKS:
+            raise ValueError(f"config.num_kv_blocks must be at most {MAX_KV_BLOCKS}, not {config.num_kv_blocks}")
+        if config.tensor_parallel_size > MAX_RANKS:
+            raise ValueError(f"config.tensor_parallel_size must be at most {MAX_RANKS}")
         return RunWitness(
-            config=read_config(table.get("config")),
+            config=config,
             arrivals=tuple(
                 read_dataclass(Arrival, as_table(arrival, "arrivals"), "arrivals")
                 for arrival in as_list(table.get("arrivals"), "arrivals")
