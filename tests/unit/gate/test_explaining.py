@@ -79,7 +79,7 @@ NO_RUNS = [
     '{"config": {"num_kv_blocks": 4}, "arrivals": {}, "num_accepted_drafts": []}',
     '{"config": {"num_kv_blocks": 4}, "arrivals": [], "num_accepted_drafts": [{"a": "b"}]}',
     '{"config": {"num_kv_blocks": 99999999999}, "arrivals": [], "num_accepted_drafts": []}',
-    '{"config": {"num_kv_blocks": 4, "tensor_parallel_size": 99999999999}, "arrivals": [], "num_accepted_drafts": []}',
+    '{"config": {"num_kv_blocks": 4, "tensor_parallel_size": 9999999}, "arrivals": [], "num_accepted_drafts": []}',
     '{"config": {"num_kv_blocks": 4}, "arrivals": [], "num_accepted_drafts": '
     + f"[{', '.join(['{}'] * 5000)}]"
     + "}",
