@@ -1,14 +1,16 @@
-"""Runs the proofs once for every change of the reference's rules; a change that they accept survives.
+"""Runs the proofs once for every change of the reference; a change that they accept survives.
 
-    python -m proofs.mutation.sweep
+    python -m proofs.mutation.sweep rules     the rules of a step, by the proofs alone: `result.json`
+    python -m proofs.mutation.sweep engine    the engine, by its proofs and its random runs: `engine_result.json`
 
-Only the proofs run, no other test. Survivors must stand in `survivors.toml`, each with the reason why it changes
-nothing that a proof could see. The outcome is written to `result.json`.
+No other test runs. Survivors must stand in `survivors.toml`, each with the reason why it changes nothing that could
+be seen.
 """
 
 from __future__ import annotations
 
 import datetime
+import functools
 import importlib.util
 import json
 import os
@@ -30,26 +32,61 @@ from rich.progress import Progress
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
-MODULES = (
-    "budget",
-    "chunk",
-    "config",
-    "speculation",
-    "reference_policy",
-    "capacity",
-    "blocks",
-    "step",
-    "startup",
-)
-PROOFS = (
-    "test_configuration.py",
-    "test_rules.py",
-    "test_ledger.py",
-    "test_invariants.py",
-    "test_claims_about_rules.py",
-    "test_claims.py",
-)
-"""Proofs about the reference's rules, quickest first; the first failure decides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Modules that are changed, and what has to notice, quickest first: the first failure decides."""
+
+    modules: tuple[str, ...]
+    tests: tuple[str, ...]
+    outcome: str
+
+
+SUBJECTS = {
+    "rules": Subject(
+        modules=(
+            "budget",
+            "chunk",
+            "config",
+            "speculation",
+            "reference_policy",
+            "capacity",
+            "blocks",
+            "step",
+            "startup",
+        ),
+        tests=(
+            "proofs/test_configuration.py",
+            "proofs/test_rules.py",
+            "proofs/test_ledger.py",
+            "proofs/test_invariants.py",
+            "proofs/test_claims_about_rules.py",
+            "proofs/test_claims.py",
+        ),
+        outcome="result.json",
+    ),
+    "engine": Subject(
+        modules=(
+            "launch_forecast",
+            "life",
+            "places",
+            "free_list",
+            "pool",
+            "prefix_cache",
+            "output_reserve",
+            "job",
+            "engine",
+        ),
+        tests=(
+            "proofs/test_engine.py",
+            "proofs/test_runs.py",
+            "tests/property/test_engine.py",
+            "tests/property/test_engine_pair.py",
+        ),
+        outcome="engine_result.json",
+    ),
+}
 
 WITHOUT_NAMED_MUTANTS = "not test_mutant_is_refuted"
 """A named mutant edits the source on disk, which is not the one that runs here: its failure would prove nothing."""
@@ -76,7 +113,7 @@ def changes_of(name: str) -> Iterator[Change]:
     yield from changes(module, Path(spec.origin).read_text(encoding="utf-8"))
 
 
-def fate_of(change: Change) -> Fate:
+def fate_of(change: Change, tests: Sequence[str]) -> Fate:
     """Run the proofs against a change."""
     with tempfile.NamedTemporaryFile("w", suffix=".py", encoding="utf-8") as file:
         file.write(change.source)
@@ -89,7 +126,7 @@ def fate_of(change: Change) -> Fate:
         arguments = ["-p", "proofs.mutation.plugin", "-p", "no:cacheprovider", "-n", "0", "-x", "-q", "--tb=no"]
         arguments += ["-k", WITHOUT_NAMED_MUTANTS]
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", *arguments, *(str(ROOT / "proofs" / name) for name in PROOFS)],
+            [sys.executable, "-m", "pytest", *arguments, *(str(ROOT / name) for name in tests)],
             cwd=ROOT,
             env=environment,
             capture_output=True,
@@ -109,25 +146,27 @@ def explained() -> dict[str, str]:
 
 
 @click.command()
+@click.argument("subject", type=click.Choice(tuple(SUBJECTS)))
 @click.option("--jobs", default=2, show_default=True, help="Changes to try at the same time.")
-@click.option("--only", type=click.Choice(MODULES), help="Try one module, and write nothing.")
-def main(jobs: int, only: str | None) -> None:
+@click.option("--only", help="Try one module, and write nothing.")
+def main(subject: str, jobs: int, only: str | None) -> None:
     """Try every change; the outcome is written after each module."""
     console = Console()
     reasons = explained()
     fates: list[Fate] = []
-    for index, name in enumerate(MODULES if only is None else (only,)):
+    chosen = SUBJECTS[subject]
+    for index, name in enumerate(chosen.modules if only is None else (only,)):
         with Progress(console=console) as progress, ThreadPoolExecutor(jobs) as pool:
             tried = list(changes_of(name))
             task = progress.add_task(name, total=len(tried))
-            for fate in pool.map(fate_of, tried):
+            for fate in pool.map(functools.partial(fate_of, tests=chosen.tests), tried):
                 fates.append(fate)
                 progress.advance(task)
                 if not fate.killed:
                     console.print(f"survives: {fate.change.name}")
         if only is None:
-            outcome = json.dumps(report(MODULES[: index + 1], fates, reasons), indent=1)
-            (HERE / "result.json").write_text(outcome + "\n", encoding="utf-8")
+            outcome = json.dumps(report(chosen.modules[: index + 1], fates, reasons), indent=1)
+            (HERE / chosen.outcome).write_text(outcome + "\n", encoding="utf-8")
     survivors = [fate.change for fate in fates if not fate.killed]
     unexplained = [change.name for change in survivors if key(change) not in reasons]
     killed = len(fates) - len(survivors)
