@@ -19,7 +19,7 @@ from schedproof_spec.invariants.progress import PROGRESS
 from schedproof_spec.invariants.tokens import BLOCKS_COVER_TOKENS, blocks_cover_tokens
 from schedproof_spec.run_invariant import RunInvariant
 
-STEPS_PER_INVENTORY = 100
+STEPS_PER_INVENTORY = 500
 """Steps between two inventories of the pool, block by block; its totals are compared after every step."""
 
 
@@ -81,9 +81,8 @@ def tokens_are_covered(step: CompletedStep) -> bool:
 def blocks_add_up(step: CompletedStep) -> bool:
     """As many blocks are free as nobody holds, and all are held as often as tables list them."""
     pool = step.engine.pool
-    totals = pool.num_holders.count(0) == pool.num_free_blocks and sum(pool.num_holders) == sum(
-        len(table) for table in pool.tables.values()
-    )
+    num_listed = sum(map(len, pool.tables.values()))
+    totals = pool.num_holders.count(0) == pool.num_free_blocks and sum(pool.num_holders) == num_listed
     return totals and (step.index % STEPS_PER_INVENTORY != 0 or inventory_is_right(pool))
 
 
@@ -102,7 +101,7 @@ def inventory_is_right(pool: BlockPool) -> bool:
 def requests_add_up(step: CompletedStep) -> bool:
     """The queues hold as many requests as live, each with its state, and none that has just ended."""
     places, live = step.engine.places, len(step.engine.requests)
-    in_queues = sum(len(queue) for queue in places.queues.values())
+    in_queues = sum(map(len, places.queues.values()))
     ended = all(request_is_in_one_place(places.place_of.get(name), []) for name in step.outcome.ended)
     return in_queues == live and len(places.place_of) == live and ended
 

@@ -22,7 +22,7 @@ from schedproof_gate.output import emit, replaced
 from schedproof_gate.renderers import RENDERERS
 from schedproof_gate.replay.findings import PolicyReplay, Replay, report_of
 from schedproof_gate.replay.measurements import Measurements
-from schedproof_gate.replay.options import ReplayOptions, replay_options
+from schedproof_gate.replay.options import MAX_KV_BLOCKS, ReplayOptions, replay_options
 from schedproof_gate.replay.page import write_page
 from schedproof_gate.replay.parallel import replay_all, replay_one
 from schedproof_gate.replay.pictures import require_plotting, write_picture
@@ -115,22 +115,27 @@ def with_num_kv_blocks(deployment: Deployment, num_kv_blocks: int | None) -> Dep
     """Return a deployment with the size of its pool: the option's, else its own.
 
     Raises:
-        InputError: neither is given.
+        InputError: neither is given, or its own is too large.
     """
     flag = deployment.name(KV_BLOCKS)
-    if num_kv_blocks is None:
-        if deployment.config.num_kv_blocks is None:
-            raise InputError(
-                "the number of KV blocks is not given, which the engine measures at start-up",
-                source=deployment.settings.source,
-                key=flag,
-                advice=f"set {flag} there or give --num-kv-blocks N",
-            )
-        return deployment
-    given = Given(value=num_kv_blocks, origin=Origin(COMMAND_LINE, None, "--num-kv-blocks"))
-    settings = dataclasses.replace(deployment.settings, flags={**deployment.settings.flags, flag: given})
-    config = dataclasses.replace(deployment.config, num_kv_blocks=num_kv_blocks)
-    return dataclasses.replace(deployment, settings=settings, config=config)
+    if num_kv_blocks is not None:
+        given = Given(value=num_kv_blocks, origin=Origin(COMMAND_LINE, None, "--num-kv-blocks"))
+        settings = dataclasses.replace(deployment.settings, flags={**deployment.settings.flags, flag: given})
+        config = dataclasses.replace(deployment.config, num_kv_blocks=num_kv_blocks)
+        return dataclasses.replace(deployment, settings=settings, config=config)
+    own = deployment.config.num_kv_blocks
+    if own is None:
+        raise InputError(
+            "the number of KV blocks is not given, which the engine measures at start-up",
+            source=deployment.settings.source,
+            key=flag,
+            advice=f"set {flag} there or give --num-kv-blocks N",
+        )
+    if own > MAX_KV_BLOCKS:
+        origin = deployment.place(KV_BLOCKS)
+        assert origin is not None
+        raise origin.error(f"{own} is more than a replay holds", f"give --num-kv-blocks N, up to {MAX_KV_BLOCKS}")
+    return deployment
 
 
 def chosen_policies(names: tuple[str, ...], deployment: Deployment) -> tuple[list[Policy], tuple[str, ...]]:
@@ -179,7 +184,7 @@ def require_outputs(options: ReplayOptions, policies: list[Policy]) -> None:
     """Refuse outputs that cannot be written, before the replay rather than after it.
 
     Raises:
-        InputError: a folder is missing, a package is not installed, or a recording of several policies.
+        InputError: a path is not a file's, a package is not installed, or a recording of several policies.
     """
     outputs = {
         "--output": options.output,
@@ -188,8 +193,12 @@ def require_outputs(options: ReplayOptions, policies: list[Policy]) -> None:
         "--record": options.record,
     }
     for option, path in outputs.items():
-        if path is not None and not path.absolute().parent.is_dir():
+        if path is None:
+            continue
+        if not path.absolute().parent.is_dir():
             raise InputError("its folder does not exist", source=str(path), key=option, advice="check the path")
+        if path.is_dir():
+            raise InputError("is a directory", source=str(path), key=option, advice="give a file")
     for option in ("--html", "--png"):
         if outputs[option] is not None:
             require_plotting(option)

@@ -21,6 +21,9 @@ from schedproof_gate.replay.workloads.mooncake import TOKENS_PER_HASH
 MAX_RATE_SCALE = 1e6
 MAX_LATENCY_US = 1e9
 
+MAX_KV_BLOCKS = 1 << 20
+"""What fits in some 100 MB of a replay's memory: 64 million tokens in blocks of 64."""
+
 Command = Callable[..., Any]
 
 
@@ -91,7 +94,7 @@ OPTIONS = (
     ),
     click.option(
         "--num-kv-blocks",
-        type=click.IntRange(1, MAX_NUMBER),
+        type=click.IntRange(1, MAX_KV_BLOCKS),
         metavar="N",
         help="KV blocks of the pool (FastDeploy's num_gpu_blocks_override).",
     ),

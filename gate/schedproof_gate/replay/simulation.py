@@ -129,10 +129,10 @@ class Simulation:
         """Run one step; also returns whether the engine stands still until something arrives from outside."""
         engine, start_us = self.engine, self.now_us
         launch = engine.schedule()
-        queueing_us = self._queueing_us(launch)
         oldest_us = min(
             (*islice(self._unstarted.values(), 1), *(us for us, _ in islice(self._outside, 1))), default=start_us
         )
+        queueing_us = self._queueing_us(launch)
         num_free_blocks = engine.pool.num_free_blocks
         num_owned_blocks = engine.pool.num_blocks - engine.pool.num_holders.count(0)
         num_waiting = len(engine.places[Place.WAITING]) + len(self._outside)
@@ -188,10 +188,11 @@ class Simulation:
             self._standstill.reset()
             return False
         queues = self.engine.found
-        waits_for_reserve = queues.num_reserved_blocks_per_seq > self.engine.reserve.minimum_blocks and (
-            queues.waiting or self._outside
-        )
-        return self._standstill.has_come_back(queues) and not waits_for_reserve
+        reserve_shrinks = queues.num_reserved_blocks_per_seq > self.engine.reserve.minimum_blocks
+        is_reserved = bool(queues.running) or queues.num_held_slots > 0
+        wants_blocks = bool(queues.waiting) or bool(self._outside)
+        may_yet_admit = reserve_shrinks and is_reserved and wants_blocks
+        return self._standstill.has_come_back(queues) and not may_yet_admit
 
     def _forget(self, request_id: str, ending: Ending) -> None:
         self.num_ended[ending] += 1

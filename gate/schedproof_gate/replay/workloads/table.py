@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from schedproof_gate.errors import InputError, quoted
 from schedproof_gate.line_file import Line
+from schedproof_gate.renderers.text import plural
 from schedproof_gate.replay.workloads.fields import Record
 
 
@@ -25,7 +26,7 @@ def read_rows(lines: Iterable[Line], source: str, required: tuple[str, ...]) -> 
             continue
         if len(cells) != len(header):
             raise InputError(
-                f"{len(cells)} columns where the header has {len(header)}",
+                f"{plural(len(cells), 'column')} where the header has {len(header)}",
                 source=source,
                 line=number,
                 advice="complete the row or remove it",
@@ -40,7 +41,7 @@ def split(text: str, source: str, line: int) -> list[str]:
         InputError: quotes that do not match.
     """
     try:
-        return [cell.strip() for cell in next(csv.reader([text], strict=True))]
+        return [cell.strip() for cell in next(csv.reader([text], strict=True, skipinitialspace=True))]
     except csv.Error as error:
         raise InputError(
             f"not a CSV line: {error}", source=source, line=line, advice="correct the quotes"
