@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
 from launches import ANY_SIZE, KernelProof, check_holds, check_races, check_refutes, names_of
 
@@ -18,7 +16,7 @@ from schedproof.dispatch_limits import (
     DispatchSizes,
 )
 from schedproof_kernels import payload_kernel, primitives
-from schedproof_kernels.dispatch import Dispatcher
+from schedproof_kernels.dispatch_buffers import BF16_BYTES, WORD_BYTES, written_arrays
 from schedproof_spec.gpu.counting import all_of, any_of, unknown_function
 from schedproof_spec.gpu.integers import Data
 from schedproof_spec.gpu.memory import INT32, Log
@@ -28,8 +26,6 @@ from schedproof_spec.prover.prove import prove
 from schedproof_spec.prover.verdict import Status
 
 PAYLOAD = "schedproof_kernels.payload_kernel"
-WORD_BYTES = 4
-BF16_BYTES = 2
 MAX_BLOCKS_Y = 65535
 """Blocks that CUDA launches along y."""
 
@@ -86,10 +82,7 @@ def launch_payload(thread, kernel, *, fp8=False, combines=False, blocks_of=1):
     """Any token's vector, in any grid that has the tokens along x, with any block that the kernel takes."""
     stand_in_for_hardware(thread)
     sizes, local_experts, vectors = drawn_sizes(thread)
-    shapes = {
-        written.name: written.seen_shape
-        for written in Dispatcher._written(SimpleNamespace(sizes=sizes, local_experts=local_experts, fp8=fp8))
-    }
+    shapes = {written.name: written.seen_shape for written in written_arrays(sizes, local_experts, fp8=fp8)}
     tokens = sizes.ranks * sizes.tokens
     num_rows = local_experts * sizes.rows_per_expert
     thread.compare_multiples(vectors, num_rows, tokens)
