@@ -78,6 +78,7 @@ class Subject:
     source: str
     engine: str
     policy: str
+    """Empty when none decides about the subject."""
     config: Mapping[str, Any]
     results: tuple[Result, ...]
     not_applicable: tuple[NotApplicable, ...] = ()

@@ -46,15 +46,16 @@ def audit_trace(path: Path, form: TraceForm, deployment: Deployment, policy: Pol
     )
     for batch in form.read(read_blocks(path), str(path), config):
         auditor.take(batch)
+    is_fastdeploys = auditor.engine in FASTDEPLOY_LIKE
     source = str(path)
     rules = list(dict.fromkeys(check.rule for check in (*STEP_CHECKS, *REQUEST_CHECKS)))
     tallies = [auditor.tallies[rule.name] for rule in rules if rule.name in auditor.tallies]
-    checked = [tally for tally in tallies if tally.num_checked]
+    checked = [tally for tally in tallies if tally.status is not Status.VACUOUS]
     silent = [rule for rule in rules if rule.name not in {tally.rule.name for tally in checked}]
     subject = Subject(
         source=source,
-        engine=deployment.engine.name,
-        policy=engine_version.name,
+        engine=deployment.engine.name if is_fastdeploys else auditor.engine,
+        policy=engine_version.name if is_fastdeploys else "",
         config=config_json(auditor.config),
         results=tuple(result_of(tally, source, deployment) for tally in checked),
         not_applicable=tuple(
@@ -63,7 +64,7 @@ def audit_trace(path: Path, form: TraceForm, deployment: Deployment, policy: Pol
             if (reason := auditor.speaks(rule)) is not None
         ),
         not_checked=tuple(
-            NotApplicable(invariant=rule.name, reason=missing_detail(rule, auditor))
+            NotApplicable(invariant=rule.name, reason=missing_detail(rule, auditor, form))
             for rule in silent
             if auditor.num_steps and auditor.speaks(rule) is None
         ),
@@ -81,7 +82,7 @@ def result_of(tally: Tally, source: str, deployment: Deployment) -> Result:
     finding = tally.violation or tally.open_question
     message = ""
     if finding is not None:
-        count = tally.num_violated or tally.num_open
+        count = tally.num_violated or tally.num_open or 1
         rest = "" if count == 1 else f" (the first of {counted(count, tally.unit)})"
         message = in_own_flags(finding.message, deployment) + rest
     return Result(
@@ -111,20 +112,21 @@ def measurements_of(auditor: Auditor, tallies: list[Tally]) -> dict[str, Any]:
                 "unit": tally.unit,
                 "num_checked": tally.num_checked,
                 "num_violated": tally.num_violated,
-                "num_undecided": tally.num_open,
+                "num_undecided": tally.num_open + tally.num_open_between,
             }
             for tally in tallies
         },
     }
 
 
-def missing_detail(rule: Rule, auditor: Auditor) -> str:
+def missing_detail(rule: Rule, auditor: Auditor, form: TraceForm) -> str:
     """Return what the trace would have to hold for a rule to be checked."""
     for step_check in STEP_CHECKS:
         if step_check.rule is rule:
-            return f"no step says {' and '.join(step_check.needs)}"
+            counts = " and ".join(step_check.needs)
+            return f"the log does not show {counts}" if form.engine else f"no step says {counts}"
     if not auditor.lists_requests:
-        return "no step lists its requests"
+        return "the log does not list requests" if form.engine else "no step lists its requests"
     check = next(check for check in REQUEST_CHECKS if check.rule is rule)
     return f"no {check.unit} with {' and '.join(check.needs)} is listed"
 

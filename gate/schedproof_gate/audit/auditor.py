@@ -13,9 +13,10 @@ from schedproof_gate.audit.checks import REQUEST_CHECKS, STEP_CHECKS, TILING, Co
 from schedproof_gate.audit.chunk_order import BrokenTile, ChunkOrder
 from schedproof_gate.audit.tally import Finding, Tally
 from schedproof_gate.audit.traces.columns import ABSENT, UNBOUNDED, StepBatch, StepColumns, Truths
-from schedproof_gate.errors import quoted
+from schedproof_gate.errors import quoted, shown
+from schedproof_gate.renderers.text import plural
 
-FASTDEPLOY_LIKE = ("", "fastdeploy", "reference", "schedproof")
+FASTDEPLOY_LIKE = ("", "fastdeploy", "schedproof-reference")
 """Whose traces the rules of FastDeploy's policies speak of; empty where the trace names no engine."""
 
 
@@ -69,7 +70,7 @@ class Auditor:
     def speaks(self, rule: Rule) -> str | None:
         """Return why a rule says nothing about this engine and configuration; None when it does."""
         if rule.is_fastdeploys and self.engine not in FASTDEPLOY_LIKE:
-            return f"it speaks of FastDeploy, the trace is of {quoted(self.engine)}"
+            return f"it is a rule of FastDeploy's policies, the trace is one of {shown(self.engine)}"
         return None if rule.applies(self.config) else rule.otherwise
 
     def tally(self, rule: Rule, unit: str) -> Tally:
@@ -99,7 +100,8 @@ class Auditor:
         if odd.size and not self.odd_decode:
             at = int(odd[0])
             self.odd_decode = (
-                f"line {batch.lines[at]}: {steps.num_decoding[at]} decodes run {steps.num_decode_tokens[at]} tokens"
+                f"line {batch.lines[at]}: {plural(int(steps.num_decoding[at]), 'decode')} with "
+                f"{plural(int(steps.num_decode_tokens[at]), 'token')}"
             )
         self.num_odd_decodes += int(odd.size)
 
@@ -121,7 +123,8 @@ class Auditor:
         tally.num_held += int(np.count_nonzero(held & ~is_between))
         is_open = known_high & ~surely_keeps & ~violated
         if is_open.any():
-            tally.num_open += int(np.count_nonzero(is_open))
+            tally.num_open += int(np.count_nonzero(is_open & ~is_between))
+            tally.num_open_between += int(np.count_nonzero(is_open & is_between))
             if tally.open_question is None:
                 tally.open_question = self._open_finding(check, batch, int(is_open.argmax()))
 
@@ -232,11 +235,15 @@ def step_lines(step: int, low: Counts, high: Counts | None) -> tuple[str, ...]:
     """Return a step for a person."""
     most = low if high is None else high
     lines = [
-        f"step {step}: {between(low, most, 'num_decoding')} decodes run "
-        f"{between(low, most, 'num_decode_tokens')} tokens, chunks {between(low, most, 'prefill_tokens')}"
+        f"step {step}: {between(low, most, 'num_decode_tokens')} tokens in {between(low, most, 'num_decoding')} "
+        f"decodes, {between(low, most, 'prefill_tokens')} in chunks"
     ]
     first = ("num_decoding", "num_decode_tokens", "prefill_tokens")
-    rest = [f"{name} {count}" for name, count in low.items() if name not in first]
+    rest = [
+        f"{name} {count}" + ("" if most.get(name) == count else " or more")
+        for name, count in low.items()
+        if name not in first
+    ]
     if rest:
         lines.append(", ".join(rest))
     return tuple(lines)

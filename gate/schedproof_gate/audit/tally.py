@@ -40,6 +40,8 @@ class Tally:
     num_violated: int = 0
     num_open: int = 0
     """Steps of which a log gives bounds on both sides of the limit."""
+    num_open_between: int = 0
+    """Lines after which such steps may have run."""
     violation: Finding | None = None
     open_question: Finding | None = None
 
@@ -53,6 +55,6 @@ class Tally:
         """What the trace says about the rule."""
         if self.num_violated:
             return Status.VIOLATED
-        if self.num_open:
+        if self.num_open or self.num_open_between:
             return Status.UNDECIDED
         return Status.HELD if self.num_held else Status.VACUOUS

@@ -1,5 +1,6 @@
 """The report for a person: the verdict first, then what to change."""
 
+import itertools
 import textwrap
 
 import click
@@ -37,13 +38,16 @@ def subject_lines(subject: Subject) -> list[str]:
     elif subject.advice:
         lines += ["", *labelled("change", subject.advice)]
     held = subject.with_status(Status.HELD)
+    if held or subject.not_applicable or subject.not_checked:
+        lines.append("")
     if held:
         names = ", ".join(result.invariant for result in held)
-        lines += ["", *wrapped(f"Held: {names}", 2)]
+        lines += wrapped(f"Held: {names}", 2)
     for skipped in subject.not_applicable:
         lines += wrapped(f"Does not apply: {skipped.invariant}, {decapitalised(skipped.reason)}", 2)
-    for skipped in subject.not_checked:
-        lines += wrapped(f"Not checked: {skipped.invariant}, {decapitalised(skipped.reason)}", 2)
+    for reason, group in itertools.groupby(subject.not_checked, lambda skipped: skipped.reason):
+        names = ", ".join(skipped.invariant for skipped in group)
+        lines += wrapped(f"Not checked: {names} ({decapitalised(reason)})", 2)
     return lines
 
 
@@ -52,14 +56,12 @@ def scope_sentence(subject: Subject) -> str:
     counts = ", ".join(
         f"{len(found)} {status.value}" for status in Status if (found := subject.with_status(status))
     )
+    engine = subject.engine + (f", policy {subject.policy}" if subject.policy else "")
     if not subject.results:
-        return f"{subject.engine}, policy {subject.policy}: nothing was checked."
+        return f"{engine}: nothing was checked."
     decided = [result for result in subject.results if result.invariant != STARTUP] or list(subject.results)
     scopes = list(dict.fromkeys(result.scope for result in decided))
-    return (
-        f"{subject.engine}, policy {subject.policy}: {plural(len(subject.results), 'check')} over "
-        f"{listed(scopes)}: {counts}."
-    )
+    return f"{engine}: {plural(len(subject.results), 'check')} over {listed(scopes)}: {counts}."
 
 
 def result_lines(result: Result) -> list[str]:

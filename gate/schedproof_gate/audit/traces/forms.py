@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,9 @@ from schedproof_gate.audit.traces.blocks import Block, read_blocks
 from schedproof_gate.audit.traces.columns import StepBatch
 from schedproof_gate.audit.traces.recorded_steps import read_recorded_steps
 from schedproof_gate.errors import InputError
+
+RECORDED = re.compile(rb'\s*\{\s*"(schema|step)"\s*:')
+"""How a file of recorded steps begins."""
 
 Reader = Callable[[Iterable[Block], str, ServingConfig], Iterator[StepBatch]]
 
@@ -91,17 +95,20 @@ def form_of(path: Path) -> TraceForm:
     Raises:
         InputError: the file cannot be read, or no line is a step in any form.
     """
-    is_first = True
+    first = b""
     for block in read_blocks(path):
         for text in block.lines:
+            if not first and text.strip():
+                first = text
+                if RECORDED.match(first):
+                    return SCHEDPROOF
             for form in FORMS.values():
                 if form is not SCHEDPROOF and form.is_step_line(text):
                     return form
-            if is_first and SCHEDPROOF.is_step_line(text):
-                return SCHEDPROOF
-            is_first = is_first and not text.strip()
+    if SCHEDPROOF.is_step_line(first):
+        return SCHEDPROOF
     raise InputError(
         "no line is a recorded step in any known form",
         source=str(path),
-        advice=f"name the form with --log-format {'|'.join(FORMS)}",
+        advice=f"name the form with --trace-format {'|'.join(FORMS)}, or make the engine write its steps",
     )

@@ -50,9 +50,9 @@ class EngineSteps:
         before = self.last.get(engine)
         if before is not None and step > 1:
             if step <= before:
-                how = "given twice" if step == before else f"after step {before}"
+                how = "is given twice" if step == before else f"comes after step {before}"
                 raise InputError(
-                    f"step {step} comes {how}",
+                    f"step {step} {how}",
                     source=self.source,
                     line=line,
                     advice="give the log as it was written",

@@ -224,7 +224,7 @@ def batch_of(
         requests=requests,
         lists_requests=lists_requests if requests is not None else None,
         texts=texts,
-        num_missing=0 if before < 0 else int(steps[-1]) - before - len(records),
+        num_missing=int(steps[-1]) - (int(steps[0]) - 1 if before < 0 else before) - len(records),
         begins_anew=begins_anew,
         header=header,
     )
@@ -263,9 +263,9 @@ def refuse_disorder(
     wrong = np.flatnonzero(steps <= before)
     if wrong.size:
         at = int(wrong[0])
-        how = "given twice" if steps[at] == before[at] else f"after step {before[at]}"
+        how = "is given twice" if steps[at] == before[at] else f"comes after step {before[at]}"
         raise InputError(
-            f"step {steps[at]} comes {how}",
+            f"step {steps[at]} {how}",
             source=source,
             line=lines[at],
             key="step",

@@ -3,8 +3,8 @@
 Source: ``log_prefill_stats`` and ``log_decode_stats`` in ``sglang/srt/managers/scheduler_metrics_mixin.py``. Older
 releases write ``Prefill batch.`` with a full stop. What the lines leave open becomes bounds:
 
-- A prefill batch runs its new tokens, and with ``--enable-mixed-chunk`` the running requests beside them; the line
-  does not say whether.
+- A prefill batch runs its new tokens, and with ``--enable-mixed-chunk`` the running requests beside them. Whether
+  it is on is known when the log has the server's arguments, which it writes at its start.
 - Between two lines only decode batches run. Requests join through prefill batches, so the last line bounds their
   number; on a decode node they join without a line, and only the number of slots bounds it.
 - A decode batch runs one token a request, or with speculation as many as the configuration says; ``accept len`` is
@@ -21,6 +21,7 @@ from schedproof_gate.audit.traces.blocks import Block
 from schedproof_gate.audit.traces.columns import ABSENT, UNBOUNDED, StepBatch
 from schedproof_gate.audit.traces.log_steps import LogStep, bounded_batch
 
+NO_MIXED_CHUNK = b"enable_mixed_chunk=False"
 SPECULATES = b"accept len"
 IS_DECODE_NODE = b"#transfer-req"
 
@@ -38,16 +39,20 @@ def read_sglang(blocks: Iterable[Block], source: str, config: ServingConfig) -> 
     """
     count = 0
     speculates = False
+    mixes = True
     for block in blocks:
         found: list[LogStep] = []
         for line, text in enumerate(block.lines, start=block.first_line):
             batch = read_batch_line(text, line, block, source, "SGLang")
             if batch is None:
+                mixes = mixes and NO_MIXED_CHUNK not in text
                 continue
             count += 1
             step = count if batch.number is None else batch.number
             if batch.is_prefill:
-                found += prefill_steps(batch, step, tokens_per_seq(config, speculates)[1])
+                found += prefill_steps(
+                    batch, step, batch.num_running if mixes else 0, tokens_per_seq(config, speculates)[1]
+                )
             else:
                 speculates = speculates or SPECULATES in text
                 joins_unseen = config.role is Role.DECODE or IS_DECODE_NODE in text
@@ -65,16 +70,16 @@ def tokens_per_seq(config: ServingConfig, speculates: bool) -> tuple[int, int]:
     return 1, tokens
 
 
-def prefill_steps(batch: BatchLine, step: int, most_tokens_per_seq: int) -> list[LogStep]:
-    """Return a prefill batch, and the decode batches after it."""
+def prefill_steps(batch: BatchLine, step: int, most_beside: int, most_tokens_per_seq: int) -> list[LogStep]:
+    """Return a prefill batch with up to so many decodes beside it, and the decode batches after it."""
     num_afterwards = batch.num_running + batch.num_new_seqs
     return [
         LogStep(
             line=batch.line,
             text=batch.text,
             step=step,
-            num_decoding=(0, batch.num_running),
-            num_decode_tokens=(0, bounded(batch.num_running, most_tokens_per_seq)),
+            num_decoding=(0, most_beside),
+            num_decode_tokens=(0, bounded(most_beside, most_tokens_per_seq)),
             num_prefill_tokens=batch.num_new_tokens,
             num_slots_used=(num_afterwards, ABSENT),
         ),
