@@ -17,6 +17,7 @@ from schedproof_gate.checking import config_json
 from schedproof_gate.deployment import Deployment
 from schedproof_gate.report import NotApplicable, Result, Subject
 from schedproof_gate.wording import flag_values, in_own_flags
+from schedproof_spec import Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
