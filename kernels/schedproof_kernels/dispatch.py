@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,6 @@ from numba import cuda
 from schedproof.dispatch_limits import DispatchError, DispatchSizes
 from schedproof_kernels.arrays import (
     BF16,
-    E4M3,
     VECTOR_BYTES,
     ArgumentError,
     Described,
@@ -23,6 +21,7 @@ from schedproof_kernels.arrays import (
     device_ordinal,
 )
 from schedproof_kernels.device import Graph, current
+from schedproof_kernels.dispatch_buffers import DispatchBuffers, written_arrays
 from schedproof_kernels.jit import SIMULATED
 from schedproof_kernels.payload_kernel import (
     GROUP_VECTORS,
@@ -37,33 +36,6 @@ from schedproof_kernels.routing_kernel import TOKENS_PER_CHUNK, count_chunks, pl
 
 SIMULATED_THREADS = 2 * GROUP_VECTORS
 """Few, and for the smallest rows more than there are vectors."""
-
-
-@dataclass(frozen=True, slots=True)
-class DispatchBuffers:
-    """What a dispatch writes, named as DeepEP names it; device arrays of any library.
-
-    ``packed_recv_x`` uint16 bfloat16 bits or uint8 e4m3 bits [local_experts, ranks * capacity, hidden], ``scales``
-    float32 [local_experts, ranks * capacity, hidden / 128] for fp8 and None for bfloat16; the others as
-    :class:`schedproof.dispatch.Routing`. Rows past an expert's count are left as they were.
-    """
-
-    packed_recv_x: Any
-    scales: Any
-    packed_recv_count: Any
-    packed_recv_src_info: Any
-    packed_recv_layout_range: Any
-    dropped: Any
-    row_of_choice: Any
-
-
-@dataclass(frozen=True, slots=True)
-class _Written:
-    name: str
-    dtypes: tuple[str, ...]
-    shape: tuple[int, ...]
-    seen_as: type[np.generic]
-    seen_shape: tuple[int, ...]
 
 
 def chunks_of(tokens: int) -> int:
@@ -113,6 +85,7 @@ class Dispatcher:
         self.device = current()
         self.stream = self.device.stream() if stream is None else stream
         self._vectors = sizes.hidden // VECTOR_VALUES
+        self._written = written_arrays(sizes, self.local_experts, fp8=fp8)
         self.buffers = self._allocate() if buffers is None else buffers
         self._described, self._arguments = self._check_buffers()
         chunks = chunks_of(sizes.tokens)
@@ -166,32 +139,10 @@ class Dispatcher:
         self.device.record(self.stream).sync()
         return self.device.capture(self.stream, enqueue)
 
-    def _written(self) -> list[_Written]:
-        sizes, experts = self.sizes, self.local_experts
-        rows = sizes.rows_per_expert
-        words = experts * rows * sizes.hidden // (4 if self.fp8 else 2)
-        tokens = sizes.ranks * sizes.tokens
-        payload = (experts, rows, sizes.hidden)
-        chosen = (sizes.ranks, sizes.tokens, sizes.choices)
-        scales = (experts, rows, sizes.scales)
-        written = [
-            _Written("packed_recv_x", E4M3 if self.fp8 else BF16, payload, np.uint32, (words,)),
-            _Written("packed_recv_count", ("int32",), (experts,), np.int32, (experts,)),
-            _Written("packed_recv_src_info", ("int32",), (experts, rows), np.int32, (experts, rows)),
-            _Written(
-                "packed_recv_layout_range", ("int64",), (experts, sizes.ranks), np.int32, (experts, sizes.ranks, 2)
-            ),
-            _Written("dropped", ("int32",), (experts, sizes.ranks), np.int32, (experts, sizes.ranks)),
-            _Written("row_of_choice", ("int32",), chosen, np.int32, (tokens, sizes.choices)),
-        ]
-        if self.fp8:
-            written.append(_Written("scales", ("float32",), scales, np.float32, (experts * rows * sizes.scales,)))
-        return written
-
     def _allocate(self) -> DispatchBuffers:
         arrays = {
             written.name: cuda.device_array(written.shape, np.dtype(written.dtypes[-1]))
-            for written in self._written()
+            for written in self._written
         }
         return DispatchBuffers(**{"scales": None, **arrays})
 
@@ -199,7 +150,7 @@ class Dispatcher:
         if not self.fp8 and self.buffers.scales is not None:
             raise ArgumentError("scales: expected None for bfloat16, got an array")
         described, arguments = {}, {}
-        for written in self._written():
+        for written in self._written:
             one = self._accept(
                 written.name, getattr(self.buffers, written.name), written.dtypes, written.shape, writable=True
             )

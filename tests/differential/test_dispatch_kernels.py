@@ -14,7 +14,8 @@ from schedproof.combine import combine
 from schedproof.dispatch import NO_ROW, Routing, pack_bf16, pack_fp8, route
 from schedproof.dispatch_limits import DispatchError, DispatchSizes
 from schedproof_kernels.arrays import ArgumentError
-from schedproof_kernels.dispatch import DispatchBuffers, Dispatcher
+from schedproof_kernels.dispatch import Dispatcher
+from schedproof_kernels.dispatch_buffers import DispatchBuffers
 from schedproof_kernels.jit import SIMULATED, Kernel
 
 COUNTS = ("packed_recv_count", "packed_recv_layout_range", "dropped", "row_of_choice")
