@@ -1,0 +1,28 @@
+"""The Python code of the pages runs, in their order, and prints what they say."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = ("README.md", "docs/engine.md")
+PRINTED = r"(?:\n```text\n(?P<printed>.*?)^```\n)?"
+BLOCK = re.compile(r"^```python\n(?P<code>.*?)^```\n" + PRINTED, re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_code_of_a_page_prints_what_the_page_says(page: str, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    blocks = list(BLOCK.finditer(text))
+    assert len(blocks) == text.count("```python") > 0
+    known: dict[str, Any] = {}
+    for block in blocks:
+        line = text.count("\n", 0, block.start("code"))
+        exec(compile("\n" * line + block["code"], page, "exec"), known)
+        printed = capsys.readouterr().out
+        if block["printed"] is not None:
+            assert printed == block["printed"], f"{page}, line {line + 1}"
