@@ -90,7 +90,7 @@ def result_of(tally: Tally, source: str, deployment: Deployment) -> Result:
         invariant=tally.rule.name,
         sentence=tally.rule.sentence,
         status=status,
-        scope=counted(tally.num_checked, tally.unit),
+        scope=counted(tally.num_checked, "recorded step" if tally.unit == "step" else tally.unit),
         message=message,
         file=source,
         line=None if finding is None else finding.line,

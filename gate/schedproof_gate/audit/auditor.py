@@ -112,7 +112,7 @@ class Auditor:
         keeps = np.asarray(check.holds(batch.low, self.config, self.policy))
         surely_keeps = keeps if batch.is_exact else np.asarray(check.holds(batch.high, self.config, self.policy))
         violated = known_low & ~keeps
-        tally = self.tally(check.rule, "recorded step")
+        tally = self.tally(check.rule, "step")
         if violated.any():
             tally.num_violated += int(np.count_nonzero(violated))
             if tally.violation is None:

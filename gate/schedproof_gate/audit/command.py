@@ -19,7 +19,6 @@ from schedproof_gate.given import Origin
 from schedproof_gate.output import emit
 from schedproof_gate.renderers import RENDERERS
 from schedproof_gate.report import Report
-from schedproof_spec import Status
 
 AUTO = "auto"
 
@@ -66,7 +65,7 @@ def audit(
 ) -> int:
     """Check recorded steps of a running engine: did they keep the invariants, and which step did not first.
 
-    TRACE holds recorded steps (schedproof/step/1, JSON lines; see examples/README.md), or is a log of vLLM,
+    TRACE holds recorded steps (schedproof/step/1, JSON lines; see examples/traces/README.md), or is a log of vLLM,
     TensorRT-LLM, SGLang or FastDeploy. Where a log says less than a rule needs, it is decided by bounds, and
     undecided when these do not suffice. Memory does not grow with the trace.
     """
@@ -74,9 +73,8 @@ def audit(
     deployment = only_deployment(config_file)
     trace_form = form_of(trace) if form_name == AUTO else FORMS[form_name]
     found = audit_trace(trace, trace_form, deployment, policy)
-    if excerpt is not None and found.first_violation is not None:
-        write_excerpt(excerpt, trace, trace_form, found.first_violation)
-        found = with_replay(found, excerpt, config_file, trace_form, policy_name)
+    if excerpt is not None:
+        found = with_excerpt(found, excerpt, trace, trace_form, config_file, policy_name)
     report = Report(subjects=(found.subject,))
     emit(RENDERERS[form](report), output)
     return report.exit_code(allow_undecided)
@@ -96,17 +94,24 @@ def only_deployment(path: Path) -> Deployment:
     return deployments[0]
 
 
-def with_replay(found: Audit, excerpt: Path, config_file: Path, form: TraceForm, policy_name: str | None) -> Audit:
-    """Return an audit whose first violation names the command that shows it again."""
+def with_excerpt(
+    found: Audit, excerpt: Path, trace: Path, form: TraceForm, config_file: Path, policy_name: str | None
+) -> Audit:
+    """Write the lines of the first violation; return an audit whose result names the command that shows it again.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    first, subject = found.first_violation, found.subject
+    if first is None:
+        note = f"nothing is violated, so {excerpt} is not written"
+        return replace(found, subject=replace(subject, notes=(*subject.notes, note)))
+    write_excerpt(excerpt, trace, form, first)
     words = ["schedproof", "audit", str(excerpt), "--config", str(config_file), "--trace-format", form.name]
     words += [] if policy_name is None else ["--policy", policy_name]
     command = shlex.join(words)
-    first = found.first_violation
-    assert first is not None
     results = tuple(
-        replace(result, replay=command)
-        if result.status is Status.VIOLATED and result.line == first.line and first.rule_name == result.invariant
-        else result
-        for result in found.subject.results
+        replace(result, replay=command) if result.invariant == first.rule_name else result
+        for result in subject.results
     )
-    return replace(found, subject=replace(found.subject, results=results))
+    return replace(found, subject=replace(subject, results=results))

@@ -169,7 +169,7 @@ def refusal(error: Exception, source: str, line: int, is_cut_off: bool) -> Input
     problem = shown(text.partition(" - at `")[0].replace("`", "'"))
     known = StepFields.__struct_fields__ + RequestFields.__struct_fields__
     close = None if field is None or "unknown" not in text else closest(field.group(1), known, similarity=0.6)
-    advice = f"see the form {SCHEMA} in examples/README.md" if close is None else f"did you mean {close}?"
+    advice = f"{SCHEMA} is described in examples/traces/README.md" if close is None else f"did you mean {close}?"
     return InputError(
         problem[:1].lower() + problem[1:],
         source=source,

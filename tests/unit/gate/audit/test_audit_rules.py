@@ -165,7 +165,7 @@ def test_each_rule_about_a_step_can_be_broken(
     found = audit(tmp_path, STEP, STEP | {"step": 2} | fields, STEP | {"step": 3} | fields)
     result = results(found)[rule]
     assert (result.status, result.line) == (Status.VIOLATED, 2)
-    assert result.message == f"in step 2, {message} (the first of 2 recorded steps)"
+    assert result.message == f"in step 2, {message} (the first of 2 steps)"
     assert result.witness is not None
     assert (result.witness["first_line"], result.witness["line"], result.witness["step"]) == (2, 2, 2)
     assert Report(subjects=(found.subject,)).exit_code() == 1
