@@ -34,12 +34,18 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 
 
+WITHOUT_NAMED_MUTANTS = "not test_mutant_is_refuted"
+"""A named mutant edits the source on disk, which is not the one that runs here: its failure would prove nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
     """Modules that are changed, and what has to notice, quickest first: the first failure decides."""
 
     modules: tuple[str, ...]
     tests: tuple[str, ...]
+    selected: str
+    """Which of these tests run, in the words of ``pytest -k``."""
     outcome: str
 
 
@@ -64,6 +70,7 @@ SUBJECTS = {
             "proofs/test_claims_about_rules.py",
             "proofs/test_claims.py",
         ),
+        selected=WITHOUT_NAMED_MUTANTS,
         outcome="result.json",
     ),
     "engine": Subject(
@@ -84,12 +91,10 @@ SUBJECTS = {
             "tests/property/test_engine.py",
             "tests/property/test_engine_pair.py",
         ),
+        selected=f"{WITHOUT_NAMED_MUTANTS} and not test_upstream_is_decided and not progress",
         outcome="engine_result.json",
     ),
 }
-
-WITHOUT_NAMED_MUTANTS = "not test_mutant_is_refuted"
-"""A named mutant edits the source on disk, which is not the one that runs here: its failure would prove nothing."""
 
 TIMEOUT_SECONDS = 900
 
@@ -117,7 +122,7 @@ def module_path(name: str) -> Path:
     return Path(spec.origin)
 
 
-def fate_of(change: Change, tests: Sequence[str]) -> Fate:
+def fate_of(change: Change, subject: Subject) -> Fate:
     """Run the proofs against a change."""
     with tempfile.NamedTemporaryFile("w", suffix=".py", encoding="utf-8") as file:
         file.write(change.source)
@@ -128,9 +133,9 @@ def fate_of(change: Change, tests: Sequence[str]) -> Fate:
             "PYTHONDONTWRITEBYTECODE": "1",
         }
         arguments = ["-p", "proofs.mutation.plugin", "-p", "no:cacheprovider", "-n", "0", "-x", "-q", "--tb=no"]
-        arguments += ["-k", WITHOUT_NAMED_MUTANTS]
+        arguments += ["-k", subject.selected]
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", *arguments, *(str(ROOT / name) for name in tests)],
+            [sys.executable, "-m", "pytest", *arguments, *(str(ROOT / name) for name in subject.tests)],
             cwd=ROOT,
             env=environment,
             capture_output=True,
@@ -149,9 +154,9 @@ def unchanged(name: str) -> Change:
     return Change(module=f"schedproof.{name}", line=0, old="", new="", source=path.read_text(encoding="utf-8"))
 
 
-def refuse_failing_tests(change: Change, tests: Sequence[str]) -> None:
+def refuse_failing_tests(change: Change, subject: Subject) -> None:
     """Stop when the tests fail without any change: then their failures say nothing."""
-    fate = fate_of(change, tests)
+    fate = fate_of(change, subject)
     if fate.killed:
         raise click.ClickException(f"the tests fail without a change: {fate.by}")
 
@@ -172,12 +177,12 @@ def main(subject: str, jobs: int, only: str | None) -> None:
     reasons = explained()
     fates: list[Fate] = []
     chosen = SUBJECTS[subject]
-    refuse_failing_tests(unchanged(chosen.modules[0]), chosen.tests)
+    refuse_failing_tests(unchanged(chosen.modules[0]), chosen)
     for index, name in enumerate(chosen.modules if only is None else (only,)):
         with Progress(console=console) as progress, ThreadPoolExecutor(jobs) as pool:
             tried = list(changes_of(name))
             task = progress.add_task(name, total=len(tried))
-            for fate in pool.map(functools.partial(fate_of, tests=chosen.tests), tried):
+            for fate in pool.map(functools.partial(fate_of, subject=chosen), tried):
                 fates.append(fate)
                 progress.advance(task)
                 if not fate.killed:
