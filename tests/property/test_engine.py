@@ -12,6 +12,7 @@ from typing import ClassVar
 
 import pytest
 from engine_checks import check_engine, check_idle, check_requests, oldest, rank
+from engine_mistakes import known, mistakes
 from engine_strategies import (
     MOST_ARRIVALS,
     Sizes,
@@ -328,6 +329,15 @@ class EngineRun(RuleBasedStateMachine):
         self.arrivals[name] = next(self.clock)
         self.generated[name] = 1
         self.prefilled.add(name)
+
+    # Mistakes
+
+    @rule(mistake=of_machine(lambda self: sorted(mistakes(self.engine))))
+    def refuse(self, mistake: str) -> None:
+        before = known(self.engine)
+        with pytest.raises((KeyError, ValueError)):
+            mistakes(self.engine)[mistake]()
+        assert known(self.engine) == before, "a mistake changed the engine"
 
     # After every event
 
