@@ -7,6 +7,7 @@ stream's.
 
 from __future__ import annotations
 
+import ctypes
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -81,7 +82,7 @@ def describe(name: str, array: Any, stream: Any) -> Described:
     except (BufferError, TypeError, NotImplementedError) as error:
         raise ArgumentError(
             f"{name}: expected NumPy, DLPack or the CUDA array interface, got {type(array).__name__} ({error}); "
-            "bfloat16 and fp8 may be passed as uint16 and uint8 bits"
+            "view fp8 as uint8 bits, and bfloat16 as uint16 bits where ml_dtypes is not installed"
         ) from error
     device = view.device_id if view.is_device_accessible else None
     shape = tuple(view.shape)
@@ -95,10 +96,14 @@ def _simulated_numpy(name: str, array: Any) -> np.ndarray[Any, Any]:
     inner = getattr(array, "_ary", None)
     if isinstance(inner, np.ndarray):
         return inner
+    reason = ""
     if hasattr(array, "__dlpack__"):
-        return np.from_dlpack(array)
+        try:
+            return np.from_dlpack(array)
+        except (BufferError, RuntimeError, TypeError) as error:
+            reason = f" ({error})"
     raise ArgumentError(
-        f"{name}: expected NumPy or DLPack of host memory in the simulator, got {type(array).__name__}"
+        f"{name}: expected NumPy or DLPack of host memory in the simulator, got {type(array).__name__}{reason}"
     )
 
 
@@ -167,13 +172,20 @@ def check_disjoint(arrays: dict[str, Described], outputs: Iterable[str]) -> None
                 raise ArgumentError(f"{output}: expected memory of its own, got memory shared with {name}")
 
 
+def host_values(described: Described, dtype: type[np.generic], shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+    """The bytes of a checked array in host memory as ``dtype`` and ``shape``; lives as long as the array."""
+    if not described.size:
+        return np.empty(shape, dtype=dtype)
+    memory = (ctypes.c_uint8 * described.size).from_address(described.pointer)
+    return np.frombuffer(memoryview(memory), dtype=dtype).reshape(shape)
+
+
 def as_kernel_argument(described: Described, dtype: type[np.generic], shape: tuple[int, ...], stream: Any) -> Any:
     """The checked array as the kernel sees it: the same bytes as ``dtype`` and ``shape``; host memory is copied."""
     if SIMULATED:
         return described.owner.reshape(-1).view(dtype).reshape(shape)
     if described.device is None:
-        host = np.ascontiguousarray(described.owner).reshape(-1).view(dtype).reshape(shape)
-        return cuda.to_device(host, stream=stream)
+        return cuda.to_device(host_values(described, dtype, shape), stream=stream)
     interface = {
         "shape": shape,
         "typestr": np.dtype(dtype).str,

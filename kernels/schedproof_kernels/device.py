@@ -58,6 +58,13 @@ class Device(Protocol):
     def stream(self) -> Any:
         """A new stream."""
 
+    def stream_or(self, given: Any) -> Any:
+        """The stream that a caller gave, of any library, or a new one for None.
+
+        Raises:
+            DeviceError: when it is no stream.
+        """
+
     def record(self, stream: Any) -> Event:
         """An event behind all work enqueued so far."""
 
@@ -104,6 +111,14 @@ class Gpu:
     def stream(self) -> Any:
         """A new stream."""
         return self._device.create_stream()
+
+    def stream_or(self, given: Any) -> Any:
+        """The stream that a caller gave, of any library with ``__cuda_stream__``, or a new one for None."""
+        if given is None:
+            return self.stream()
+        if not hasattr(given, "__cuda_stream__"):
+            raise DeviceError(f"stream: expected an object with __cuda_stream__, got {type(given).__name__}")
+        return given if hasattr(given, "record") and hasattr(given, "handle") else self._device.create_stream(given)
 
     def record(self, stream: Any) -> Event:
         """An event behind all work enqueued so far."""
@@ -172,6 +187,10 @@ class Simulated:
     def stream(self) -> Any:
         """The only stream."""
         return 0
+
+    def stream_or(self, given: Any) -> Any:
+        """The only stream, whatever is given."""
+        return self.stream()
 
     def record(self, stream: Any) -> Event:
         """An event that has passed."""

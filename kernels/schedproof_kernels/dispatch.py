@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numba import cuda
 
-from schedproof.dispatch_limits import DispatchError, DispatchSizes
+from schedproof.arguments import is_whole
+from schedproof.dispatch_limits import DispatchError, DispatchSizes, check_sizes
 from schedproof_kernels.arrays import (
     BF16,
     VECTOR_BYTES,
@@ -54,6 +55,19 @@ def payload_grid(tokens: int, vectors: int) -> tuple[tuple[int, int], int]:
     return (tokens, -(-vectors // block)), block
 
 
+def checked_experts(experts: Any, num_experts: int) -> tuple[int, int]:
+    """The begin and end of a range of experts.
+
+    Raises:
+        DispatchError: for anything but a range within all experts that is not empty.
+    """
+    if isinstance(experts, Sequence) and len(experts) == 2 and all(map(is_whole, experts)):
+        begin, end = experts
+        if 0 <= begin < end <= num_experts:
+            return int(begin), int(end)
+    raise DispatchError(f"experts: expected (begin, end) within 0..{num_experts}, got {experts!r}")
+
+
 class Dispatcher:
     """Dispatches and combines steps of one set of sizes.
 
@@ -75,19 +89,19 @@ class Dispatcher:
         buffers: DispatchBuffers | None = None,
         stream: Any = None,
     ) -> None:
-        begin, end = (0, sizes.experts) if experts is None else experts
-        if not 0 <= begin < end <= sizes.experts:
-            raise DispatchError(f"experts: expected a range within 0..{sizes.experts}, got {begin}..{end}")
+        check_sizes(sizes)
+        begin, end = (0, sizes.experts) if experts is None else checked_experts(experts, sizes.experts)
         self.sizes = sizes
         self.fp8 = fp8
         self.first_expert = begin
         self.local_experts = end - begin
         self.device = current()
-        self.stream = self.device.stream() if stream is None else stream
+        self.stream = self.device.stream_or(stream)
         self._vectors = sizes.hidden // VECTOR_VALUES
         self._written = written_arrays(sizes, self.local_experts, fp8=fp8)
         self.buffers = self._allocate() if buffers is None else buffers
         self._described, self._arguments = self._check_buffers()
+        self._is_routed = False
         chunks = chunks_of(sizes.tokens)
         self._chunk_counts = cuda.device_array((sizes.ranks, chunks, self.local_experts), np.int32)
         self._totals = cuda.device_array((sizes.ranks, self.local_experts), np.int32)
@@ -99,6 +113,7 @@ class Dispatcher:
             ArgumentError: for an array that does not fit or shares memory with an output; nothing is launched.
         """
         self._bind_dispatch(x, topk_idx)(self.stream)
+        self._is_routed = True
         return self.buffers
 
     def combine(self, y: Any, topk_weights: Any, combined: Any) -> Any:
@@ -108,7 +123,8 @@ class Dispatcher:
         from the last dispatch. Returns ``combined``.
 
         Raises:
-            ArgumentError: for an array that does not fit or shares memory with the output; nothing is launched.
+            ArgumentError: for an array that does not fit or shares memory with the output, or before the first
+                dispatch; nothing is launched.
         """
         self._bind_combine(y, topk_weights, combined)(self.stream)
         return combined
@@ -118,13 +134,16 @@ class Dispatcher:
 
         Raises ArgumentError as :meth:`dispatch`.
         """
-        return self._capture(self._bind_dispatch(x, topk_idx, resident=True))
+        graph = self._capture(self._bind_dispatch(x, topk_idx, resident=True))
+        self._is_routed = True
+        return graph
 
     def capture_payload(self, x: Any) -> Graph:
         """A graph that moves what this array holds to the rows of the last dispatch; runs once beforehand.
 
-        Raises ArgumentError as :meth:`dispatch`.
+        Raises ArgumentError as :meth:`dispatch`, or before the first dispatch.
         """
+        self._check_routed()
         return self._capture(self._bind_payload(x, resident=True))
 
     def capture_combine(self, y: Any, topk_weights: Any, combined: Any) -> Graph:
@@ -139,6 +158,11 @@ class Dispatcher:
         self.device.record(self.stream).sync()
         return self.device.capture(self.stream, enqueue)
 
+    def _check_routed(self) -> None:
+        """Refuse to move rows by a routing that is not there: the memory may hold any row."""
+        if not self._is_routed:
+            raise ArgumentError("row_of_choice: expected the rows of a dispatch, got none yet")
+
     def _allocate(self) -> DispatchBuffers:
         arrays = {
             written.name: cuda.device_array(written.shape, np.dtype(written.dtypes[-1]))
@@ -147,6 +171,8 @@ class Dispatcher:
         return DispatchBuffers(**{"scales": None, **arrays})
 
     def _check_buffers(self) -> tuple[dict[str, Described], dict[str, Any]]:
+        if not isinstance(self.buffers, DispatchBuffers):
+            raise ArgumentError(f"buffers: expected DispatchBuffers, got {type(self.buffers).__name__}")
         if not self.fp8 and self.buffers.scales is not None:
             raise ArgumentError("scales: expected None for bfloat16, got an array")
         described, arguments = {}, {}
@@ -248,6 +274,7 @@ class Dispatcher:
     def _bind_combine(
         self, y: Any, topk_weights: Any, combined: Any, *, resident: bool = False
     ) -> Callable[[Any], None]:
+        self._check_routed()
         sizes = self.sizes
         chosen = (sizes.ranks, sizes.tokens, sizes.choices)
         arrays = {

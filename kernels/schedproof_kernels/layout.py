@@ -38,7 +38,7 @@ class LayoutPlan:
         self.experts = experts
         self.shape = (1, tokens, choices)
         self.device = current()
-        self.stream = self.device.stream() if stream is None else stream
+        self.stream = self.device.stream_or(stream)
         columns = experts + ranks
         self._chunk_counts = cuda.device_array((1, chunks_of(tokens), columns), np.int32)
         self._totals = cuda.device_array((1, columns), np.int32)

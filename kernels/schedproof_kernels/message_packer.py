@@ -15,6 +15,7 @@ import numpy as np
 from numba import cuda
 from numpy.typing import NDArray
 
+from schedproof.arguments import in_range, shown
 from schedproof.save_output import OutputError
 from schedproof_kernels.arrays import ArgumentError
 from schedproof_kernels.device import Event, Graph, current
@@ -30,13 +31,14 @@ class MessagePacker:
     def __init__(self, words: int, rows: int, control_words: int, mapped: bool, stream: Any) -> None:
         self.rows = rows
         self.device = current()
-        self.stream = self.device.stream() if stream is None else stream
+        self.stream = self.device.stream_or(stream)
         self.mapped = mapped
         self.words = words
         self._host = self.device.host_array(words)
         self._control = self.device.host_array(control_words)
         self._message = self._host.device if mapped else cuda.device_array(words, np.int32)
         self._event: Event | None = None
+        self._is_open = True
 
     def enqueue(self, launch: Callable[[Any, Any, Any], None], stream: Any) -> None:
         """Put the kernel, and the copy where there is one, on a stream."""
@@ -48,11 +50,13 @@ class MessagePacker:
         """Wait for the step before, set the control words, run, and mark when the message is readable.
 
         Raises:
-            ArgumentError: for a batch outside the rows.
+            ArgumentError: for a batch outside the rows, or buffers that are closed.
         """
+        if not self._is_open:
+            raise ArgumentError("launch: expected open buffers, got closed ones")
         batch = control[CONTROL_BATCH]
-        if not 0 <= batch <= self.rows:
-            raise ArgumentError(f"batch_size: expected 0..{self.rows}, got {batch}")
+        if not in_range(batch, 0, self.rows):
+            raise ArgumentError(f"batch_size: expected 0..{self.rows}, got {shown(batch)}")
         self.wait()
         self._control.host[:] = control
         run()
@@ -78,6 +82,7 @@ class MessagePacker:
         """Wait, then give the page-locked memory back."""
         self.wait()
         self._event = None
+        self._is_open = False
         self._host.close()
         self._control.close()
 

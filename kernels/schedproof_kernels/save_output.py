@@ -57,12 +57,16 @@ class SaveOutput:
     def __init__(
         self, rows: int, width: int, *, message_id: int = 1, mapped: bool = False, stream: Any = None
     ) -> None:
-        check_batch(rows)
-        check_width(width)
+        check_batch(rows, "rows")
+        check_width(width, "width")
         check_message_id(message_id)
         self.width = width
         self.message_id = message_id
         self.packer = MessagePacker(MESSAGE_WORDS, rows, CONTROL_WORDS, mapped, stream)
+
+    def close(self) -> None:
+        """Wait for the last step, then give the page-locked memory back; nothing can be launched afterwards."""
+        self.packer.close()
 
     def launch(
         self,

@@ -70,9 +70,9 @@ class SaveTopk:
         mapped: bool = False,
         stream: Any = None,
     ) -> None:
-        check_topk_batch(rows)
-        check_width(width)
-        check_columns(columns)
+        check_topk_batch(rows, "rows")
+        check_width(width, "width")
+        check_columns(columns, "columns")
         check_message_id(message_id)
         self.width = width
         self.columns = columns
@@ -80,6 +80,10 @@ class SaveTopk:
         self.compact = compact
         words = compact_row_begin(rows, columns, rows * width) if compact else TOPK_MESSAGE_WORDS
         self.packer = MessagePacker(words, rows, CONTROL_WORDS, mapped, stream)
+
+    def close(self) -> None:
+        """Wait for the last step, then give the page-locked memory back; nothing can be launched afterwards."""
+        self.packer.close()
 
     def launch(
         self,

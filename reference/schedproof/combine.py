@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schedproof.dispatch import NO_ROW
-from schedproof.dispatch_limits import DispatchError
+from schedproof.dispatch_limits import DispatchError, check_array
 from schedproof.low_precision import bf16_to_float32, float32_to_bf16
 
 
@@ -25,20 +25,15 @@ def combine(
     becomes 0.
 
     Raises:
-        DispatchError: for another dtype or shape.
+        DispatchError: for another dtype or shape, or a row that ``y`` does not have.
     """
-    for name, array, dtype in (
-        ("y", y, np.uint16),
-        ("row_of_choice", row_of_choice, np.int32),
-        ("topk_weights", topk_weights, np.float32),
-    ):
-        if array.dtype != dtype or array.ndim != 3:
-            raise DispatchError(
-                f"{name}: expected {np.dtype(dtype)} of 3 dimensions, got {array.dtype} of {array.ndim}"
-            )
-    if topk_weights.shape != row_of_choice.shape:
-        raise DispatchError(f"topk_weights: expected shape {row_of_choice.shape}, got {topk_weights.shape}")
+    check_array("y", y, np.uint16, (None, None, None))
+    check_array("row_of_choice", row_of_choice, np.int32, (None, None, None))
+    check_array("topk_weights", topk_weights, np.float32, row_of_choice.shape)
     rows = y.reshape(-1, y.shape[2])
+    strangers = row_of_choice[(row_of_choice < NO_ROW) | (row_of_choice >= len(rows))]
+    if strangers.size:
+        raise DispatchError(f"row_of_choice: expected {NO_ROW}..{len(rows) - 1}, got {strangers[0]}")
     ranks, tokens, choices = row_of_choice.shape
     total = np.zeros((ranks, tokens, y.shape[2]), dtype=np.float32)
     with np.errstate(all="ignore"):

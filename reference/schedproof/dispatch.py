@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from schedproof.dispatch_limits import SCALE_GROUP, DispatchError, DispatchSizes
+from schedproof.dispatch_limits import SCALE_GROUP, DispatchError, DispatchSizes, check_array, check_sizes
 from schedproof.low_precision import E4M3_MAX, bf16_to_float32, float32_to_e4m3
 
 NO_ROW = -1
@@ -89,8 +89,7 @@ def layout(topk_idx: NDArray[np.int64], experts: int, ranks: int) -> Layout:
     Raises:
         DispatchError: for another dtype or dimension, or experts that the ranks cannot share evenly.
     """
-    if topk_idx.dtype != np.int64 or topk_idx.ndim != 2:
-        raise DispatchError(f"topk_idx: expected int64 of 2 dimensions, got {topk_idx.dtype} of {topk_idx.ndim}")
+    check_array("topk_idx", topk_idx, np.int64, (None, None))
     tokens, choices = topk_idx.shape
     DispatchSizes(ranks, tokens, choices, experts, SCALE_GROUP, 4)
     per_rank = experts // ranks
@@ -109,9 +108,9 @@ def route(topk_idx: NDArray[np.int64], sizes: DispatchSizes) -> Routing:
     Raises:
         DispatchError: for another dtype or shape.
     """
+    check_sizes(sizes)
     shape = (sizes.ranks, sizes.tokens, sizes.choices)
-    if topk_idx.dtype != np.int64 or topk_idx.shape != shape:
-        raise DispatchError(f"topk_idx: expected int64 {shape}, got {topk_idx.dtype} {topk_idx.shape}")
+    check_array("topk_idx", topk_idx, np.int64, shape)
     rows = sizes.rows_per_expert
     source = np.full((sizes.experts, rows), NO_ROW, dtype=np.int32)
     ranges = np.zeros((sizes.experts, sizes.ranks), dtype=np.int64)
@@ -138,11 +137,21 @@ def route(topk_idx: NDArray[np.int64], sizes: DispatchSizes) -> Routing:
     return Routing(np.array(filled, dtype=np.int32), source, ranges, dropped, row_of_choice)
 
 
+def check_values(x: NDArray[np.uint16], routing: Routing) -> None:
+    """Refuse token values that are not those of a routing. Raises DispatchError."""
+    ranks, tokens, _ = routing.row_of_choice.shape
+    check_array("x", x, np.uint16, (ranks, tokens, None))
+
+
 def pack_bf16(x: NDArray[np.uint16], routing: Routing) -> NDArray[np.uint16]:
     """``packed_recv_x`` uint16[experts, ranks * capacity, hidden], bfloat16 bits; rows past the count are 0.
 
     ``x`` is uint16[ranks, tokens, hidden], bfloat16 bits.
+
+    Raises:
+        DispatchError: for another dtype or shape.
     """
+    check_values(x, routing)
     experts, rows = routing.packed_recv_src_info.shape
     packed = np.zeros((experts * rows, x.shape[2]), dtype=np.uint16)
     for choice in range(routing.row_of_choice.shape[2]):
@@ -156,7 +165,13 @@ def quantise(x: NDArray[np.uint16]) -> tuple[NDArray[np.uint8], NDArray[np.float
 
     Per group, in float32 with every operation rounded: ``amax = max(MIN_AMAX, max |x|)``, value
     ``x * (448 / amax)``, scale ``amax / 448``. A NaN makes its whole group NaN, the scale with unspecified bits.
+
+    Raises:
+        DispatchError: for another dtype, or a hidden size that is no multiple of SCALE_GROUP.
     """
+    check_array("x", x, np.uint16, (None,) * max(np.ndim(x), 1))
+    if x.shape[-1] % SCALE_GROUP:
+        raise DispatchError(f"x: expected a multiple of {SCALE_GROUP} values a token, got {x.shape[-1]}")
     groups = bf16_to_float32(x).reshape(*x.shape[:-1], x.shape[-1] // SCALE_GROUP, SCALE_GROUP)
     largest = np.float32(E4M3_MAX)
     with np.errstate(all="ignore"):
@@ -170,7 +185,11 @@ def pack_fp8(x: NDArray[np.uint16], routing: Routing) -> tuple[NDArray[np.uint8]
     """``packed_recv_x`` uint8[experts, ranks * capacity, hidden], e4m3 bits, and its float32 scales.
 
     Scales are [experts, ranks * capacity, hidden / SCALE_GROUP]; rows past the count are 0 in both.
+
+    Raises:
+        DispatchError: for another dtype or shape.
     """
+    check_values(x, routing)
     experts, rows = routing.packed_recv_src_info.shape
     values, scales = quantise(x)
     packed = np.zeros((experts * rows, x.shape[2]), dtype=np.uint8)

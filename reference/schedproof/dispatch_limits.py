@@ -7,7 +7,11 @@ this project's kernels are proved and compiled for.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
+
+from schedproof.arguments import array_fault, in_range, shown
 from schedproof.capacity import DISPATCH_ALIGNMENT, MAX_DISPATCH_TOKENS
 
 MAX_RANKS = 64
@@ -74,5 +78,17 @@ class DispatchSizes:
 
 
 def _check(name: str, value: int, low: int, high: int) -> None:
-    if not low <= value <= high:
-        raise DispatchError(f"{name}: expected {low}..{high}, got {value}")
+    if not in_range(value, low, high):
+        raise DispatchError(f"{name}: expected {low}..{high}, got {shown(value)}")
+
+
+def check_array(name: str, array: Any, dtype: type[np.generic], shape: tuple[int | None, ...]) -> None:
+    """Refuse what is no NumPy array of this dtype and shape, in which None is any length. Raises DispatchError."""
+    if fault := array_fault(name, array, dtype, shape):
+        raise DispatchError(fault)
+
+
+def check_sizes(sizes: Any) -> None:
+    """Refuse what are no sizes. Raises DispatchError."""
+    if not isinstance(sizes, DispatchSizes):
+        raise DispatchError(f"sizes: expected DispatchSizes, got {type(sizes).__name__}")

@@ -19,7 +19,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from schedproof.arguments import array_fault, in_range, shown
 from schedproof.message_layout import MAX_QUEUE_MESSAGE_BYTES, MESSAGE_WORDS, WORD_BYTES
+from schedproof.save_output import INT32_MAX
 
 MESSAGE_TYPE = 1
 """``mtype`` of every message; a queue carries one kind."""
@@ -63,10 +65,12 @@ class OutputQueue:
     """One SysV queue, by key; ``create`` makes it and refuses one that exists, else it must exist.
 
     Raises:
-        QueueError: when it exists already, does not exist, or this system has none.
+        QueueError: for a key that names no queue; when it exists already, does not exist, or this system has none.
     """
 
     def __init__(self, key: int, *, create: bool = False) -> None:
+        if not in_range(key, 1, INT32_MAX):
+            raise QueueError(errno.EINVAL, f"key: expected 1..{INT32_MAX}, got {shown(key)}")
         self.key = key
         self._limit = message_limit()
         self._library = _library()
@@ -81,8 +85,10 @@ class OutputQueue:
         Raises:
             QueueError: for words that are no message, or more than a queue of this system holds.
         """
-        if words.dtype != np.int32 or words.ndim != 1 or not words.size:
-            raise QueueError(errno.EINVAL, f"words: expected int32 of 1 dimension, got {words.dtype} {words.shape}")
+        if fault := array_fault("words", words, np.int32, (None,)):
+            raise QueueError(errno.EINVAL, fault)
+        if not words.size:
+            raise QueueError(errno.EINVAL, "words: expected 1 or more, got none")
         size = words.size * WORD_BYTES
         if size > self._limit:
             reason = f"message of {size} bytes: this system holds {self._limit}; raise kernel.msgmax and msgmnb"
@@ -110,8 +116,10 @@ class OutputQueue:
         """Take the oldest message; None when there is none and ``wait`` is False.
 
         Raises:
-            QueueError: for a message longer than ``max_words``, which stays in the queue, or a queue that is gone.
+            QueueError: for a ``max_words`` below 1; for a message longer than ``max_words``, which stays in the queue, or a queue that is gone.
         """
+        if not in_range(max_words, 1, INT32_MAX):
+            raise QueueError(errno.EINVAL, f"max_words: expected 1 or more, got {shown(max_words)}")
         buffer = np.empty(TYPE_WORDS + max_words, dtype=np.int32)
         flags = 0 if wait else IPC_NOWAIT
         while True:
@@ -135,9 +143,15 @@ class OutputQueue:
 
 
 class OutputWriter:
-    """Sends messages in order and keeps those that a full queue does not take."""
+    """Sends messages in order and keeps those that a full queue does not take, up to ``max_waiting``.
+
+    Raises:
+        QueueError: for a negative ``max_waiting``.
+    """
 
     def __init__(self, queue: OutputQueue, *, max_waiting: int = 1024) -> None:
+        if not in_range(max_waiting, 0, INT32_MAX):
+            raise QueueError(errno.EINVAL, f"max_waiting: expected 0 or more, got {shown(max_waiting)}")
         self._queue = queue
         self._waiting: deque[NDArray[np.int32]] = deque()
         self._max_waiting = max_waiting

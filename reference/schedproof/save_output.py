@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from schedproof.arguments import array_fault, in_range, shown
 from schedproof.message_layout import HEADER_WORDS, MAX_DRAFT_TOKENS, MAX_MESSAGE_SEQS, MESSAGE_WORDS
 
 ID_WORD = 0
@@ -122,40 +123,38 @@ def check_message_id(message_id: int) -> None:
 
     Raises OutputError.
     """
-    if not 0 < message_id <= INT32_MAX:
-        raise OutputError(f"message_id: expected 1..{INT32_MAX}, got {message_id}")
+    if not in_range(message_id, 1, INT32_MAX):
+        raise OutputError(f"message_id: expected 1..{INT32_MAX}, got {shown(message_id)}")
     if message_id == RESERVED_MESSAGE_ID:
         raise OutputError(f"message_id: {RESERVED_MESSAGE_ID} is reserved")
 
 
-def check_width(width: int) -> None:
+def check_width(width: int, name: str = "accept_tokens") -> None:
     """Refuse a tensor with no token column or more than a slot holds. Raises OutputError."""
-    if not 1 <= width <= MAX_DRAFT_TOKENS:
-        raise OutputError(f"accept_tokens: expected 1..{MAX_DRAFT_TOKENS} tokens a slot, got {width}")
+    if not in_range(width, 1, MAX_DRAFT_TOKENS):
+        raise OutputError(f"{name}: expected 1..{MAX_DRAFT_TOKENS} tokens a slot, got {shown(width)}")
 
 
-def check_batch(batch: int) -> None:
+def check_batch(batch: int, name: str = "batch size") -> None:
     """Refuse a batch that a message cannot hold. Raises OutputError."""
-    if not 0 <= batch <= MAX_MESSAGE_SEQS:
-        raise OutputError(f"batch size: expected 0..{MAX_MESSAGE_SEQS}, got {batch}")
+    if not in_range(batch, 0, MAX_MESSAGE_SEQS):
+        raise OutputError(f"{name}: expected 0..{MAX_MESSAGE_SEQS}, got {shown(batch)}")
 
 
-def check_array(name: str, array: NDArray[np.generic], dtype: type[np.generic], shape: tuple[int, ...]) -> None:
-    """Refuse an array of another dtype or shape, naming it, what was expected and what came. Raises OutputError."""
-    if array.dtype != np.dtype(dtype):
-        raise OutputError(f"{name}: expected dtype {np.dtype(dtype)}, got {array.dtype}")
-    if array.shape != shape:
-        raise OutputError(f"{name}: expected shape {shape}, got {array.shape}")
+def check_array(
+    name: str, array: NDArray[np.generic], dtype: type[np.generic], shape: tuple[int | None, ...]
+) -> None:
+    """Refuse what is no array of this dtype and shape, in which None is any length. Raises OutputError."""
+    if fault := array_fault(name, array, dtype, shape):
+        raise OutputError(fault)
 
 
 def check_step(step: StepOutput) -> None:
     """Refuse a step whose arrays disagree with each other or with the message. Raises OutputError."""
-    if step.accept_tokens.ndim != 2:
-        raise OutputError(f"accept_tokens: expected 2 dimensions, got {step.accept_tokens.ndim}")
+    check_array("accept_tokens", step.accept_tokens, np.int64, (None, None))
     batch, width = step.accept_tokens.shape
     check_width(width)
     check_batch(batch)
-    check_array("accept_tokens", step.accept_tokens, np.int64, (batch, width))
     check_array("accept_num", step.accept_num, np.int32, (batch,))
     check_array("seq_lens_decoder", step.seq_lens_decoder, np.int32, (batch,))
     check_array("prompt_lens", step.prompt_lens, np.int64, (batch,))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from schedproof.arguments import in_range, is_whole, shown
 from schedproof.message_layout import MAX_DRAFT_TOKENS
 from schedproof.save_output import (
     INT32_MAX,
@@ -82,32 +83,30 @@ class UnpackedTopk:
 
 def check_kind(kind: int) -> None:
     """Refuse a kind that is neither target nor draft. Raises OutputError."""
-    if kind not in (KIND_TARGET, KIND_DRAFT):
-        raise OutputError(f"kind: expected {KIND_TARGET} (target) or {KIND_DRAFT} (draft), got {kind}")
+    if not (is_whole(kind) and kind in (KIND_TARGET, KIND_DRAFT)):
+        raise OutputError(f"kind: expected {KIND_TARGET} (target) or {KIND_DRAFT} (draft), got {shown(kind)}")
 
 
-def check_columns(columns: int) -> None:
+def check_columns(columns: int, name: str = "ids") -> None:
     """Refuse a tensor with no sampled token, or more alternatives than a row holds. Raises OutputError."""
-    if not 1 <= columns <= MAX_TOPK_COLUMNS:
-        raise OutputError(f"ids: expected 1..{MAX_TOPK_COLUMNS} columns, got {columns}")
+    if not in_range(columns, 1, MAX_TOPK_COLUMNS):
+        raise OutputError(f"{name}: expected 1..{MAX_TOPK_COLUMNS} columns, got {shown(columns)}")
 
 
-def check_topk_batch(batch: int) -> None:
+def check_topk_batch(batch: int, name: str = "batch size") -> None:
     """Refuse a batch that a message cannot hold. Raises OutputError."""
-    if not 0 <= batch <= MAX_TOPK_SEQS:
-        raise OutputError(f"batch size: expected 0..{MAX_TOPK_SEQS}, got {batch}")
+    if not in_range(batch, 0, MAX_TOPK_SEQS):
+        raise OutputError(f"{name}: expected 0..{MAX_TOPK_SEQS}, got {shown(batch)}")
 
 
 def _accepted_rows(step: TopkOutput) -> list[list[TopkRow]]:
     """The accepted rows of every slot, after every check of the step."""
-    if step.ids.ndim != 3:
-        raise OutputError(f"ids: expected 3 dimensions, got {step.ids.ndim}")
+    check_array("ids", step.ids, np.int64, (None, None, None))
     batch, width, columns = step.ids.shape
-    check_width(width)
+    check_width(width, "ids")
     check_columns(columns)
     check_topk_batch(batch)
     check_kind(step.kind)
-    check_array("ids", step.ids, np.int64, (batch, width, columns))
     check_array("scores", step.scores, np.float32, (batch, width, columns))
     check_array("ranks", step.ranks, np.int64, (batch, width))
     check_array("accept_num", step.accept_num, np.int32, (batch,))
@@ -230,11 +229,9 @@ def unpack_topk_compact(message: NDArray[np.int32]) -> UnpackedTopk:
 
     Raises OutputError for a bad header or count, or a length other than the counts imply.
     """
-    if message.ndim != 1 or message.size < COMPACT_COUNTS_BEGIN:
-        raise OutputError(
-            f"message: expected 1 dimension and {COMPACT_COUNTS_BEGIN} or more words, got shape {message.shape}"
-        )
-    check_array("message", message, np.int32, message.shape)
+    check_array("message", message, np.int32, (None,))
+    if message.size < COMPACT_COUNTS_BEGIN:
+        raise OutputError(f"message: expected {COMPACT_COUNTS_BEGIN} or more words, got {message.size}")
     words = message.tolist()
     message_id, not_need_stop, kind, counts = _header(words, COMPACT_COUNTS_BEGIN)
     columns = words[COMPACT_COLUMNS_WORD]

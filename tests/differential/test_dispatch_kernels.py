@@ -1,5 +1,6 @@
 """The dispatch and combine kernels equal their references, bit for bit, inside guarded buffers."""
 
+import re
 from dataclasses import fields
 from typing import Any
 
@@ -242,6 +243,34 @@ def test_bad_inputs_are_named_and_nothing_is_launched(
     assert not launched
 
 
+def dispatched(dispatcher: Dispatcher) -> Dispatcher:
+    dispatcher.dispatch(**good_arguments())
+    return dispatcher
+
+
+def test_rows_are_not_moved_by_a_routing_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    launched: list[object] = []
+    monkeypatch.setattr(Kernel, "launch", lambda *_: launched.append(1))
+    dispatcher, values = Dispatcher(SIZES), np.zeros((2, 4, 128), np.uint16)
+    weights, combined = np.zeros((1, 4, 2), np.float32), guard(values[:1]).array
+    for use in (
+        lambda: dispatcher.combine(values, weights, combined),
+        lambda: dispatcher.capture_combine(guard(values).array, guard(weights).array, combined),
+        lambda: dispatcher.capture_payload(combined),
+    ):
+        with pytest.raises(ArgumentError, match="row_of_choice: expected the rows of a dispatch, got none yet"):
+            use()
+    assert not launched
+
+
+def test_what_is_no_set_of_sizes_or_buffers_is_refused() -> None:
+    wrong: Any = (1, 4, 2, 2, 128, 4)
+    with pytest.raises(DispatchError, match="sizes: expected DispatchSizes, got tuple"):
+        Dispatcher(wrong)
+    with pytest.raises(ArgumentError, match="buffers: expected DispatchBuffers, got tuple"):
+        Dispatcher(SIZES, buffers=wrong)
+
+
 def test_outputs_must_not_share_memory_with_anything() -> None:
     guarded = {name: one.array for name, one in guarded_buffers(SIZES, False, 2).items()}
     twice = {**guarded, "scales": None, "packed_recv_count": guarded["dropped"].reshape(-1)}
@@ -252,7 +281,7 @@ def test_outputs_must_not_share_memory_with_anything() -> None:
     with pytest.raises(ArgumentError, match="packed_recv_x: expected memory of its own, got memory shared with x"):
         dispatcher.dispatch(shared, np.zeros((1, 4, 2), np.int64))
     with pytest.raises(ArgumentError, match="combined: expected memory of its own, got memory shared with y"):
-        dispatcher.combine(guarded["packed_recv_x"], np.zeros((1, 4, 2), np.float32), shared)
+        dispatched(dispatcher).combine(guarded["packed_recv_x"], np.zeros((1, 4, 2), np.float32), shared)
 
 
 def test_buffers_are_checked_like_inputs() -> None:
@@ -274,7 +303,8 @@ def test_buffers_are_checked_like_inputs() -> None:
             Dispatcher(SIZES, buffers=DispatchBuffers(**{**arrays, "dropped": locked}))
 
 
-@pytest.mark.parametrize(("experts", "message"), [((0, 3), "0..3"), ((1, 1), "1..1"), ((-1, 2), "-1..2")])
-def test_a_range_outside_the_experts_is_refused(experts: tuple[int, int], message: str) -> None:
-    with pytest.raises(DispatchError, match=message):
+@pytest.mark.parametrize("experts", [(0, 3), (1, 1), (-1, 2), (0,), (0, 1.5), 1, "01"])
+def test_a_range_outside_the_experts_is_refused(experts: Any) -> None:
+    message = f"experts: expected (begin, end) within 0..2, got {experts!r}"
+    with pytest.raises(DispatchError, match=re.escape(message)):
         Dispatcher(SIZES, experts=experts)

@@ -129,7 +129,9 @@ def test_a_captured_step_replays_with_new_contents() -> None:
             one.overwrite(getattr(fresh, name))
         graph.replay(batch, not_need_stop=fresh.not_need_stop, skip_prefill=fresh.skip_prefill)
         assert np.array_equal(packer.read(), pack(head(fresh, batch), 9))
-    packer.packer.close()
+    packer.close()
+    with pytest.raises(ArgumentError, match="launch: expected open buffers, got closed ones"):
+        graph.replay(2)
 
 
 def bad_arguments() -> list[Any]:
@@ -166,10 +168,10 @@ def test_bad_arguments_are_named_and_nothing_is_launched(
 @pytest.mark.parametrize(
     ("rows", "width", "message_id", "message"),
     [
-        (257, 6, 1, "batch size: expected 0..256, got 257"),
-        (-1, 6, 1, "batch size: expected 0..256, got -1"),
-        (4, 7, 1, "expected 1..6 tokens a slot, got 7"),
-        (4, 0, 1, "expected 1..6 tokens a slot, got 0"),
+        (257, 6, 1, "rows: expected 0..256, got 257"),
+        (-1, 6, 1, "rows: expected 0..256, got -1"),
+        (4, 7, 1, "width: expected 1..6 tokens a slot, got 7"),
+        (4, 0, 1, "width: expected 1..6 tokens a slot, got 0"),
         (4, 6, 2, "2 is reserved"),
         (4, 6, -1, "message_id: expected 1"),
     ],

@@ -172,17 +172,39 @@ def test_sizes_outside_the_limits_are_refused(change: dict[str, int], message: s
 def test_arrays_are_checked_by_name() -> None:
     sizes = DispatchSizes(**GOOD)
     wrong: Any
-    for wrong in (np.zeros((2, 4, 3), np.int64), np.zeros((2, 4, 2), np.int32)):
-        with pytest.raises(DispatchError, match="topk_idx: expected int64"):
+    for wrong, message in (
+        (np.zeros((2, 4, 3), np.int64), r"topk_idx: expected shape \(2, 4, 2\), got \(2, 4, 3\)"),
+        (np.zeros((2, 4, 2), np.int32), "topk_idx: expected dtype int64, got int32"),
+        ([[[0]]], "topk_idx: expected a NumPy array, got list"),
+    ):
+        with pytest.raises(DispatchError, match=message):
             route(wrong, sizes)
-        with pytest.raises(DispatchError, match="topk_idx: expected int64 of 2 dimensions"):
+        with pytest.raises(DispatchError, match="topk_idx: expected"):
             layout(wrong, 4, 2)
+    with pytest.raises(DispatchError, match="sizes: expected DispatchSizes, got tuple"):
+        route(np.zeros((2, 4, 2), np.int64), (2, 4, 2))  # type: ignore[arg-type]
     rows, weights, y = (
         np.zeros((1, 1, 1), np.int32),
         np.zeros((1, 1, 1), np.float32),
         np.zeros((1, 4, 128), np.uint16),
     )
-    with pytest.raises(DispatchError, match="y: expected uint16 of 3 dimensions, got float32 of 3"):
+    with pytest.raises(DispatchError, match="y: expected dtype uint16, got float32"):
         combine(y.astype(np.float32), rows, weights)
     with pytest.raises(DispatchError, match=r"topk_weights: expected shape \(1, 1, 1\), got \(1, 1, 2\)"):
         combine(y, rows, np.zeros((1, 1, 2), np.float32))
+    for row in (4, -2):
+        with pytest.raises(DispatchError, match=rf"row_of_choice: expected -1\.\.3, got {row}"):
+            combine(y, np.full((1, 1, 1), row, np.int32), weights)
+
+
+def test_token_values_are_those_of_the_routing() -> None:
+    sizes = DispatchSizes(**GOOD)
+    routing = route(np.zeros((2, 4, 2), np.int64), sizes)
+    x = np.zeros((2, 4, 128), np.uint16)
+    for pack in (pack_bf16, pack_fp8):
+        with pytest.raises(DispatchError, match="x: expected dtype uint16, got float32"):
+            pack(x.astype(np.float32), routing)  # type: ignore[operator]
+        with pytest.raises(DispatchError, match=r"x: expected shape \(2, 4, any\), got \(2, 3, 128\)"):
+            pack(x[:, :3], routing)  # type: ignore[operator]
+    with pytest.raises(DispatchError, match="x: expected a multiple of 128 values a token, got 100"):
+        quantise(x[:, :, :100])

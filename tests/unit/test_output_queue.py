@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -79,11 +80,11 @@ def test_a_full_queue_says_so_and_keeps_the_order(queue: OutputQueue) -> None:
 
 def test_what_cannot_be_sent_is_refused_at_once(queue: OutputQueue) -> None:
     writer = OutputWriter(queue)
-    with pytest.raises(QueueError, match=r"words: expected int32 of 1 dimension, got int64"):
+    with pytest.raises(QueueError, match=r"words: expected dtype int32, got int64"):
         writer.send(np.zeros(4, dtype=np.int64))
-    with pytest.raises(QueueError, match="words: expected int32 of 1 dimension"):
+    with pytest.raises(QueueError, match="words: expected 1 dimension, got 2"):
         writer.send(np.zeros((2, 2), dtype=np.int32))
-    with pytest.raises(QueueError, match="words: expected int32"):
+    with pytest.raises(QueueError, match="words: expected 1 or more, got none"):
         writer.send(np.zeros(0, dtype=np.int32))
     with pytest.raises(QueueError, match=r"this system holds \d+; raise kernel.msgmax"):
         writer.send(np.zeros(message_limit() // 4 + 1, dtype=np.int32))
@@ -98,6 +99,19 @@ def test_a_message_longer_than_asked_for_stays(queue: OutputQueue) -> None:
     received = queue.receive()
     assert received is not None
     assert received.tolist() == step_message(1).tolist()
+
+
+@pytest.mark.parametrize("key", [0, -1, 2**31, 1.5, "one"])
+def test_a_key_that_names_no_queue_is_refused(key: Any) -> None:
+    with pytest.raises(QueueError, match=r"key: expected 1\.\.2147483647, got"):
+        OutputQueue(key)
+
+
+def test_sizes_of_the_queue_are_checked(queue: OutputQueue) -> None:
+    with pytest.raises(QueueError, match="max_waiting: expected 0 or more, got -1"):
+        OutputWriter(queue, max_waiting=-1)
+    with pytest.raises(QueueError, match="max_words: expected 1 or more, got 0"):
+        queue.receive(max_words=0)
 
 
 def test_keys_are_not_shared_or_invented(queue: OutputQueue) -> None:
