@@ -47,7 +47,6 @@ from schedproof_spec import INVARIANTS
 
 NAMES = "abcdefghijklmnop"
 """The requests of a run, in order."""
-
 MOST_DRAFTS = 5
 
 

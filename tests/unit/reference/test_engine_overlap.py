@@ -122,9 +122,9 @@ def test_a_prefill_node_always_waits() -> None:
 # Ranks
 
 
-@pytest.mark.parametrize(("save_each_rank", "senders"), [(False, (0,)), (True, (0, 1, 2))])
-def test_rank_0_sends_unless_each_rank_saves_its_own(save_each_rank: bool, senders: tuple[int, ...]) -> None:
-    engine = Engine(small_config(tensor_parallel_size=3), reserve=NO_RESERVE, save_each_rank=save_each_rank)
+@pytest.mark.parametrize(("options", "senders"), [({}, (0,)), ({"save_each_rank": True}, (0, 1, 2))])
+def test_rank_0_sends_unless_each_rank_saves_its_own(options: dict[str, bool], senders: tuple[int, ...]) -> None:
+    engine = Engine(small_config(tensor_parallel_size=3), **options)
     engine.add_request("a", num_prompt_tokens=4, max_new_tokens=4)
     assert [engine.step().sending_ranks for _ in range(3)] == [senders] * 3
 

@@ -174,6 +174,11 @@ def test_without_chunked_prefill_a_prompt_waits_for_a_step_that_has_room_for_it(
     assert batch(engine.step(), engine) == {"a": 1, "b": 6}
 
 
+def test_without_a_word_an_engine_keeps_fastdeploys_reserve() -> None:
+    assert Engine(small_config()).num_reserved_blocks_per_seq == 16
+    assert small_engine().num_reserved_blocks_per_seq == 0
+
+
 def test_the_output_reserve_holds_admissions_back_until_it_has_decayed() -> None:
     """Blocks reserved for the one running request, by step: 3, 2, 2, 1. Three are free at first, then two."""
     reserve = OutputReserve(initial_blocks=3, steps_per_block=2)
