@@ -15,6 +15,7 @@ from schedproof_gate.report import STARTUP, FlagChange, NotApplicable, Repair, R
 from schedproof_gate.wording import flag_values, in_own_flags, state_lines
 from schedproof_spec import (
     INVARIANTS,
+    Change,
     Invariant,
     RunInvariant,
     RunWitness,
@@ -23,6 +24,7 @@ from schedproof_spec import (
     Witness,
     decide,
     find_repairs,
+    find_repairs_of,
 )
 
 STARTUP_SENTENCE = "the engine's own start-up checks accept the configuration"
@@ -47,9 +49,13 @@ def check(deployment: Deployment, policy: Policy | None = None) -> Subject:
         verdicts = [decide(invariant, engine_version, deployment.config) for invariant in applicable]
         violated = [verdict for verdict in verdicts if verdict.status is Status.VIOLATED]
         fields = [field for verdict in violated for field in INVARIANTS[verdict.invariant].fields]
-        repairs = repairs_of(deployment, engine_version, verdicts, fields)
+        repairs = in_own_spelling(
+            find_repairs(engine_version, deployment.config, verdicts, changeable(fields, deployment)), deployment
+        )
         results = [acceptance(deployment)]
-        results += [result_of(verdict, deployment, engine_version, repairs) for verdict in verdicts]
+        for verdict in verdicts:
+            own = () if repairs else own_repairs_of(deployment, engine_version, verdict, verdicts)
+            results.append(result_of(verdict, deployment, engine_version, repairs, own))
     return Subject(
         source=deployment.source,
         engine=deployment.engine.name,
@@ -93,7 +99,9 @@ def refusal(problems: list[str], deployment: Deployment, policy: Policy) -> Resu
         file=file,
         line=line,
         flags=flag_values(fields, deployment),
-        repairs=repairs_of(deployment, policy, [], fields),
+        repairs=in_own_spelling(
+            find_repairs(policy, deployment.config, [], changeable(fields, deployment)), deployment
+        ),
     )
 
 
@@ -105,7 +113,13 @@ def mentioned_fields(text: str, deployment: Deployment) -> list[str]:
     return [field for field, name in deployment.engine.flag_of_field.items() if words & {field, name}]
 
 
-def result_of(verdict: Verdict, deployment: Deployment, policy: Policy, repairs: tuple[Repair, ...]) -> Result:
+def result_of(
+    verdict: Verdict,
+    deployment: Deployment,
+    policy: Policy,
+    repairs: tuple[Repair, ...],
+    own_repairs: tuple[Repair, ...],
+) -> Result:
     """Return a verdict with the person's flags, the command that replays it, and the way out."""
     invariant = INVARIANTS[verdict.invariant]
     file, line = place_of(list(invariant.fields), deployment)
@@ -126,6 +140,7 @@ def result_of(verdict: Verdict, deployment: Deployment, policy: Policy, repairs:
         run=() if witness is None else tuple(witness.replay(invariant, policy).lines),
         replay="" if witness is None else replay_command(invariant, policy, witness),
         repairs=repairs if is_violated else (),
+        own_repairs=own_repairs,
     )
 
 
@@ -150,17 +165,31 @@ def advice_without_repair(results: list[Result], config: ServingConfig) -> str:
     )
 
 
-def repairs_of(
-    deployment: Deployment, policy: Policy, verdicts: list[Verdict], fields: Iterable[str]
+def own_repairs_of(
+    deployment: Deployment, policy: Policy, verdict: Verdict, verdicts: list[Verdict]
 ) -> tuple[Repair, ...]:
-    """Return the alternatives among these fields that make everything hold, in the person's flags."""
-    changeable = [field for field in deployment.engine.repairable if field in set(fields)]
+    """Return what makes one violated invariant hold when nothing makes everything hold; nothing if it is alone."""
+    others = [other for other in verdicts if other.status is not Status.HELD and other is not verdict]
+    if verdict.status is not Status.VIOLATED or not others:
+        return ()
+    fields = changeable(INVARIANTS[verdict.invariant].fields, deployment)
+    return in_own_spelling(find_repairs_of(policy, deployment.config, verdict, verdicts, fields), deployment)
+
+
+def changeable(fields: Iterable[str], deployment: Deployment) -> list[str]:
+    """Return those of the fields that a person can change, in the engine's order."""
+    wanted = set(fields)
+    return [field for field in deployment.engine.repairable if field in wanted]
+
+
+def in_own_spelling(alternatives: Iterable[tuple[Change, ...]], deployment: Deployment) -> tuple[Repair, ...]:
+    """Return changes of the configuration as changes of the person's flags."""
     return tuple(
         tuple(
             FlagChange(flag=deployment.spelling(change.field), old=change.old, new=change.new)
             for change in alternative
         )
-        for alternative in find_repairs(policy, deployment.config, verdicts, changeable)
+        for alternative in alternatives
     )
 
 

@@ -36,7 +36,7 @@ class FlagChange:
 
 
 Repair = tuple[FlagChange, ...]
-"""Changes that together make everything hold."""
+"""Changes that together repair something."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +61,8 @@ class Result:
     """The command that runs the witness through the engine's functions."""
     repairs: tuple[Repair, ...] = ()
     """Alternatives, each of which makes everything hold."""
+    own_repairs: tuple[Repair, ...] = ()
+    """Where no single flag makes everything hold: alternatives that make this hold and break nothing that does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

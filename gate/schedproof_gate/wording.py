@@ -10,7 +10,7 @@ from schedproof import Queues, Request, ServingConfig
 from schedproof.capacity import loaded_dispatch_tokens
 from schedproof_gate.deployment import Deployment
 from schedproof_gate.given import Origin
-from schedproof_gate.report import FlagValue, Repair
+from schedproof_gate.report import FlagValue, Repair, Result
 from schedproof_spec import Witness
 
 SPECULATION_FIELDS = ("method", "num_speculative_tokens")
@@ -83,6 +83,21 @@ def repair_sentence(repairs: tuple[Repair, ...]) -> str:
                 changes.append(f"{verb} {change.flag} from {change.old} to {change.new}")
         sentences.append(" and ".join(changes))
     return ", or ".join(sentences)
+
+
+def repair_advice(result: Result) -> str:
+    """Return how to repair a result, as one sentence; empty when no single flag does."""
+    if result.repairs:
+        return f"To repair it, {repair_sentence(result.repairs)}."
+    if result.own_repairs:
+        return f"To repair it alone, {repair_sentence(result.own_repairs)}; no single flag repairs everything."
+    return ""
+
+
+def text_with_repair(result: Result) -> str:
+    """Return what was found, and how to repair it."""
+    found, advice = result.message or result.sentence, repair_advice(result)
+    return f"{found.removesuffix('.')}. {advice}" if advice else found
 
 
 def state_lines(witness: Witness) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from schedproof_spec.decide_run import RunVerdict, decide_run, run_matrix
 from schedproof_spec.invariant import Invariant
 from schedproof_spec.invariants import INVARIANTS, RUN_INVARIANTS
 from schedproof_spec.prover.verdict import Status
-from schedproof_spec.repair import Change, find_repairs
+from schedproof_spec.repair import Change, find_repairs, find_repairs_of
 from schedproof_spec.run_invariant import RunInvariant
 from schedproof_spec.run_witness import RunWitness
 from schedproof_spec.witness import Replay, Witness
@@ -25,6 +25,7 @@ __all__ = [
     "decide",
     "decide_run",
     "find_repairs",
+    "find_repairs_of",
     "policy_matrix",
     "run_matrix",
 ]

@@ -1,7 +1,7 @@
-"""The nearest change of a configuration that makes every invariant hold.
+"""The nearest change of a configuration that makes every invariant hold, or one that is violated.
 
 Each flag is changed alone. The solver names the nearest value that meets the conditions on the configuration
-itself; the full decision of every invariant then judges it, so that what is offered has been proved.
+itself; the full decision of every invariant in question then judges it, so that what is offered has been proved.
 """
 
 from __future__ import annotations
@@ -51,13 +51,38 @@ def find_repairs(
     For each field: the nearest larger value and the nearest smaller value, where there is one.
     """
     violations = [verdict for verdict in verdicts if verdict.status is Status.VIOLATED]
-    judge = Judge(policy, violations)
+    return nearest_changes(policy, config, violations, list(INVARIANTS.values()), fields)
+
+
+def find_repairs_of(
+    policy: Policy, config: ServingConfig, violation: Verdict, verdicts: Iterable[Verdict], fields: Sequence[str]
+) -> list[tuple[Change, ...]]:
+    """Return the alternatives, each of which alone makes one violated invariant hold and breaks none that holds.
+
+    The engine starts with each; what else is violated or undecided may stay so.
+    """
+    others = {verdict.invariant for verdict in verdicts if verdict.status is not Status.HELD} - {
+        violation.invariant
+    }
+    wanted = [invariant for invariant in INVARIANTS.values() if invariant.name not in others]
+    return nearest_changes(policy, config, [violation], wanted, fields)
+
+
+def nearest_changes(
+    policy: Policy,
+    config: ServingConfig,
+    violations: Sequence[Verdict],
+    wanted: Sequence[Invariant],
+    fields: Sequence[str],
+) -> list[tuple[Change, ...]]:
+    """Return the nearest change of each field, upwards and downwards, with which the wanted invariants hold."""
+    judge = Judge(policy, violations, wanted)
     repairs: list[tuple[Change, ...]] = []
     for field in fields:
         old = value_of(config, field)
         if old is None or any(field not in INVARIANTS[verdict.invariant].fields for verdict in violations):
             continue
-        candidates = Candidates(policy, config, field)
+        candidates = Candidates(policy, config, field, wanted)
         is_safe = functools.partial(judge.is_safe_with, config, field)
         for direction in (1, -1):
             new = nearest(old, direction, candidates, is_safe)
@@ -92,12 +117,12 @@ def nearest(old: int, direction: int, candidates: Candidates, is_good: Callable[
 class Candidates:
     """The values of one field under which the engine starts and its fixed sizes are right."""
 
-    def __init__(self, policy: Policy, config: ServingConfig, field: str) -> None:
+    def __init__(self, policy: Policy, config: ServingConfig, field: str, wanted: Iterable[Invariant]) -> None:
         self.explorer = PathExplorer()
         self.value = z3.Int(field)
         changed = with_value(config, field, SymInt(self.value))
         conditions = [functools.partial(check.holds, changed) for check in policy.startup_checks()]
-        for invariant in INVARIANTS.values():
+        for invariant in wanted:
             for proof in (invariant.proof, invariant.existence):
                 if proof is not None and invariant.applies(config):
                     conditions.append(functools.partial(holds_without_state, proof, changed, policy))
@@ -129,8 +154,9 @@ def holds_without_state(proof: Proof, config: ServingConfig, policy: Policy) -> 
 class Judge:
     """Says whether a configuration is safe; remembers the states that broke others, which may break it too."""
 
-    def __init__(self, policy: Policy, violations: Iterable[Verdict]) -> None:
+    def __init__(self, policy: Policy, violations: Iterable[Verdict], wanted: Sequence[Invariant]) -> None:
         self.policy = policy
+        self.wanted = wanted
         self.violated = [INVARIANTS[verdict.invariant] for verdict in violations]
         self.known = [
             (INVARIANTS[verdict.invariant], verdict.witness)
@@ -143,12 +169,12 @@ class Judge:
         return self.is_safe(with_value(config, field, value))
 
     def is_safe(self, config: ServingConfig) -> bool:
-        """Return whether the engine starts and every invariant that applies holds in every state."""
+        """Return whether the engine starts and every wanted invariant that applies holds in every state."""
         if self.policy.problems(config):
             return False
         if any(breaks(witness, invariant, self.policy, config) for invariant, witness in self.known):
             return False
-        for invariant in (*self.violated, *INVARIANTS.values()):
+        for invariant in (*self.violated, *self.wanted):
             if not invariant.applies(config):
                 continue
             verdict = decide(invariant, self.policy, config)

@@ -1,7 +1,7 @@
 """The report as GitHub workflow commands, which become annotations at the flags."""
 
 from schedproof_gate.report import Report, Result
-from schedproof_gate.wording import repair_sentence
+from schedproof_gate.wording import text_with_repair
 from schedproof_spec import Status
 
 COMMANDS = {Status.VIOLATED: "error", Status.UNDECIDED: "warning", Status.VACUOUS: "warning"}
@@ -20,10 +20,7 @@ def annotation(result: Result) -> str:
     """Return one command."""
     properties = {"file": result.file, "line": result.line, "title": f"{result.invariant} {result.status.value}"}
     shown = ",".join(f"{name}={escaped_property(str(v))}" for name, v in properties.items() if v is not None)
-    text = result.message or result.sentence
-    if result.repairs:
-        text += f". To repair it, {repair_sentence(result.repairs)}."
-    return f"::{COMMANDS[result.status]} {shown}::{escaped(text)}"
+    return f"::{COMMANDS[result.status]} {shown}::{escaped(text_with_repair(result))}"
 
 
 def escaped(text: str) -> str:

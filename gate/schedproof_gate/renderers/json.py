@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from schedproof_gate.report import SCHEMA, NotApplicable, Report, Result, Subject
+from schedproof_gate.report import SCHEMA, NotApplicable, Repair, Report, Result, Subject
 
 
 def render_json(report: Report) -> str:
@@ -42,7 +42,10 @@ def skipped_json(skipped: NotApplicable) -> dict[str, str]:
 
 
 def result_json(result: Result) -> dict[str, Any]:
-    """Return one result. Changes with the same `alternative` belong together; one alternative is enough."""
+    """Return one result. Changes with the same `alternative` belong together; one alternative is enough.
+
+    Those of `repair` make everything hold; where there are none, those of `own_repair` make this invariant hold.
+    """
     return {
         "invariant": result.invariant,
         "status": result.status.value,
@@ -52,9 +55,15 @@ def result_json(result: Result) -> dict[str, Any]:
         "line": result.line,
         "witness": result.witness,
         "replay": result.replay or None,
-        "repair": [
-            {"flag": change.flag, "from": change.old, "to": change.new, "alternative": number}
-            for number, repair in enumerate(result.repairs, start=1)
-            for change in repair
-        ],
+        "repair": repairs_json(result.repairs),
+        "own_repair": repairs_json(result.own_repairs),
     }
+
+
+def repairs_json(repairs: tuple[Repair, ...]) -> list[dict[str, Any]]:
+    """Return the changes of all alternatives, in order."""
+    return [
+        {"flag": change.flag, "from": change.old, "to": change.new, "alternative": number}
+        for number, repair in enumerate(repairs, start=1)
+        for change in repair
+    ]

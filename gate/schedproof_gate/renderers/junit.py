@@ -3,7 +3,7 @@
 from xml.etree import ElementTree
 
 from schedproof_gate.report import Report, Result, Subject
-from schedproof_gate.wording import repair_sentence
+from schedproof_gate.wording import repair_advice
 from schedproof_spec import Status
 
 
@@ -41,8 +41,9 @@ def case(result: Result, subject: Subject) -> ElementTree.Element:
         element, kind, type=result.status.value, message=printable(result.message or result.sentence)
     )
     details = [*result.state]
-    if result.repairs:
-        details.append(f"To repair it, {repair_sentence(result.repairs)}.")
+    advice = repair_advice(result)
+    if advice:
+        details.append(advice)
     if result.replay:
         details.append(result.replay)
     problem.text = printable("\n".join(details))

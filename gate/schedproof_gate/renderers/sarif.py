@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from schedproof_gate.report import STARTUP, Report, Result
-from schedproof_gate.wording import repair_sentence
+from schedproof_gate.wording import text_with_repair
 from schedproof_spec import Status
 
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -45,9 +45,6 @@ def render_sarif(report: Report) -> str:
 def sarif_result(result: Result, rules: list[str]) -> dict[str, Any]:
     """Return one result; its location is the flag to look at first."""
     kind, level = KINDS[result.status]
-    text = result.message or result.sentence
-    if result.repairs:
-        text += f". To repair it, {repair_sentence(result.repairs)}."
     location: dict[str, Any] = {"artifactLocation": {"uri": uri_of(result.file)}}
     if result.line is not None:
         location["region"] = {"startLine": result.line}
@@ -56,7 +53,7 @@ def sarif_result(result: Result, rules: list[str]) -> dict[str, Any]:
         "ruleIndex": rules.index(result.invariant),
         "kind": kind,
         "level": level,
-        "message": {"text": text},
+        "message": {"text": text_with_repair(result)},
         "locations": [{"physicalLocation": location}],
     }
     if result.invariant != STARTUP:

@@ -73,6 +73,8 @@ def result_lines(result: Result) -> list[str]:
     lines += flag_lines(result.flags)
     lines += column("state", result.state)
     lines += column("run", result.run)
+    if result.own_repairs:
+        lines += labelled("change", f"{repair_sentence(result.own_repairs)}. Then {result.invariant} holds.")
     if result.replay:
         lines.append(f"    {'replay':<{LABEL_WIDTH}}{result.replay}")
     return lines

@@ -1,6 +1,7 @@
 """One report, five forms: each form says the same, in the way that its readers expect."""
 
 import json
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import click
@@ -174,6 +175,23 @@ def test_github_annotations_are_escaped() -> None:
         "::warning file=launch.sh,title=budget_tight undecided::solver limit: 4000000 resource units",
         "schedproof: violated (1 of 3 held)",
     ]
+
+
+OWN = replace(VIOLATED, repairs=(), own_repairs=VIOLATED.repairs)
+"""Nothing repairs everything; these changes repair this invariant."""
+
+
+def test_a_repair_of_one_invariant_says_that_it_is_one() -> None:
+    text = " ".join(RENDERERS["text"](report(OWN)).split())
+    assert f"{REPAIR}. Then no_overshoot holds." in text
+    assert "everything holds" not in text
+    (one,) = json.loads(RENDERERS["json"](report(OWN)))["subjects"]
+    assert one["results"][0]["repair"] == []
+    assert [change["to"] for change in one["results"][0]["own_repair"]] == [2400, 341, 9]
+    alone = f"To repair it alone, {REPAIR}; no single flag repairs everything."
+    assert alone in RENDERERS["github"](report(OWN))
+    assert alone in RENDERERS["sarif"](report(OWN))
+    assert alone in RENDERERS["junit"](report(OWN))
 
 
 @pytest.mark.parametrize("form", list(RENDERERS))

@@ -13,7 +13,7 @@ from schedproof import (
     SpeculativeConfig,
     SpeculativeMethod,
 )
-from schedproof_spec import INVARIANTS, Change, Status, decide, find_repairs
+from schedproof_spec import INVARIANTS, Change, Status, decide, find_repairs, find_repairs_of
 from schedproof_spec.repair import value_of, with_value
 
 FIELDS = ("max_num_batched_tokens", "max_num_seqs", "num_speculative_tokens")
@@ -95,3 +95,50 @@ def test_where_no_repair_is_offered_the_neighbours_are_not_safe(name: str) -> No
             values = [old + distance if is_up else old - distance for distance in range(1, NEIGHBOURS + 1)]
             unsafe = [value for value in values if not is_safe(policy, with_value(config, field, value))]
             assert unsafe == values, field
+
+
+UNPAID = ServingConfig(
+    max_num_seqs=16,
+    max_num_batched_tokens=64,
+    max_model_len=64,
+    speculation=SpeculativeConfig(method=SpeculativeMethod.NGRAM, num_speculative_tokens=5),
+)
+"""Upstream charges n-gram drafts nothing; no single flag repairs both the limit and the decodes left behind."""
+
+OWN = {
+    "no_overshoot": {Change("max_num_seqs", 16, 1), Change("num_speculative_tokens", 5, 0)},
+    "every_decode_served": set(),
+    "charge_follows_method": {Change("num_speculative_tokens", 5, 0)},
+    "decode_fits_budget": {
+        Change("max_num_batched_tokens", 64, 96),
+        Change("max_num_seqs", 16, 10),
+        Change("num_speculative_tokens", 5, 3),
+    },
+}
+
+
+def held_names(policy: Policy, config: ServingConfig) -> set[str]:
+    """The invariants that hold, or say nothing about the configuration."""
+    return {
+        name
+        for name, invariant in INVARIANTS.items()
+        if not invariant.applies(config) or decide(invariant, policy, config).status is Status.HELD
+    }
+
+
+def test_where_nothing_repairs_everything_each_violation_has_its_own_repairs() -> None:
+    policy = POLICIES["7756"]
+    verdicts = [decide(invariant, policy, UNPAID) for invariant in INVARIANTS.values() if invariant.applies(UNPAID)]
+    assert find_repairs(policy, UNPAID, verdicts, FIELDS) == []
+    held = held_names(policy, UNPAID)
+    violated = {verdict.invariant: verdict for verdict in verdicts if verdict.status is Status.VIOLATED}
+    assert OWN.keys() <= violated.keys()
+    for name, expected in OWN.items():
+        repairs = find_repairs_of(policy, UNPAID, violated[name], verdicts, FIELDS)
+        assert {change for repair in repairs for change in repair} == expected, name
+        for change in expected:
+            repaired = with_value(UNPAID, change.field, change.new)
+            assert not policy.problems(repaired)
+            assert held | {name} <= held_names(policy, repaired)
+            nearer = change.new + (1 if change.old > change.new else -1)
+            assert not held | {name} <= held_names(policy, with_value(UNPAID, change.field, nearer)), nearer
