@@ -29,7 +29,7 @@ COVERS = {
         "a visited request could not use the rest",
         "a refused request could not use the rest",
     ),
-    "every_decode_served": ("every running request is visited", "a visited decode is served"),
+    "every_decode_served": ("a decode is visited, or served without", "a visited decode is served"),
     "charge_follows_method": ("charge_follows_method",),
     "chunk_within_prompt": ("chunk_within_prompt", "a chunk ends its prompt", "a prompt that is tiled decodes"),
     "chunk_respects_items": ("chunk_respects_items", "the budget ends inside an item"),

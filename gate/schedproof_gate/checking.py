@@ -70,7 +70,7 @@ def check(deployment: Deployment, policy: Policy | None = None) -> Subject:
             if invariant not in applicable
         ),
         notes=notes,
-        advice=advice_without_repair(results, deployment.config),
+        advice=advice_on(results, deployment.config),
     )
 
 
@@ -144,25 +144,21 @@ def result_of(
     )
 
 
-def advice_without_repair(results: list[Result], config: ServingConfig) -> str:
-    """Return what remains when no flag helps: whether the engine's rules are at fault; empty when a flag does."""
+def advice_on(results: list[Result], config: ServingConfig) -> str:
+    """Return whether a flag helps where something is violated, and whether the engine's rules are at fault."""
     violated = [result for result in results if result.status is Status.VIOLATED]
-    if not violated or any(result.repairs for result in violated):
+    if not violated:
         return ""
-    nothing_helps = "No single flag makes everything hold."
-    if any(result.invariant == STARTUP for result in violated) or REFERENCE.problems(config):
-        return nothing_helps
-    kept = [
-        result.invariant
-        for result in violated
-        if decide(INVARIANTS[result.invariant], REFERENCE, config).status is Status.HELD
-    ]
-    if not kept:
-        return nothing_helps
-    return (
-        f"{nothing_helps} The reference policy keeps {' and '.join(kept)} with the same flags: it is the engine's "
-        "rule that has to change."
-    )
+    helps = any(result.repairs for result in violated)
+    sentences = [] if helps else ["No single flag makes everything hold."]
+    is_refused = any(result.invariant == STARTUP for result in violated)
+    if not is_refused and not REFERENCE.problems(config):
+        names = [result.invariant for result in violated]
+        kept = [name for name in names if decide(INVARIANTS[name], REFERENCE, config).status is Status.HELD]
+        if kept:
+            at_fault = "" if helps else ": it is the engine's rule that has to change"
+            sentences.append(f"The reference policy keeps {' and '.join(kept)} with the same flags{at_fault}.")
+    return " ".join(sentences)
 
 
 def own_repairs_of(

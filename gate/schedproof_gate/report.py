@@ -88,7 +88,8 @@ class Subject:
     """Invariants that could be checked if the subject said more."""
     notes: tuple[str, ...] = ()
     advice: str = ""
-    """What remains when something is violated and there is no repair, or when nothing could be checked."""
+    """Whether a flag helps where something is violated, and whether the engine's rules are at fault; or what to do when
+    nothing could be checked."""
     measurements: Mapping[str, Any] | None = None
     """The figures of a run, when one was made."""
 

@@ -1,30 +1,40 @@
-"""Searches one configuration for a violation that takes many decoding sequences at once.
+"""Searches one configuration for a violation that takes many requests at once.
 
-Two symbolic requests do not show what a full node does. Here the other slots decode, a prompt prefills beside them,
+Two symbolic requests do not show what a full node does. Here every other slot is taken by requests that are alike,
 and the smallest such state that breaks an invariant is found by running the scheduler.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from schedproof.config import Role, ServingConfig
 from schedproof.policy import Policy
 from schedproof.request import Request, new_request
 from schedproof.scheduler import Queues, schedule
+from schedproof_spec.domain import is_well_formed
 from schedproof_spec.invariant import Invariant, PlanStatement
 from schedproof_spec.witness import Witness
 
-Family = Callable[[ServingConfig, int, int], Queues]
-"""States by number of decodes and length of the prompt."""
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """States by the number of requests that are alike, and the length of the prompt."""
+
+    queues: Callable[[ServingConfig, int, int], Queues]
+    num_others: int
+    """Slots that the other requests take."""
+    roles: tuple[Role, ...]
+    """Nodes that can be in such a state."""
 
 
 def smallest_crowd(invariant: Invariant, policy: Policy, config: ServingConfig) -> Witness | None:
-    """Return the state with the fewest decodes, then the shortest prompt, that breaks the invariant."""
-    if invariant.on_plan is None or not config.runs_decode:
+    """Return the state with the fewest requests alike, then the shortest prompt, that breaks the invariant."""
+    if invariant.on_plan is None:
         return None
-    for family in (only_decodes, prompt_waits, prompt_first):
-        if family is only_decodes or config.role != Role.DECODE:
+    for family in FAMILIES:
+        if config.role in family.roles:
             queues = smallest_in(family, invariant.on_plan, policy, config)
             if queues is not None:
                 return Witness(config=config, queues=queues)
@@ -34,17 +44,18 @@ def smallest_crowd(invariant: Invariant, policy: Policy, config: ServingConfig) 
 def smallest_in(family: Family, on_plan: PlanStatement, policy: Policy, config: ServingConfig) -> Queues | None:
     """Return the smallest state of a family that breaks the invariant."""
 
-    def is_broken(num_decoding: int, prompt: int) -> bool:
-        queues = family(config, num_decoding, prompt)
+    def is_broken(num_alike: int, prompt: int) -> bool:
+        queues = family.queues(config, num_alike, prompt)
+        if not all(is_well_formed(request, config) for request in queues.running + queues.waiting):
+            return False
         return not on_plan(schedule(queues, config, policy), queues, config, policy)
 
-    most = config.max_num_seqs if family is only_decodes else config.max_num_seqs - 1
-    longest = config.max_model_len
+    most, longest = config.max_num_seqs - family.num_others, config.max_model_len
     if not is_broken(most, longest):
         return None
-    num_decoding = least(most, lambda value: is_broken(value, longest))
-    prompt = least(longest, lambda value: value > 0 and is_broken(num_decoding, value))
-    return family(config, num_decoding, prompt)
+    num_alike = least(most, lambda value: is_broken(value, longest))
+    prompt = least(longest, lambda value: value > 0 and is_broken(num_alike, value))
+    return family.queues(config, num_alike, prompt)
 
 
 def least(good: int, is_good: Callable[[int], bool]) -> int:
@@ -74,6 +85,31 @@ def prompt_first(config: ServingConfig, num_decoding: int, prompt: int) -> Queue
     return queues_of(config, (new_request("prompt", prompt), *decodes(config, num_decoding)), ())
 
 
+def only_decodes_at_the_end_of_their_blocks(config: ServingConfig, num_decoding: int, prompt: int) -> Queues:
+    """Return a state in which everything decodes and needs a KV block."""
+    return queues_of(config, decodes_at_the_end_of_their_blocks(config, num_decoding), ())
+
+
+def only_prompts(config: ServingConfig, num_prompts: int, prompt: int) -> Queues:
+    """Return a state in which prompts wait and nothing runs."""
+    return queues_of(config, (), prompts(num_prompts, prompt))
+
+
+def prompts_before_a_decode(config: ServingConfig, num_prompts: int, prompt: int) -> Queues:
+    """Return a state in which prompts prefill before a decode is visited that needs a KV block."""
+    return queues_of(config, (*prompts(num_prompts, prompt), *decodes_at_the_end_of_their_blocks(config, 1)), ())
+
+
+FAMILIES = (
+    Family(only_decodes, num_others=0, roles=(Role.MIXED, Role.DECODE)),
+    Family(prompt_waits, num_others=1, roles=(Role.MIXED,)),
+    Family(prompt_first, num_others=1, roles=(Role.MIXED,)),
+    Family(only_decodes_at_the_end_of_their_blocks, num_others=0, roles=(Role.MIXED, Role.DECODE)),
+    Family(only_prompts, num_others=0, roles=(Role.MIXED, Role.PREFILL)),
+    Family(prompts_before_a_decode, num_others=1, roles=(Role.MIXED,)),
+)
+
+
 def decodes(config: ServingConfig, num_decoding: int) -> tuple[Request, ...]:
     """Return decodes that have just begun, with all the KV blocks that they can need."""
     return tuple(
@@ -86,6 +122,26 @@ def decodes(config: ServingConfig, num_decoding: int) -> tuple[Request, ...]:
         )
         for i in range(num_decoding)
     )
+
+
+def decodes_at_the_end_of_their_blocks(config: ServingConfig, num_decoding: int) -> tuple[Request, ...]:
+    """Return decodes with one KV block, which does not hold the tokens of their next step."""
+    computed = max(config.block_size - config.tokens_per_seq + 1, 1)
+    return tuple(
+        Request(
+            request_id=f"decode[{i}]",
+            need_prefill_tokens=1,
+            num_computed_tokens=computed,
+            num_total_tokens=computed + 1,
+            num_blocks=1,
+        )
+        for i in range(num_decoding)
+    )
+
+
+def prompts(num_prompts: int, length: int) -> tuple[Request, ...]:
+    """Return prompts that have just arrived."""
+    return tuple(new_request(f"prompt[{i}]", length) for i in range(num_prompts))
 
 
 def queues_of(config: ServingConfig, running: tuple[Request, ...], waiting: tuple[Request, ...]) -> Queues:

@@ -34,7 +34,8 @@ def subject_lines(subject: Subject) -> list[str]:
         lines += ["", *result_lines(result)]
     repairs = next((result.repairs for result in bad if result.repairs), ())
     if repairs:
-        lines += ["", *labelled("change", f"{repair_sentence(repairs)}. Then everything holds.")]
+        change = f"{repair_sentence(repairs)}. Then everything holds. {subject.advice}"
+        lines += ["", *labelled("change", change.rstrip())]
     elif subject.advice:
         lines += ["", *labelled("change", subject.advice)]
     held = subject.with_status(Status.HELD)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schedproof.config import ServingConfig
+from schedproof.config import Role, ServingConfig
 from schedproof.policy import Policy
 from schedproof.request import Request
 from schedproof.scheduler import Phase, Queues, StepPlan, has_blocks_to_admit, visit_waiting
@@ -77,7 +77,7 @@ BUDGET_NONNEGATIVE = Invariant(
     applies=always,
     otherwise="",
     on_plan=lambda plan, queues, config, policy: all(budget_is_not_negative(step) for step in plan.ledgers),
-    shapes=(Shape(1, 0), ITEM_SHAPE, Shape(1, 1), Shape(2, 0)),
+    shapes=(Shape(1, 0), ITEM_SHAPE, Shape(1, 1), Shape(2, 0), Shape(1, 1, num_items=1)),
 )
 
 
@@ -183,11 +183,15 @@ def prove_budget_tight(ctx: Context, configs: Configs, policy: Policy, given: Cl
 
 
 def rest_is_budget(moment: Moment, frame: StepFrame) -> bool:
-    """Without preemption, what the step leaves below the limit is not more than the budget."""
+    """Without preemption, what the step leaves below the limit is not more than the budget.
+
+    A step whose every slot decodes has no prompt that could use the rest.
+    """
     config, step = frame.config, moment.step
     still_charged = moment.num_unvisited * frame.policy.decode_charge(config)
     total = step.num_tokens(config) + step.budget - still_charged
-    return step.num_preempted > 0 or total >= config.max_num_batched_tokens
+    only_decodes = step.num_decoding >= config.max_num_seqs
+    return step.num_preempted > 0 or only_decodes or total >= config.max_num_batched_tokens
 
 
 def prove_visit_satisfies(ctx: Context, config: ServingConfig, policy: Policy) -> None:
@@ -248,8 +252,8 @@ BUDGET_TIGHT = Invariant(
     proof=prove_budget_tight,
     builds_on=BUDGET_NONNEGATIVE,
     configs=any_config,
-    applies=always,
-    otherwise="",
+    applies=lambda config: config.role != Role.DECODE,
+    otherwise="a decode node does not prefill",
     on_plan=lambda plan, queues, config, policy: no_work_could_use_the_rest(plan, queues, config),
     shapes=STEP_SHAPES,
 )
@@ -262,26 +266,37 @@ def decode_is_served(request: Request, grant: Grant, config: ServingConfig) -> b
     return (grant.num_tokens == config.tokens_per_seq) & (slots >= last_slot)
 
 
+def without_visit(config: ServingConfig) -> Grant:
+    """What a decode has that the loop does not reach: the worker runs it, with the blocks that it owns."""
+    return Grant(num_tokens=config.tokens_per_seq, num_new_blocks=0)
+
+
 def every_decode_is_served(plan: StepPlan, config: ServingConfig) -> bool:
     """Every decode of the plan is served, those that the loop did not reach included."""
-    unvisited = Grant(num_tokens=config.tokens_per_seq, num_new_blocks=0)
     visited = (
         decode_is_served(visit.request, visit.grant, config) for visit in plan.visits if visit.phase is Phase.DECODE
     )
-    return all(visited) and all(decode_is_served(request, unvisited, config) for request in plan.unvisited_decodes)
+    return all(visited) and all(
+        decode_is_served(request, without_visit(config), config) for request in plan.unvisited_decodes
+    )
 
 
 def prove_every_decode_served(ctx: Context, configs: Configs, policy: Policy, given: Claim) -> None:
-    """The running loop does not stop early, and a visited decode asks for enough."""
+    """The running loop visits every decode that lacks blocks, and a visited decode asks for enough."""
     frame = any_frame(ctx, configs, policy)
     moment = any_moment(ctx, frame)
-    step = moment.step
+    config, step = frame.config, moment.step
     ctx.assume(ctx.merged(lambda: given(moment, frame)))
-    request = any_request(ctx, "request", frame.config)
-    ctx.assume(ctx.merged(lambda: request.is_decoding and frame.config.runs_decode))
-    ctx.prove("every running request is visited", ctx.merged(lambda: policy.keeps_visiting(step.budget)))
-    grant = ctx.merged(lambda: ask(request, step.budget, frame.config, policy))
-    ctx.prove("a visited decode is served", ctx.merged(lambda: decode_is_served(request, grant, frame.config)))
+    request = any_request(ctx, "request", config)
+    ctx.assume(ctx.merged(lambda: request.is_decoding and config.runs_decode))
+    ctx.assume(moment.num_unvisited > 0)
+    visits = ctx.merged(lambda: policy.keeps_visiting(step.budget))
+    ctx.prove(
+        "a decode is visited, or served without",
+        ctx.merged(lambda: visits or decode_is_served(request, without_visit(config), config)),
+    )
+    grant = ctx.merged(lambda: ask(request, step.budget, config, policy))
+    ctx.prove("a visited decode is served", ctx.merged(lambda: decode_is_served(request, grant, config)))
 
 
 EVERY_DECODE_SERVED = Invariant(

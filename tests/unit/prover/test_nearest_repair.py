@@ -100,14 +100,14 @@ def test_where_no_repair_is_offered_the_neighbours_are_not_safe(name: str) -> No
 UNPAID = ServingConfig(
     max_num_seqs=16,
     max_num_batched_tokens=64,
-    max_model_len=64,
+    max_model_len=256,
     speculation=SpeculativeConfig(method=SpeculativeMethod.NGRAM, num_speculative_tokens=5),
 )
-"""Upstream charges n-gram drafts nothing; no single flag repairs both the limit and the decodes left behind."""
+"""Upstream charges n-gram drafts nothing; no single flag repairs both that and the decodes left behind."""
 
 OWN = {
     "no_overshoot": {Change("max_num_seqs", 16, 1), Change("num_speculative_tokens", 5, 0)},
-    "every_decode_served": set(),
+    "every_decode_served": {Change("max_num_seqs", 16, 1)},
     "charge_follows_method": {Change("num_speculative_tokens", 5, 0)},
     "decode_fits_budget": {
         Change("max_num_batched_tokens", 64, 96),
