@@ -50,7 +50,7 @@ class Auditor:
         """Hold a batch against every rule that applies."""
         if batch.header is not None:
             self._take_header(batch.header)
-        is_between = np.zeros(len(batch.texts), dtype=np.bool_) if batch.is_between is None else batch.is_between
+        is_between = np.zeros(len(batch.lines), dtype=np.bool_) if batch.is_between is None else batch.is_between
         self.num_steps += int(np.count_nonzero(~is_between))
         self.num_between += int(np.count_nonzero(is_between))
         self.num_missing += batch.num_missing

@@ -5,7 +5,9 @@ Remembered are the requests in the middle of their prompts and nothing else: as 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -57,39 +59,55 @@ class ChunkOrder:
         broken: dict[int, BrokenTile] = {}
         if requests.is_decode.all() and not self.live:
             return broken
-        rows = zip(requests.record.tolist(), requests.request_ids, requests.is_decode.tolist(), strict=True)
         next_gap = 0
-        for position, (record, request_id, is_decode) in enumerate(rows):
+        for position, record, request_id, is_decode, *chunk in self._followed(requests):
             while next_gap < len(gaps) and gaps[next_gap] <= record:
                 self.live.clear()
                 next_gap += 1
+            before = self.live.pop(request_id, None)
             if is_decode:
-                if request_id in self.live:
-                    broken[position] = decoding_early(self.live.pop(request_id))
-                continue
-            tile = self._take_chunk(request_id, batch, requests, position)
+                tile = None if before is None else decoding_early(before)
+            else:
+                tile = self._take_chunk(
+                    request_id, before, chunk, int(batch.steps[record]), int(batch.lines[record])
+                )
             if tile is not None:
                 broken[position] = tile
         if next_gap < len(gaps):
             self.live.clear()
         return broken
 
+    def _followed(self, requests: RequestColumns) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows that matter: chunks, and decodes of requests that are or may come to be live."""
+        prefills = np.flatnonzero(~requests.is_decode).tolist()
+        names = requests.request_ids
+        may_be_live = {names[position] for position in prefills} | self.live.keys()
+        positions = [position for position, name in enumerate(names) if name in may_be_live]
+        columns = (
+            requests.record,
+            requests.is_decode,
+            requests.is_admission,
+            requests.num_tokens,
+            requests.num_computed_tokens,
+            requests.need_prefill_tokens,
+        )
+        record, is_decode, *chunks = (column[positions].tolist() for column in columns)
+        return zip(positions, record, (names[position] for position in positions), is_decode, *chunks, strict=True)
+
     def _take_chunk(
-        self, request_id: str, batch: StepBatch, requests: RequestColumns, position: int
+        self, request_id: str, before: Progress | None, chunk: list[int], step: int, line: int
     ) -> BrokenTile | None:
         """Follow a chunk; an admission begins wherever the prefix cache ends."""
-        before = self.live.pop(request_id, None)
-        computed, need = int(requests.num_computed_tokens[position]), int(requests.need_prefill_tokens[position])
+        is_admission, num_tokens, computed, need = chunk
         if ABSENT in (computed, need):
             return None
-        end = computed + int(requests.num_tokens[position])
+        end = computed + num_tokens
         if end < need:
-            record = int(requests.record[position])
-            self.live[request_id] = Progress(end, need, int(batch.steps[record]), int(batch.lines[record]))
+            self.live[request_id] = Progress(end, need, step, line)
             if len(self.live) > self.max_live:
                 del self.live[next(iter(self.live))]
                 self.num_forgotten += 1
-        if before is None or requests.is_admission[position]:
+        if before is None or is_admission:
             return None
         return None if (computed, need) == (before.end, before.need) else out_of_order(computed, need, before)
 

@@ -20,7 +20,6 @@ class BatchLine:
     """One of these lines."""
 
     line: int
-    text: bytes
     is_prefill: bool
     """Whether it has new sequences; a decode node's line about requests that come from a prefill node has, too."""
     number: int | None
@@ -28,8 +27,6 @@ class BatchLine:
     num_new_seqs: int
     num_new_tokens: int
     num_running: int
-    prefix: bytes
-    """What stands before."""
 
 
 def read_batch_line(text: bytes, line: int, block: Block, source: str, engine: str) -> BatchLine | None:
@@ -51,11 +48,9 @@ def read_batch_line(text: bytes, line: int, block: Block, source: str, engine: s
     )
     return BatchLine(
         line=line,
-        text=text,
         is_prefill=kind != b"Decode",
         number=None if begin.group(2) is None else number(begin.group(2), source, line),
         num_new_seqs=new_seqs,
         num_new_tokens=new_tokens,
         num_running=running,
-        prefix=text[: begin.start()],
     )

@@ -82,8 +82,6 @@ class StepBatch:
     """Whether each step lists its requests."""
     is_between: Truths | None = None
     """Which of them stand for steps that the log leaves out, after a line; None when none does."""
-    texts: list[bytes]
-    """The line of each as it stands in the file."""
     num_missing: int = 0
     """Steps that, by the numbers, ran before one of them and are not in the file."""
     begins_anew: bool = False

@@ -60,7 +60,6 @@ def steps_of(batch: BatchLine, step: int, new_seqs_before: int, config: ServingC
     least, most = decoding(batch, new_seqs_before, config)
     shown = LogStep(
         line=batch.line,
-        text=batch.text,
         step=step,
         num_decoding=(least, most),
         num_decode_tokens=(least * config.tokens_per_seq, most * config.tokens_per_seq),
@@ -72,7 +71,6 @@ def steps_of(batch: BatchLine, step: int, new_seqs_before: int, config: ServingC
     running = batch.num_running
     unseen = LogStep(
         line=batch.line,
-        text=batch.text,
         step=step,
         num_decoding=(0, running),
         num_decode_tokens=(0, running * config.tokens_per_seq),

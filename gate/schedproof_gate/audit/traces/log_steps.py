@@ -21,7 +21,6 @@ class LogStep:
     """What one line says about a step, or about the steps after it that are not logged; bounds are inclusive."""
 
     line: int
-    text: bytes
     step: int
     num_decoding: tuple[int, int]
     num_decode_tokens: tuple[int, int]
@@ -78,7 +77,6 @@ def bounded_batch(steps: list[LogStep], num_missing: int = 0) -> StepBatch:
         low=one_side(steps, 0),
         high=one_side(steps, 1),
         is_between=np.array([step.is_between for step in steps], dtype=np.bool_),
-        texts=[step.text for step in steps],
         num_missing=num_missing,
     )
 

@@ -68,6 +68,7 @@ HEADER = msgspec.json.Decoder(HeaderFields)
 IS_HEADER = re.compile(rb'\s*\{\s*"schema"\s*:')
 KEY = re.compile(r"at `\$\.?([^`]*)`")
 FIELD = re.compile(r"field `([^`]*)`")
+PHASES = {"decode": 0, "prefill": 1, "admission": 2}
 COUNTS = ("num_computed_tokens", "need_prefill_tokens", "num_total_tokens", "num_blocks")
 """The counts of a request that a statement reads as they are."""
 
@@ -96,7 +97,7 @@ def read_recorded_steps(blocks: Iterable[Block], source: str, config: ServingCon
             if not texts:
                 continue
             records = decoded(texts, lines, source, block)
-            yield batch_of(records, lines, texts, source, position, header=header, begins_anew=begins_anew)
+            yield batch_of(records, lines, source, position, header=header, begins_anew=begins_anew)
             header, begins_anew = None, False
 
 
@@ -182,7 +183,6 @@ def refusal(error: Exception, source: str, line: int, is_cut_off: bool) -> Input
 def batch_of(
     records: list[StepFields],
     lines: list[int],
-    texts: list[bytes],
     source: str,
     position: Position,
     *,
@@ -212,9 +212,8 @@ def batch_of(
     lists_requests = np.fromiter((record.requests is not None for record in records), np.bool_, len(records))
     requests = None
     if lists_requests.any():
-        for record, line in zip(records, lines, strict=True):
-            refuse_repeated(record.requests or [], line, source)
         requests = request_columns(records)
+        refuse_repeated(requests, lines, source)
         refuse_contradictions(columns, requests, lists_requests, lines, source)
     return StepBatch(
         lines=line_numbers,
@@ -223,7 +222,6 @@ def batch_of(
         high=columns,
         requests=requests,
         lists_requests=lists_requests if requests is not None else None,
-        texts=texts,
         num_missing=int(steps[-1]) - (int(steps[0]) - 1 if before < 0 else before) - len(records),
         begins_anew=begins_anew,
         header=header,
@@ -232,7 +230,8 @@ def batch_of(
 
 def column(records: list[Any], name: str) -> Integers:
     """Return one field of all records."""
-    return np.fromiter(map(attrgetter(name), records), np.int64, len(records))
+    # A list first: twice as fast as an iterator.
+    return np.array(list(map(attrgetter(name), records)), dtype=np.int64)
 
 
 def request_columns(records: list[StepFields]) -> RequestColumns:
@@ -240,12 +239,12 @@ def request_columns(records: list[StepFields]) -> RequestColumns:
     groups = [record.requests or () for record in records]
     requests = [request for group in groups for request in group]
     sizes = np.fromiter(map(len, groups), np.int64, len(groups))
-    phases = [request.phase for request in requests]
+    phases = np.array([PHASES[request.phase] for request in requests], dtype=np.int8)
     return RequestColumns(
         record=np.repeat(np.arange(len(records), dtype=np.int64), sizes),
         request_ids=[request.request_id for request in requests],
-        is_decode=np.fromiter(map("decode".__eq__, phases), np.bool_, len(phases)),
-        is_admission=np.fromiter(map("admission".__eq__, phases), np.bool_, len(phases)),
+        is_decode=phases == PHASES["decode"],
+        is_admission=phases == PHASES["admission"],
         num_tokens=column(requests, "num_tokens"),
         **{name: column(requests, name) for name in COUNTS},
     )
@@ -290,22 +289,26 @@ def refuse_disorder(
         position.timestamp_s = float(times[-1])
 
 
-def refuse_repeated(requests: list[RequestFields], line: int, source: str) -> None:
-    """Refuse a step that lists a request twice.
+def refuse_repeated(requests: RequestColumns, lines: list[int], source: str) -> None:
+    """Refuse the first step that lists a request twice.
 
     Raises:
-        InputError: naming it.
+        InputError: naming the request.
     """
-    names = [request.request_id for request in requests]
-    if len(set(names)) < len(names):
-        repeated = next(name for index, name in enumerate(names) if name in names[:index])
-        raise InputError(
-            f"{quoted(repeated)} is listed twice",
-            source=source,
-            line=line,
-            key="requests",
-            advice="list every request that runs in the step, once",
-        )
+    ends = np.searchsorted(requests.record, np.arange(len(lines)), side="right").tolist()
+    begin = 0
+    for line, end in zip(lines, ends, strict=True):
+        names = requests.request_ids[begin:end]
+        if len(set(names)) < len(names):
+            repeated = next(name for index, name in enumerate(names) if name in names[:index])
+            raise InputError(
+                f"{quoted(repeated)} is listed twice",
+                source=source,
+                line=line,
+                key="requests",
+                advice="list every request that runs in the step, once",
+            )
+        begin = end
 
 
 def refuse_contradictions(

@@ -76,7 +76,6 @@ def prefill_steps(batch: BatchLine, step: int, most_beside: int, most_tokens_per
     return [
         LogStep(
             line=batch.line,
-            text=batch.text,
             step=step,
             num_decoding=(0, most_beside),
             num_decode_tokens=(0, bounded(most_beside, most_tokens_per_seq)),
@@ -92,7 +91,6 @@ def decode_steps(batch: BatchLine, step: int, per_seq: tuple[int, int], most_run
     running, (least, most) = batch.num_running, per_seq
     shown = LogStep(
         line=batch.line,
-        text=batch.text,
         step=step,
         num_decoding=(running, running),
         num_decode_tokens=(running * least, bounded(running, most)),
@@ -105,7 +103,6 @@ def unseen_decodes(batch: BatchLine, step: int, most_running: int, most_tokens_p
     """Return the decode batches between a line and the next."""
     return LogStep(
         line=batch.line,
-        text=batch.text,
         step=step,
         num_decoding=(0, most_running),
         num_decode_tokens=(0, bounded(most_running, most_tokens_per_seq)),

@@ -53,7 +53,6 @@ def read_tensorrt_llm(blocks: Iterable[Block], source: str, config: ServingConfi
             found.append(
                 LogStep(
                     line=line,
-                    text=text,
                     step=step,
                     num_decoding=(num_decoding, num_decoding),
                     num_decode_tokens=(generation_tokens, generation_tokens),

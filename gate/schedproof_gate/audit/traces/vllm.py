@@ -54,7 +54,6 @@ def read_vllm(blocks: Iterable[Block], source: str, config: ServingConfig) -> It
             found.append(
                 LogStep(
                     line=line,
-                    text=text,
                     step=step,
                     num_decoding=(num_generations, num_generations),
                     num_decode_tokens=(generation_tokens, generation_tokens),
