@@ -88,8 +88,8 @@ class Subject:
     """Invariants that could be checked if the subject said more."""
     notes: tuple[str, ...] = ()
     advice: str = ""
-    """Whether a flag helps where something is violated, and whether the engine's rules are at fault; or what to do when
-    nothing could be checked."""
+    """Where something is violated, whether a flag helps and the engine's rules are at fault; where nothing could be
+    checked, what to do."""
     measurements: Mapping[str, Any] | None = None
     """The figures of a run, when one was made."""
 
