@@ -64,6 +64,22 @@ def run(options: ReplayOptions) -> int:
     Raises:
         InputError: a file or a flag cannot be used.
     """
+    done = replay_of(options)
+    report = report_of(done)
+    if options.png is not None:
+        write_picture(done, options.png)
+    if options.html is not None:
+        write_page(done, options.html)
+    emit(render_replay(done) if options.form == "text" else RENDERERS[options.form](report), options.output)
+    return report.exit_code()
+
+
+def replay_of(options: ReplayOptions) -> Replay:
+    """Return what a trace comes to under each policy; the steps are recorded if that was asked for.
+
+    Raises:
+        InputError: a file or a flag cannot be used.
+    """
     deployment = with_num_kv_blocks(the_deployment(options.config_file), options.num_kv_blocks)
     policies, notes = chosen_policies(options.policy_names, deployment)
     require_outputs(options, policies)
@@ -72,27 +88,13 @@ def run(options: ReplayOptions) -> int:
     surveyed = survey(plan, starting[0] if starting else None)
     refuse_hopeless_requests(surveyed, deployment, plan, options.skip_refused)
     measured = measure(plan, starting, surveyed.num_requests, options)
-    done = Replay(
-        deployment=deployment,
-        plan=plan,
-        survey=surveyed,
-        notes=notes,
-        policies=tuple(
-            PolicyReplay(
-                policy=policy,
-                problems=tuple(policy.problems(plan.config)),
-                measured=measured.get(policy.name),
-            )
-            for policy in policies
-        ),
+    runs = (
+        PolicyReplay(
+            policy=policy, problems=tuple(policy.problems(plan.config)), measured=measured.get(policy.name)
+        )
+        for policy in policies
     )
-    report = report_of(done)
-    if options.png is not None:
-        write_picture(done, options.png)
-    if options.html is not None:
-        write_page(done, options.html)
-    emit(render_replay(done) if options.form == "text" else RENDERERS[options.form](report), options.output)
-    return report.exit_code()
+    return Replay(deployment=deployment, plan=plan, survey=surveyed, notes=notes, policies=tuple(runs))
 
 
 def the_deployment(path: Path) -> Deployment:

@@ -8,6 +8,7 @@ from typing import Any
 from schedproof import Policy
 from schedproof_gate.checking import STARTUP_SCOPE, STARTUP_SENTENCE, config_json, mentioned_fields, place_of
 from schedproof_gate.deployment import Deployment
+from schedproof_gate.renderers.text import plural
 from schedproof_gate.replay.checks import NO_STANDSTILL
 from schedproof_gate.replay.measurements import Measurements, Quantiles, StepFigures, Tally
 from schedproof_gate.replay.nodes import NODES
@@ -129,15 +130,18 @@ def message_of(tally: Tally, measured: Measurements) -> str:
         where = (
             "" if tally.first is None else f", from step {tally.first.index} at {seconds(tally.first.start_us)} s"
         )
-        stuck = f"{measured.num_unfinished} requests never end" if measured.num_unfinished else "nobody is served"
-        return f"the scheduler finds the same queues again and again{where}: {stuck}"
+        return (
+            f"the scheduler finds the same queues again and again{where}: "
+            f"{plural(measured.num_unfinished, 'request')} not ended when the replay does"
+        )
     assert tally.first is not None
     return f"{tally.num_steps} of {measured.num_steps} steps; the first is {step_words(tally.first)}"
 
 
 def step_words(figures: StepFigures) -> str:
     """Return the figures of a step as words."""
-    parts = [f"{figures.num_decode_tokens} for {figures.num_decoding} decodes"] if figures.num_decoding else []
+    decodes = plural(figures.num_decoding, "decode")
+    parts = [f"{figures.num_decode_tokens} for {decodes}"] if figures.num_decoding else []
     parts += [f"{figures.num_prefill_tokens} of prefill"] if figures.num_prefill_tokens else []
     tokens = f"{figures.num_tokens} tokens" + (f", {' and '.join(parts)}" if parts else "")
     preempted = f", {figures.num_preempted} preempted" if figures.num_preempted else ""

@@ -38,6 +38,8 @@ class _Shared:
 
 def begin(num_done: Any, stops: Any) -> None:
     """Set up a process, which does not outlive the one that started it."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     threading.Thread(target=end_with_parent, daemon=True).start()
     _Shared.num_done, _Shared.stops = num_done, stops
 
@@ -74,7 +76,7 @@ def replay_all(plan: ReplayPlan, policies: list[Policy], num_requests: int, jobs
     executor = ProcessPoolExecutor(jobs, context, begin, (num_done, stops))
     with shown_progress([policy.name for policy in policies], num_requests) as show:
         try:
-            with without_interrupts():
+            with interrupts_held():
                 futures = [
                     executor.submit(replay_in_process, plan, policy.name, slot)
                     for slot, policy in enumerate(policies)
@@ -92,14 +94,29 @@ def replay_all(plan: ReplayPlan, policies: list[Policy], num_requests: int, jobs
             executor.shutdown(cancel_futures=True)
 
 
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
+
+
 @contextlib.contextmanager
-def without_interrupts() -> Iterator[None]:
-    """Ignore interrupts; processes that are started meanwhile always do, and this one answers for all."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+def interrupts_held() -> Iterator[None]:
+    """Hold interrupts back until the end of the block; a process that is started in it never gets one.
+
+    Raises:
+        KeyboardInterrupt: at the end, when one came.
+    """
+    came: list[int] = []
+    handlers = {number: signal.signal(number, lambda number, frame: came.append(number)) for number in INTERRUPTS}
+    # Processes inherit the mask. It does not hold this process's handlers back: they also run for other threads.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS) if hasattr(signal, "pthread_sigmask") else None
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        if mask is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    if came:
+        raise KeyboardInterrupt
 
 
 def replay_one(plan: ReplayPlan, policy: Policy, num_requests: int, *watches: Watch) -> Measurements:

@@ -91,9 +91,10 @@ def figure(replay: Replay) -> Figure:
     width = COLUMN_INCHES * min(max(len(runs), 2), COLUMNS)
     height = HEAD_INCHES + BLOCK_INCHES * len(blocks)
     picture = Figure(figsize=(width, height), layout="constrained")
-    heads: Any = picture.subfigures(1 + len(blocks), 1, height_ratios=[HEAD_INCHES] + [BLOCK_INCHES] * len(blocks))
-    draw_head(heads[0], replay)
-    for part, block in zip(heads[1:], blocks, strict=True):
+    ratios = [HEAD_INCHES] + [BLOCK_INCHES] * len(blocks)
+    parts: Any = picture.subfigures(len(ratios), 1, height_ratios=ratios, squeeze=False)
+    draw_head(parts[0, 0], replay)
+    for part, block in zip(parts[1:, 0], blocks, strict=True):
         draw_block(part, block, replay)
     return picture
 
@@ -117,7 +118,8 @@ def draw_head(part: SubFigure, replay: Replay) -> None:
     part.text(
         0.01,
         0.66,
-        f"{config.max_num_seqs} slots, decodes of {config.tokens_per_seq}, {config.num_kv_blocks:,} KV blocks; "
+        f"{config.max_num_seqs} slots, {config.tokens_per_seq} tokens a decode, "
+        f"{config.num_kv_blocks:,} KV blocks; "
         f"modelled times: {time.base_latency_us / 1000:g} ms a step + {time.latency_per_token_us:g} µs a token. "
         "Each point: the largest step of its span.",
         fontsize=8.5,
@@ -146,7 +148,7 @@ def draw_block(part: SubFigure, runs: tuple[tuple[str, Measurements], ...], repl
     unit_us, unit = (US_PER_MINUTE, "min") if longest_us >= MINUTES_FROM_US else (1_000_000, "s")
     for column, (name, run) in enumerate(runs):
         tokens, blocks, waiting = axes[:, column]
-        tokens.set_title(title(name, run), loc="left")
+        draw_title(tokens, name, run)
         draw_tokens(tokens, run, unit_us)
         draw_blocks(blocks, run, unit_us)
         draw_waiting(waiting, run, unit_us)
@@ -167,11 +169,19 @@ def draw_block(part: SubFigure, runs: tuple[tuple[str, Measurements], ...], repl
     first[0].set_xlim(0, longest_us / unit_us)
 
 
-def title(name: str, run: Measurements) -> str:
-    """Return what a policy came to, in two lines."""
+def draw_title(axis: Axes, name: str, run: Measurements) -> None:
+    """Name the policy, and say what it came to."""
     p99 = "-" if run.queueing.p99_us is None else f"{seconds(run.queueing.p99_us)} s"
     over = "none" if run.num_over_limit == 0 else f"{run.num_over_limit:,}"
-    return f"{name}\n{run.num_steps:,} steps, {over} over the limit\nqueued p99 {p99}"
+    axis.set_title(name, loc="left", fontweight="bold", pad=32)
+    axis.annotate(
+        f"{run.num_steps:,} steps, {over} over the limit\nqueued p99 {p99}",
+        (0, 1),
+        (0, 5),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        va="bottom",
+    )
 
 
 def draw_tokens(axis: Axes, run: Measurements, unit_us: int) -> None:

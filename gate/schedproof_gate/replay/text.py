@@ -26,6 +26,10 @@ WIDEST = 160
 
 HEADING_WIDTH = 9
 
+HOW_TO_GO_ON = (
+    "`schedproof explain NAME` says what an invariant means; --format json has the state of each first step."
+)
+
 
 def render_replay(replay: Replay) -> str:
     """Return the report in 80 columns. Colours go away outside a terminal."""
@@ -42,6 +46,8 @@ def render_replay(replay: Replay) -> str:
     for figures in (token_figures(replay), waiting_figures(replay), violation_figures(replay)):
         if figures.rows:
             blocks.append(figure_lines(figures))
+    if violation_figures(replay).rows:
+        blocks.append(wrapped(HOW_TO_GO_ON, 2))
     if kept_sentence(replay):
         blocks.append(wrapped(kept_sentence(replay), 2))
     return "\n".join("\n".join(block) + "\n" for block in blocks)
