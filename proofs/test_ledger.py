@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from schedproof.policies import POLICIES, REFERENCE
@@ -79,12 +81,13 @@ def admission_turn(ctx):
 
 
 def preemption_turn(ctx):
-    """A victim gives its blocks back and stops decoding; its slot stays held."""
+    """A victim gives back the blocks that it shares with nobody, and stops decoding; its slot stays held."""
     config, before = draw_config(ctx), any_ledger(ctx)
-    victim = any_request(ctx, "victim", config)
+    shared = ctx.integer("num_shared_blocks", 0)
+    victim = replace(any_request(ctx, "victim", config), num_shared_blocks=shared)
     after = ctx.merged(lambda: preempt(before, victim, config))
     decoded = ctx.merged(lambda: 1 if victim.is_decoding and config.runs_decode else 0)
-    ctx.prove("its blocks", after.num_free_blocks == before.num_free_blocks + victim.num_blocks)
+    ctx.prove("its blocks", after.num_free_blocks + shared == before.num_free_blocks + victim.num_blocks)
     ctx.prove("one more is counted", after.num_preempted == before.num_preempted + 1)
     ctx.prove("it stops decoding", after.num_decoding + decoded == before.num_decoding)
     moved = ("num_free_blocks", "num_preempted", "num_decoding")

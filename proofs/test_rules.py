@@ -15,9 +15,11 @@ from schedproof import blocks, capacity, startup
 from schedproof.config import Platform, Role, ServingConfig
 from schedproof.message_layout import MAX_DRAFT_TOKENS
 from schedproof.policies import REFERENCE
+from schedproof.request import Request
 from schedproof.speculation import SpeculativeMethod
-from schedproof.step import ask
-from schedproof_spec.domain import any_request, draw_config
+from schedproof.step import Grant, ask
+from schedproof_spec.domain import any_request, draw_config, draw_configured_dispatch
+from schedproof_spec.invariants.budget import decode_is_served
 from schedproof_spec.mutants import Mutant
 from schedproof_spec.prover.prove import prove
 from schedproof_spec.prover.verdict import Status
@@ -130,13 +132,15 @@ def decode_growth(ctx):
 
 
 def prefill_growth(ctx):
-    """A chunk asks for the blocks of its tokens, with speculation one more, within the table's width."""
+    """A chunk takes the free part of its cached prefix, and asks for the blocks of its tokens, with speculation one
+    more, within the table's width."""
     config = draw_config(ctx)
-    request = any_request(ctx, "request", config)
+    cached = ctx.integer("num_free_cached_blocks", 0)
+    request = replace(any_request(ctx, "request", config), num_free_cached_blocks=cached)
     chunk = ctx.integer("chunk", 1)
     ctx.assume(request.num_computed_tokens + chunk <= request.need_prefill_tokens)
     ctx.assume(request.need_prefill_tokens <= request.num_total_tokens)
-    grown = prefill_blocks(request, chunk, config)
+    grown = prefill_blocks(request, chunk, config) - cached
     owned = request.num_blocks + grown
     slots = request.num_computed_tokens + chunk
     spare = 1 if config.speculation is not None else 0
@@ -148,6 +152,47 @@ def prefill_growth(ctx):
     )
     enough = (owned - spare - 1) * config.block_size < slots
     ctx.prove("no more", ctx.merged(lambda: grown == 0 or (enough and owned <= config.max_blocks_per_seq)))
+
+
+def preallocation(ctx):
+    """A disaggregated pair takes the prompt's blocks up front and the usual growth, within the table's width."""
+    config = draw_config(ctx)
+    prompt = ctx.integer("prompt", 1)
+    taken = ctx.merged(lambda: blocks.preallocated_blocks(prompt, config))
+    of_prompt = taken - config.enc_dec_block_num
+    width = config.max_blocks_per_seq
+    ctx.prove("no wider than the table", taken <= width)
+    ctx.prove(
+        "the prompt and the growth", ctx.merged(lambda: of_prompt * config.block_size >= prompt or taken == width)
+    )
+    ctx.prove("no more", (of_prompt - 1) * config.block_size < prompt)
+
+
+def whole_life(ctx):
+    """The blocks of a whole life serve its last decode, or hold its prompt where nothing is decoded; no fewer do."""
+    config = draw_config(ctx)
+    prompt, total = ctx.integer("prompt", 1), ctx.integer("max_total_tokens", 1)
+    ctx.assume(total > prompt)
+    needed = ctx.merged(lambda: blocks.blocks_to_finish(prompt, total, config))
+    grant = Grant(num_tokens=config.tokens_per_seq, num_new_blocks=0)
+    last = Request(request_id="request", need_prefill_tokens=prompt, num_total_tokens=total - 1, num_blocks=needed)
+    short = replace(last, num_blocks=needed - 1)
+    if config.runs_decode and total > prompt + 1:
+        ctx.prove("the last decode is served", ctx.merged(lambda: decode_is_served(last, grant, config)))
+        ctx.prove("not with fewer", ctx.merged(lambda: not decode_is_served(short, grant, config)))
+    else:
+        ctx.prove("the prompt has slots", needed * config.block_size >= prompt)
+        ctx.prove("no more than it needs", (needed - 1) * config.block_size < prompt)
+
+
+def loaded_dispatch_buffer(ctx):
+    """A silent config.json counts as 128 dispatch tokens, any other value as itself."""
+    config = replace(draw_config(ctx), num_max_dispatch_tokens_per_rank=draw_configured_dispatch(ctx))
+    loaded = capacity.loaded_dispatch_tokens(config)
+    if config.num_max_dispatch_tokens_per_rank is None:
+        ctx.prove("the preset", loaded == 128)
+    else:
+        ctx.prove("as configured", loaded == config.num_max_dispatch_tokens_per_rank)
 
 
 def smallest_dispatch_capacity(ctx):
@@ -299,6 +344,27 @@ RULES = {
         function="prefill_blocks",
         old="blocks + 1",
         new="blocks + 2",
+    ),
+    preallocation: Mutant(
+        name="prompts grow beyond the table",
+        module="schedproof.blocks",
+        function="preallocated_blocks",
+        old="min(blocks",
+        new="max(blocks",
+    ),
+    whole_life: Mutant(
+        name="forget that the last token is not written",
+        module="schedproof.blocks",
+        function="blocks_to_finish",
+        old="max_total_tokens - 2 +",
+        new="max_total_tokens +",
+    ),
+    loaded_dispatch_buffer: Mutant(
+        name="take 0 for a silent config",
+        module="schedproof.capacity",
+        function="loaded_dispatch_tokens",
+        old="return PRESET_DISPATCH_TOKENS",
+        new="return 0",
     ),
     smallest_dispatch_capacity: Mutant(
         name="leave the capacity unaligned",
