@@ -169,7 +169,7 @@ def preallocation(ctx):
 
 
 def whole_life(ctx):
-    """The blocks of a whole life serve its last decode, or hold its prompt where nothing is decoded; no fewer do."""
+    """The blocks of a whole life serve its last decode, or hold its prompt where nothing is decoded; fewer fail."""
     config = draw_config(ctx)
     prompt, total = ctx.integer("prompt", 1), ctx.integer("max_total_tokens", 1)
     ctx.assume(total > prompt)

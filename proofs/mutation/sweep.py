@@ -106,7 +106,7 @@ class Fate:
     change: Change
     killed: bool
     by: str
-    """The first test that failed; empty for a survivor."""
+    """The first test that failed, or that there was no end; empty for a survivor."""
 
 
 def changes_of(name: str) -> Iterator[Change]:
@@ -134,15 +134,18 @@ def fate_of(change: Change, subject: Subject) -> Fate:
         }
         arguments = ["-p", "proofs.mutation.plugin", "-p", "no:cacheprovider", "-n", "0", "-x", "-q", "--tb=no"]
         arguments += ["-k", subject.selected]
-        done = subprocess.run(
-            [sys.executable, "-m", "pytest", *arguments, *(str(ROOT / name) for name in subject.tests)],
-            cwd=ROOT,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_SECONDS,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                [sys.executable, "-m", "pytest", *arguments, *(str(ROOT / name) for name in subject.tests)],
+                cwd=ROOT,
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=TIMEOUT_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return Fate(change, killed=True, by=f"no end within {TIMEOUT_SECONDS} s")
     failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
     by = failed[0].split(" - ")[0] if failed else f"exit {done.returncode}"
     return Fate(change, killed=done.returncode != 0, by=by if done.returncode else "")
