@@ -156,8 +156,8 @@ def notes_on(auditor: Auditor, form: TraceForm, deployment: Deployment, chosen: 
         )
     if auditor.num_odd_decodes:
         notes.append(
-            f"{counted(auditor.num_odd_decodes, 'step')} do not run {config.tokens_per_seq} tokens for each "
-            f"decode, as the configuration says ({auditor.odd_decode})"
+            f"in {counted(auditor.num_odd_decodes, 'step')} a decode does not run {config.tokens_per_seq} tokens, "
+            f"as the configuration says it does ({auditor.odd_decode})"
         )
     if auditor.num_missing:
         notes.append(

@@ -140,7 +140,7 @@ class Auditor:
             line=int(batch.lines[at]),
             step=step,
             message=f"in step {step}, {check.found(counts, self.config, self.policy)}{least}",
-            state=step_lines(step, counts, most),
+            state=(step_line(step, counts, most),),
             witness={"step": step, "line": int(batch.lines[at]), **named(counts)},
         )
 
@@ -156,7 +156,7 @@ class Auditor:
             line=int(batch.lines[at]),
             step=step,
             message=f"{where}, {self._at_most(check, high)}; {self.leaves_open}",
-            state=step_lines(step, low, high),
+            state=(step_line(step, low, high),),
             witness={"step": step, "line": int(batch.lines[at]), "least": named(low), "most": named(high)},
         )
 
@@ -200,7 +200,7 @@ class Auditor:
             step=step,
             message=f"in step {step}, request {quoted(request_id)}: {what}",
             state=(
-                *step_lines(step, counts_at(batch.low, record), None),
+                step_line(step, counts_at(batch.low, record)),
                 f"{quoted(request_id)}: {phase}, {shown}",
             ),
             witness={"step": step, "line": line, "request": {"request_id": request_id, "phase": phase, **counts}},
@@ -231,26 +231,15 @@ def named(counts: Counts) -> dict[str, int]:
     return {("num_prefill_tokens" if name == "prefill_tokens" else name): count for name, count in counts.items()}
 
 
-def step_lines(step: int, low: Counts, high: Counts | None) -> tuple[str, ...]:
-    """Return a step for a person."""
-    most = low if high is None else high
-    lines = [
-        f"step {step}: {between(low, most, 'num_decode_tokens')} tokens in {between(low, most, 'num_decoding')} "
-        f"decodes, {between(low, most, 'prefill_tokens')} in chunks"
-    ]
-    first = ("num_decoding", "num_decode_tokens", "prefill_tokens")
-    rest = [
-        f"{name} {count}" + ("" if most.get(name) == count else " or more")
-        for name, count in low.items()
-        if name not in first
-    ]
-    if rest:
-        lines.append(", ".join(rest))
-    return tuple(lines)
+def step_line(step: int, low: Counts, high: Counts | None = None) -> str:
+    """Return a step for a person, by the names that the counts have in a file; bounds where they differ."""
+    most = named(low if high is None else high)
+    shown = ", ".join(f"{name} {between(count, most.get(name))}" for name, count in named(low).items())
+    return f"step {step}: {shown}"
 
 
-def between(low: Counts, high: Counts, name: str) -> str:
-    """Return a count, or both its bounds."""
-    if low[name] == high[name]:
-        return str(low[name])
-    return f"{low[name]} to {'any number of' if high[name] >= UNBOUNDED else high[name]}"
+def between(least: int, most: int | None) -> str:
+    """Return a count, or what bounds it."""
+    if most is None or most >= UNBOUNDED:
+        return f"{least} or more"
+    return str(least) if least == most else f"{least} to {most}"
