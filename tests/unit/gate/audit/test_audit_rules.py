@@ -14,6 +14,7 @@ from schedproof import NEWEST, POLICIES, REFERENCE, Role, ServingConfig, Specula
 from schedproof.step_record import SCHEMA
 from schedproof_gate.audit.auditing import Audit, audit_trace
 from schedproof_gate.audit.excerpt import write_excerpt
+from schedproof_gate.audit.traces import blocks
 from schedproof_gate.audit.traces.forms import FORMS, SCHEDPROOF
 from schedproof_gate.deployment import Deployment
 from schedproof_gate.fastdeploy import FASTDEPLOY
@@ -51,6 +52,9 @@ ALL = {
     "launch_tokens": 10,
     "requests": [DECODE, CHUNK],
 }
+BLOCKS = (64, 300, 400, 1 << 20)
+"""Bytes that are read at a time: a part of a line, one line, two, all."""
+
 EXPERT_PARALLEL = replace(
     CONFIG, expert_parallel_size=8, num_experts=64, num_max_dispatch_tokens_per_rank=8, max_num_batched_tokens=512
 )
@@ -274,9 +278,17 @@ def test_each_rule_about_a_request_can_be_broken(
         ),
     ],
 )
+@pytest.mark.parametrize("block_bytes", BLOCKS)
 def test_chunks_that_do_not_tile_a_prompt_are_shown_from_the_last_good_one_on(
-    tmp_path: Path, records: list[dict[str, Any]], line: int, first_line: int, message: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    records: list[dict[str, Any]],
+    line: int,
+    first_line: int,
+    message: str,
+    block_bytes: int,
 ) -> None:
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", block_bytes)
     header = {"schema": SCHEMA, "engine": "fastdeploy"}
     found = audit(tmp_path, header, *records)
     result = results(found)["chunk_within_prompt"]
@@ -306,9 +318,11 @@ def test_chunks_that_do_not_tile_a_prompt_are_shown_from_the_last_good_one_on(
         [chunk(5, 17, 10)],
     ],
 )
+@pytest.mark.parametrize("block_bytes", BLOCKS)
 def test_chunks_are_followed_to_the_prompt_s_end_and_not_across_what_is_not_known(
-    tmp_path: Path, records: list[dict[str, Any]]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, records: list[dict[str, Any]], block_bytes: int
 ) -> None:
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", block_bytes)
     found = audit(tmp_path, *records)
     assert results(found)["chunk_within_prompt"].status is Status.HELD
 
