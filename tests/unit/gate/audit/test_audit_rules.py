@@ -312,7 +312,7 @@ def test_chunks_that_do_not_tile_a_prompt_are_shown_from_the_last_good_one_on(
             STEP | {"step": 3, "num_prefill_tokens": 0, "requests": [DECODE | {"request_id": "p"}]},
         ],
         [chunk(1, 0, 10), chunk(2, 8, 5, phase="admission")],
-        [chunk(1, 0, 10), chunk(3, 25, 5)],
+        [chunk(0, 0, 10), chunk(2, 25, 5)],
         [chunk(1, 0, 10), STEP | {"step": 2}, chunk(3, 25, 5)],
         [chunk(1, 0, 10), {"schema": SCHEMA}, chunk(2, 25, 5)],
         [chunk(5, 17, 10)],
