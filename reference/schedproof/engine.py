@@ -112,7 +112,7 @@ class Engine:
 
         Raises RequestRefusedError when it can never be served as it is, KeyError when the id is in use.
         """
-        if self.config.role is Role.DECODE:
+        if self.config.role == Role.DECODE:
             raise RequestRefusedError(
                 "a decode node takes requests with `preallocate`, after their prefill elsewhere"
             )
@@ -130,18 +130,18 @@ class Engine:
 
         Raises RequestRefusedError when it can never be served as it is, KeyError when the id is in use.
         """
-        if self.config.role is Role.MIXED:
+        if self.config.role == Role.MIXED:
             raise RequestRefusedError("a mixed node takes requests with `add_request`")
         job = self._accept(request_id, num_prompt_tokens, max_new_tokens, items, ())
         num_blocks = preallocated_blocks(num_prompt_tokens, self.config)
         refuse_preallocation(request_id, num_prompt_tokens, job.max_total_tokens, num_blocks, self.config)
         num_slots = self.places.num_in(SLOT_HOLDERS)
-        per_seq = self.num_reserved_blocks_per_seq if self.config.role is Role.DECODE else 0
+        per_seq = self.num_reserved_blocks_per_seq if self.config.role == Role.DECODE else 0
         has_blocks = leaves_reserve(num_blocks, num_slots * per_seq, self.pool.num_free_blocks)
         is_first = self.places.num_in((Place.WAITING, Place.PREEMPTED)) == 0
         if num_slots >= self.config.max_num_seqs or not is_first or not has_blocks:
             return False
-        place = Place.RECEIVING if self.config.role is Role.DECODE else Place.RUNNING
+        place = Place.RECEIVING if self.config.role == Role.DECODE else Place.RUNNING
         self._enter(place, replace(new_request(request_id, num_prompt_tokens, items), num_blocks=num_blocks), job)
         self._take_blocks(request_id, num_blocks)
         return True
@@ -367,7 +367,7 @@ class Engine:
         self._needs_no_launch("acknowledge")
         ended: dict[str, Ending] = {}
         for request_id in tuple(self.places[Place.PREEMPTED]):
-            if self.config.role is Role.DECODE:
+            if self.config.role == Role.DECODE:
                 ended[request_id] = self._end(request_id, Ending.DROPPED)
             else:
                 self.places.move_to_front(request_id, Place.WAITING)

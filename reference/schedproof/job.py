@@ -92,5 +92,5 @@ def refuse_preallocation(
             f"request {request_id!r}: preallocation takes {num_blocks} KV blocks of {config.block_size} tokens, "
             f"and the pool has {config.num_kv_blocks}"
         )
-    if config.role is Role.DECODE and max_total_tokens == num_prompt_tokens + 1:
+    if config.role == Role.DECODE and max_total_tokens == num_prompt_tokens + 1:
         raise RequestRefusedError(f"request {request_id!r} ends with its first token, on the prefill node")

@@ -1,0 +1,243 @@
+"""An engine refuses exactly what it can never serve, and what is out of order; neither leaves a trace."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from schedproof import job
+from schedproof.blocks import preallocated_blocks
+from schedproof.config import Role, ServingConfig
+from schedproof.engine import Engine
+from schedproof.job import RequestRefusedError
+from schedproof.policies import POLICIES, REFERENCE
+from schedproof.request import MultimodalItem
+from schedproof.speculation import SpeculativeConfig, SpeculativeMethod
+from schedproof_spec import Status
+from schedproof_spec.domain import any_config
+from schedproof_spec.mutants import Mutant
+from schedproof_spec.prover.prove import prove
+from schedproof_spec.summaries import MergedPolicy
+
+
+def refuses(function, *arguments):
+    try:
+        function(*arguments)
+    except RequestRefusedError:
+        return True
+    return False
+
+
+def any_pool_config(ctx):
+    config = any_config(ctx, MergedPolicy(REFERENCE))
+    return replace(config, num_kv_blocks=ctx.integer("num_kv_blocks", 1))
+
+
+def hopeless(ctx):
+    """Refused: nothing to do, no room for output, or more KV slots than the whole pool has."""
+    config = any_pool_config(ctx)
+    prompt, new = ctx.integer("num_prompt_tokens"), ctx.integer("max_new_tokens")
+    total = ctx.merged(lambda: min(prompt + new, config.max_model_len))
+    refused = refuses(job.refuse_hopeless, "a", prompt, new, total, config)
+    ends_with_first = ctx.merged(lambda: total <= prompt + 1 or config.role == Role.PREFILL)
+    num_slots = ctx.merged(lambda: prompt if ends_with_first else total - 2 + config.tokens_per_seq)
+    num_slots_of_pool = config.num_kv_blocks * config.block_size
+    right = ctx.merged(
+        lambda: prompt < 1 or new < 1 or prompt >= config.max_model_len or num_slots > num_slots_of_pool
+    )
+    ctx.prove("refused" if refused else "accepted", right if refused else ctx.merged(lambda: not right))
+
+
+def bad_items(ctx):
+    """Refused: items that are empty, too long, outside the prompt, or not one after the other."""
+    config = any_pool_config(ctx)
+    prompt = ctx.integer("num_prompt_tokens", 1)
+    first, second = (
+        MultimodalItem(start=ctx.integer(f"{name}.start"), end=ctx.integer(f"{name}.end"))
+        for name in ("first", "second")
+    )
+    refused = refuses(job.refuse_bad_items, "a", prompt, (first, second), config)
+    longest = config.max_multimodal_item_tokens
+    in_order = ctx.merged(
+        lambda: (
+            first.start >= 0
+            and first.start < first.end
+            and first.end <= second.start
+            and second.start < second.end
+            and second.end <= prompt
+        )
+    )
+    short = ctx.merged(lambda: first.end <= first.start + longest and second.end <= second.start + longest)
+    ctx.prove("refused" if refused else "accepted", ctx.merged(lambda: refused != (in_order and short)))
+
+
+def bad_hashes(ctx):
+    """Refused: a hash for a block that the prompt does not fill, or one for two blocks."""
+    config = any_pool_config(ctx)
+    prompt = ctx.integer("num_prompt_tokens", 1)
+    hashes = ctx.one_of("block_hashes", ((), ("x",), ("x", "y"), ("x", "x")))
+    refused = refuses(job.refuse_bad_hashes, "a", prompt, hashes, config)
+    filled = ctx.merged(lambda: prompt >= len(hashes) * config.block_size)
+    right = ctx.merged(lambda: filled and hashes != ("x", "x"))
+    ctx.prove("refused" if refused else "accepted", ctx.merged(lambda: refused != right))
+
+
+def bad_preallocation(ctx):
+    """Refused: more blocks than the pool has, or nothing to decode on a decode node."""
+    config = any_pool_config(ctx)
+    prompt, total = ctx.integer("num_prompt_tokens", 1), ctx.integer("max_total_tokens", 2)
+    ctx.assume(prompt < total)
+    num_blocks = ctx.merged(lambda: preallocated_blocks(prompt, config))
+    refused = refuses(job.refuse_preallocation, "a", prompt, total, num_blocks, config)
+    nothing = ctx.merged(lambda: config.role == Role.DECODE and total - prompt == 1)
+    right = ctx.merged(lambda: num_blocks > config.num_kv_blocks or nothing)
+    ctx.prove("refused" if refused else "accepted", ctx.merged(lambda: refused == right))
+
+
+JOB = "schedproof.job"
+RULES = {
+    hopeless: Mutant(
+        name="accept a prompt without room for output",
+        module=JOB,
+        function="refuse_hopeless",
+        old="num_prompt_tokens >= config",
+        new="num_prompt_tokens > config",
+    ),
+    bad_items: Mutant(
+        name="accept an item that begins inside the one before",
+        module=JOB,
+        function="refuse_bad_items",
+        old="position = item.end",
+        new="position = item.start",
+    ),
+    bad_hashes: Mutant(
+        name="accept a hash for a block that is not full",
+        module=JOB,
+        function="refuse_bad_hashes",
+        old="len(block_hashes) > num_full_blocks",
+        new="len(block_hashes) > num_full_blocks + 1",
+    ),
+    bad_preallocation: Mutant(
+        name="refuse what takes the whole pool",
+        module=JOB,
+        function="refuse_preallocation",
+        old="num_blocks > config.num_kv_blocks",
+        new="num_blocks >= config.num_kv_blocks",
+    ),
+}
+SCOPE = "every configuration, requests of any size"
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_refuses_exactly(rule, theorem):
+    outcome = prove(rule)
+    assert outcome.status is Status.HELD, outcome.reason
+    assert outcome.reached == {"refused", "accepted"}
+    assert not outcome.unreached
+    theorem(f"refused: {rule.__name__}", outcome, scope=SCOPE)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_mutant_is_refuted(rule, theorem):
+    with RULES[rule].applied():
+        outcome = prove(rule)
+    assert outcome.status is Status.VIOLATED, outcome.reason
+    theorem(f"refused: {rule.__name__} with the mutant '{RULES[rule].name}'", outcome, scope=SCOPE)
+
+
+CONFIG = ServingConfig(max_num_seqs=2, max_num_batched_tokens=64, max_model_len=64, num_kv_blocks=8, block_size=16)
+MTP = SpeculativeConfig(method=SpeculativeMethod.MTP, num_speculative_tokens=1)
+NODES = {role: replace(CONFIG, role=role, speculation=MTP) for role in Role}
+
+
+@pytest.mark.parametrize("num_kv_blocks", [None, 0])
+def test_an_engine_needs_blocks(num_kv_blocks):
+    with pytest.raises(ValueError, match="num_kv_blocks"):
+        Engine(replace(CONFIG, num_kv_blocks=num_kv_blocks))
+
+
+def test_an_engine_with_one_block_starts():
+    Engine(replace(CONFIG, num_kv_blocks=1), POLICIES["original"])
+
+
+def test_an_engine_starts_as_its_policy_allows():
+    with pytest.raises(ValueError, match="refuses to start"):
+        Engine(replace(CONFIG, max_num_seqs=0))
+
+
+def state(engine):
+    """What an event may change."""
+    return (
+        dict(engine.requests),
+        {place: list(queue) for place, queue in engine.places.queues.items()},
+        {name: list(table) for name, table in engine.pool.tables.items()},
+        list(engine.pool.free),
+        engine.forecast,
+        engine.launched,
+    )
+
+
+def prefilling(engine):
+    """Let request ``a`` arrive and launch its first step."""
+    if engine.config.role is Role.MIXED:
+        engine.add_request("a", 40, 4)
+    else:
+        assert engine.preallocate("a", 40, 4)
+    engine.schedule()
+
+
+OUT_OF_ORDER = {
+    "a decode node gets no prompts": (Role.DECODE, [], lambda e: e.add_request("b", 4, 4)),
+    "a mixed node preallocates nothing": (Role.MIXED, [], lambda e: e.preallocate("b", 4, 4)),
+    "an id is in use": (Role.MIXED, [prefilling], lambda e: e.add_request("a", 4, 4)),
+    "an id is in use on another node": (Role.PREFILL, [prefilling], lambda e: e.preallocate("a", 4, 4)),
+    "two launches": (Role.MIXED, [prefilling], lambda e: e.schedule()),
+    "nothing is launched": (Role.MIXED, [], lambda e: e.complete()),
+    "an acknowledgement while a step runs": (Role.MIXED, [prefilling], lambda e: e.acknowledge()),
+    "a hand-over while a step runs": (Role.PREFILL, [prefilling], lambda e: e.hand_over("a")),
+    "a hand-over before the prompt is done": (
+        Role.PREFILL,
+        [lambda e: e.preallocate("a", 40, 4)],
+        lambda e: e.hand_over("a"),
+    ),
+    "a hand-over on a mixed node": (
+        Role.MIXED,
+        [prefilling, lambda e: e.complete()],
+        lambda e: e.hand_over("a"),
+    ),
+    "a cache that arrives while a step runs": (Role.DECODE, [prefilling], lambda e: e.receive("a")),
+    "a cache that nobody waits for": (Role.MIXED, [lambda e: e.add_request("a", 4, 4)], lambda e: e.receive("a")),
+    "a request that is not here": (Role.MIXED, [], lambda e: e.abort("a")),
+    "more drafts than were verified": (
+        Role.MIXED,
+        [prefilling, lambda e: e.complete(), lambda e: e.schedule()],
+        lambda e: e.complete(lambda name: 2),
+    ),
+    "fewer drafts than none": (
+        Role.MIXED,
+        [prefilling, lambda e: e.complete(), lambda e: e.schedule()],
+        lambda e: e.complete(lambda name: -1),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", OUT_OF_ORDER)
+def test_what_is_out_of_order_is_refused_and_changes_nothing(case):
+    role, events, wrong = OUT_OF_ORDER[case]
+    engine = Engine(NODES[role])
+    for event in events:
+        event(engine)
+    before = state(engine)
+    with pytest.raises((KeyError, ValueError)):
+        wrong(engine)
+    assert state(engine) == before
+
+
+def test_a_preallocation_waits_for_slots_blocks_and_its_turn():
+    engine = Engine(NODES[Role.DECODE])
+    assert engine.preallocate("a", 4, 4)
+    assert engine.preallocate("b", 4, 4) is False, "the output reserve of the first is left free"
+    engine.reserve = replace(engine.reserve, initial_blocks=0)
+    assert engine.preallocate("b", 4, 4)
+    assert engine.preallocate("c", 4, 4) is False, "both slots are taken"
