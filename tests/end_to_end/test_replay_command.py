@@ -283,3 +283,29 @@ def test_the_report_parses_in_every_form() -> None:
     assert any(result["kind"] == "fail" for result in run["results"])
     lines = schedproof(*words, "--format", "github").stdout.splitlines()
     assert lines[0].startswith("::error file=examples/mixed-mtp.yaml,line=")
+
+
+def test_a_terminal_gets_a_progress_bar_and_the_report_stays_clean() -> None:
+    pty = pytest.importorskip("pty")
+    terminal, side = pty.openpty()
+    process = subprocess.Popen(
+        [COMMAND, "replay", AZURE, *MIXED, "--policy", "reference"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=side,
+        env=os.environ | {"TERM": "xterm"},
+    )
+    os.close(side)
+    shown = b""
+    try:
+        while part := os.read(terminal, 4096):
+            shown += part
+    except OSError:
+        pass  # The other side is closed.
+    finally:
+        os.close(terminal)
+    report, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert b"/300 requests" in shown
+    assert report.startswith(b"HELD")
+    assert b"\x1b" not in report
