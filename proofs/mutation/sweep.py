@@ -86,6 +86,7 @@ SUBJECTS = {
             "engine",
         ),
         tests=(
+            "proofs/test_refusals.py",
             "proofs/test_short_runs.py",
             "proofs/test_run_invariants.py",
             "tests/property/test_engine.py",
