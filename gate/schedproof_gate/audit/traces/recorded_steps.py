@@ -110,7 +110,7 @@ def between_headers(block: Block, source: str) -> Iterator[Part]:
     lines: list[int] = []
     texts: list[bytes] = []
     for line, text in enumerate(block.lines, start=block.first_line):
-        if text[:10].find(b"sch") >= 0 and IS_HEADER.match(text):
+        if IS_HEADER.match(text):
             yield header, lines, texts
             header, lines, texts = read_header(text, source, line), [], []
         elif text and not text.isspace():

@@ -449,6 +449,7 @@ def test_what_runs_between_two_lines_can_leave_a_rule_open(tmp_path: Path) -> No
     line = PREFILL.replace("#new-token: 50", "#new-token: 1")
     result = results(log(tmp_path, 8, line))["no_overshoot"]
     assert (result.status, result.scope) == (Status.UNDECIDED, "1 recorded step")
+    assert "max_num_batched_tokens" in {flag.flag for flag in result.flags}
     assert result.message.startswith("after step 1, at the most that the log allows 9 tokens run")
 
 

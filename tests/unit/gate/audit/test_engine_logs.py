@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from schedproof import Role, ServingConfig, SpeculativeConfig, SpeculativeMethod
+from schedproof_gate.audit.traces import log_steps
 from schedproof_gate.audit.traces.blocks import read_blocks
 from schedproof_gate.audit.traces.columns import ABSENT, UNBOUNDED, StepBatch
 from schedproof_gate.audit.traces.forms import FORMS, form_of
@@ -106,6 +107,22 @@ def test_iterations_out_of_order_are_named(tmp_path: Path, numbers: tuple[int, .
     text = "\n".join(VLLM.format(dp=0, n=n) for n in numbers) + "\n"
     error = refused(tmp_path, "vllm", text)
     assert (error.problem, error.line) == (problem, 3)
+
+
+def test_steps_that_a_log_leaves_out_are_counted_and_a_restart_leaves_out_none(tmp_path: Path) -> None:
+    numbers = (3, 5, 9, 0, 1, 2, 7, 1, 2)
+    text = "\n".join(VLLM.format(dp=0, n=n) for n in numbers) + "\n"
+    assert [batch.num_missing for batch in batches(tmp_path, "vllm", text)] == [1 + 3 + 4]
+
+
+def test_a_log_of_more_engines_than_can_be_told_apart_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_steps, "MAX_ENGINES", 2)
+    text = "\n".join(VLLM.format(dp=dp, n=n) for n in (0, 1) for dp in (0, 1)) + "\n"
+    assert len(read(tmp_path, "vllm", text)) == 4
+    error = refused(tmp_path, "vllm", text + VLLM.format(dp=2, n=0) + "\n")
+    assert (error.problem, error.line) == ("more than 2 engines", 5)
 
 
 @pytest.mark.parametrize("scheduled", ["num_scheduled_requests = 6", "num_scheduled_requests: 6"])

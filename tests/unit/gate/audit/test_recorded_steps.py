@@ -101,9 +101,13 @@ def test_a_header_further_down_begins_anew(tmp_path: Path) -> None:
     assert [(batch.begins_anew, batch.lines.tolist()) for batch in found] == [(True, [2]), (True, [4])]
 
 
-def test_missing_steps_are_counted(tmp_path: Path) -> None:
-    (batch,) = batches(tmp_path, lines(STEP, STEP | {"step": 2}, STEP | {"step": 10}))
-    assert batch.num_missing == 7
+@pytest.mark.parametrize("block_bytes", [16, 100, 1 << 20])
+def test_missing_steps_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block_bytes: int) -> None:
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", block_bytes)
+    header = {"schema": "schedproof/step/1"}
+    steps = [STEP | {"step": step} for step in (5, 6, 14)]
+    found = batches(tmp_path, lines(*steps, header, STEP | {"step": 99}, STEP | {"step": 101}))
+    assert sum(batch.num_missing for batch in found) == 7 + 1
 
 
 @pytest.mark.parametrize(
