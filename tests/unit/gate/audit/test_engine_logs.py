@@ -94,9 +94,11 @@ def test_vllm_counts_are_exact_and_dummy_steps_are_no_steps(tmp_path: Path) -> N
 
 
 def test_vllm_engines_count_apart_and_may_start_again(tmp_path: Path) -> None:
-    order = [(0, 0), (1, 0), (0, 1), (1, 1), (0, 0), (0, 1)]
-    text = "\n".join(VLLM.format(dp=dp, n=n) for dp, n in order) + "\n"
-    assert len(read(tmp_path, "vllm", text)) == len(order)
+    order = [(0, 4), (1, 4), (0, 5), (1, 5), (0, 0), (1, 6), (0, 1), (0, 2)]
+    named = [VLLM.format(dp=dp, n=n) for dp, n in order]
+    unnamed = [VLLM.format(dp=0, n=n).partition(" ")[2].partition(" ")[2] for n in (4, 5)]
+    text = "\n".join([*named, *unnamed]) + "\n"
+    assert len(read(tmp_path, "vllm", text)) == len(order) + 2
 
 
 @pytest.mark.parametrize(
@@ -127,8 +129,8 @@ def test_a_log_of_more_engines_than_can_be_told_apart_is_refused(
 
 @pytest.mark.parametrize("scheduled", ["num_scheduled_requests = 6", "num_scheduled_requests: 6"])
 def test_tensorrt_llm_counts_are_exact_in_every_release(tmp_path: Path, scheduled: str) -> None:
-    first = TENSORRT.format(rank=0, n=1, scheduled=scheduled)
-    other_rank = TENSORRT.format(rank=1, n=1, scheduled=scheduled)
+    first = TENSORRT.format(rank=0, n=7, scheduled=scheduled)
+    other_rank = TENSORRT.format(rank=1, n=7, scheduled=scheduled)
     warm_up = "[TRT-LLM] [I] iter = 0, host_step_time = 3.1ms, num_scheduled_requests: 0, states = {}"
     text = f"{warm_up}\n{first}\n{other_rank}\n"
     assert read(tmp_path, "tensorrt-llm", text) == [(2, (12, 12), 500, (6, 6)), (3, (12, 12), 500, (6, 6))]
