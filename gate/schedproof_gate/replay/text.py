@@ -24,7 +24,7 @@ from schedproof_gate.replay.tables import (
 WIDEST = 160
 """Columns in which no table is cut; those of a replay fit in 80."""
 
-HEADING_WIDTH = 9
+HEADING_WIDTH = 8
 
 HOW_TO_GO_ON = (
     "`schedproof explain NAME` says what an invariant means; --format json has the state of each first step."
