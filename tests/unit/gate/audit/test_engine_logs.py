@@ -164,6 +164,13 @@ def test_sglang_decodes_run_what_the_configuration_says(
     assert batch.steps.tolist() == [41]
 
 
+def test_sglang_speculates_from_the_first_line_that_shows_it_on(tmp_path: Path) -> None:
+    decode = "Decode batch, " + DECODE.format(r=7, more="accept len: 2.10, ")
+    prefill = "Prefill batch, " + PREFILL.format(r=7)
+    rows = read(tmp_path, "sglang", f"{prefill}\n{decode}\n{prefill}\n")
+    assert [most for _, (_, most), _, _ in rows] == [7, 9, UNBOUNDED, UNBOUNDED, UNBOUNDED]
+
+
 @pytest.mark.parametrize(("role", "more"), [(Role.DECODE, ""), (Role.MIXED, "#transfer-req: 2, ")])
 def test_on_a_decode_node_of_sglang_requests_join_unseen(tmp_path: Path, role: Role, more: str) -> None:
     text = "Decode batch, " + DECODE.format(r=7, more=more) + "\n"
