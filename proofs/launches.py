@@ -77,8 +77,9 @@ def check_holds(proof: KernelProof, theorem: Callable[..., None]) -> None:
 
 def check_refutes(proof: KernelProof, mutant: Mutant, theorem: Callable[..., None]) -> None:
     """Assert that a claim about the kernel fails with the mutant, and record it."""
+    log = Log()
     with mutated(mutant):
-        outcome = prove(lambda ctx: proof.run(Doubter(ctx, Log())))
+        outcome = prove(lambda ctx: proof.run(Doubter(ctx, log)))
     record_refuted(proof, mutant, outcome, theorem)
 
 

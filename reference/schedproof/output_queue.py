@@ -116,8 +116,8 @@ class OutputQueue:
         """Take the oldest message; None when there is none and ``wait`` is False.
 
         Raises:
-            QueueError: for a message longer than ``max_words``, which stays in the queue, a ``max_words`` below 1, or
-                a queue that is gone.
+            QueueError: for a message longer than ``max_words``, which stays in the queue; for a ``max_words`` below
+                1, or a queue that is gone.
         """
         if not in_range(max_words, 1, INT32_MAX):
             raise QueueError(errno.EINVAL, f"max_words: expected 1 or more, got {shown(max_words)}")

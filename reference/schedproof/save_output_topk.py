@@ -7,7 +7,8 @@ kept in :mod:`schedproof.upstream.save_output_7172`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import itertools
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +16,6 @@ from numpy.typing import NDArray
 from schedproof.arguments import in_range, is_whole, shown
 from schedproof.message_layout import MAX_DRAFT_TOKENS
 from schedproof.save_output import (
-    INT32_MAX,
-    INT32_MIN,
     OutputError,
     check_array,
     check_message_id,
@@ -35,12 +34,15 @@ from schedproof.topk_layout import (
     MAX_TOPK_COLUMNS,
     MAX_TOPK_SEQS,
     TOPK_MESSAGE_WORDS,
-    UNUSED_ID,
     compact_row_begin,
-    compact_row_words,
-    id_word,
-    rank_word,
-    score_word,
+)
+from schedproof.topk_rows import (
+    TopkRow,
+    check_slot_rows,
+    read_compact_row,
+    read_slot_rows,
+    write_compact_row,
+    write_slot_rows,
 )
 
 
@@ -60,15 +62,6 @@ class TopkOutput:
     accept_num: NDArray[np.int32]
     kind: int = KIND_TARGET
     not_need_stop: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class TopkRow:
-    """One accepted token: ``ids[0]`` was sampled, ``score_bits`` are its float32 scores as int32 bits."""
-
-    ids: tuple[int, ...]
-    score_bits: tuple[int, ...]
-    rank: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +92,8 @@ def check_topk_batch(batch: int, name: str = "batch size") -> None:
         raise OutputError(f"{name}: expected 0..{MAX_TOPK_SEQS}, got {shown(batch)}")
 
 
-def _accepted_rows(step: TopkOutput) -> list[list[TopkRow]]:
-    """The accepted rows of every slot, after every check of the step."""
+def check_topk_step(step: TopkOutput) -> None:
+    """Refuse a step whose arrays disagree with each other or with the message. Raises OutputError."""
     check_array("ids", step.ids, np.int64, (None, None, None))
     batch, width, columns = step.ids.shape
     check_width(width, "ids")
@@ -110,46 +103,29 @@ def _accepted_rows(step: TopkOutput) -> list[list[TopkRow]]:
     check_array("scores", step.scores, np.float32, (batch, width, columns))
     check_array("ranks", step.ranks, np.int64, (batch, width))
     check_array("accept_num", step.accept_num, np.int32, (batch,))
-    bits = np.ascontiguousarray(step.scores).view(np.int32)
+
+
+def accepted_rows(step: TopkOutput) -> tuple[tuple[TopkRow, ...], ...]:
+    """The accepted rows of every slot, in order, after every check of the step. Raises OutputError."""
+    check_topk_step(step)
     slots = []
-    for slot in range(batch):
-        count = int(step.accept_num[slot])
-        if not 0 <= count <= width:
-            raise OutputError(f"accept_num[{slot}]: expected 0..{width}, got {count}")
-        rows = []
-        for position in range(count):
-            row = TopkRow(
-                tuple(step.ids[slot, position].tolist()),
-                tuple(bits[slot, position].tolist()),
-                int(step.ranks[slot, position]),
-            )
-            for value in (*row.ids, row.rank):
-                if not INT32_MIN <= value <= INT32_MAX:
-                    raise OutputError(f"slot {slot}, position {position}: expected int32 ids and rank, got {value}")
-            rows.append(row)
-        slots.append(rows)
-    return slots
+    bits = np.ascontiguousarray(step.scores).view(np.int32)
+    for slot, count in enumerate(step.accept_num.tolist()):
+        values = zip(step.ids[slot].tolist(), bits[slot].tolist(), step.ranks[slot].tolist(), strict=True)
+        rows = tuple(TopkRow(tuple(ids), tuple(scores), rank) for ids, scores, rank in values)
+        check_slot_rows(slot, count, rows)
+        slots.append(rows[:count])
+    return tuple(slots)
 
 
-def _padded(row: TopkRow) -> TopkRow:
-    """A row widened to the fixed form's columns."""
-    missing = MAX_TOPK_COLUMNS - len(row.ids)
-    return TopkRow(row.ids + (UNUSED_ID,) * missing, row.score_bits + (0,) * missing, row.rank)
-
-
-def _fixed_message(unpacked: UnpackedTopk) -> list[int]:
-    """The fixed form of rows that are already padded."""
+def fixed_message(step: UnpackedTopk) -> list[int]:
+    """The fixed form of what was accepted."""
     message = [0] * TOPK_MESSAGE_WORDS
-    message[FLAG_WORD] = signed_id(unpacked.message_id, unpacked.not_need_stop)
-    message[KIND_WORD] = unpacked.kind
-    message[BATCH_WORD] = len(unpacked.rows)
-    for slot, rows in enumerate(unpacked.rows):
-        message[COUNTS_BEGIN + slot] = len(rows)
-        for position, row in enumerate(rows):
-            for column in range(MAX_TOPK_COLUMNS):
-                message[id_word(slot, position, column)] = row.ids[column]
-                message[score_word(slot, position, column)] = row.score_bits[column]
-            message[rank_word(slot, position)] = row.rank
+    message[FLAG_WORD] = signed_id(step.message_id, step.not_need_stop)
+    message[KIND_WORD] = step.kind
+    message[BATCH_WORD] = len(step.rows)
+    for slot, rows in enumerate(step.rows):
+        write_slot_rows(message, slot, len(rows), rows)
     return message
 
 
@@ -159,8 +135,8 @@ def pack_topk(step: TopkOutput, message_id: int = 1) -> NDArray[np.int32]:
     Raises OutputError, before anything is written, for a bad id, kind, array, batch, count, token id or rank.
     """
     check_message_id(message_id)
-    rows = tuple(tuple(_padded(row) for row in slot) for slot in _accepted_rows(step))
-    return np.array(_fixed_message(UnpackedTopk(message_id, step.not_need_stop, step.kind, rows)), dtype=np.int32)
+    accepted = UnpackedTopk(message_id, step.not_need_stop, step.kind, accepted_rows(step))
+    return np.array(fixed_message(accepted), dtype=np.int32)
 
 
 def pack_topk_compact(step: TopkOutput, message_id: int = 1) -> NDArray[np.int32]:
@@ -169,17 +145,23 @@ def pack_topk_compact(step: TopkOutput, message_id: int = 1) -> NDArray[np.int32
     Length ``4 + batch + accepted * (2 * columns + 1)`` words. Raises OutputError as :func:`pack_topk`.
     """
     check_message_id(message_id)
-    slots = _accepted_rows(step)
-    words = [signed_id(message_id, step.not_need_stop), step.kind, len(slots), step.ids.shape[2]]
-    words += [len(rows) for rows in slots]
-    for rows in slots:
-        for row in rows:
-            words += [*row.ids, *row.score_bits, row.rank]
-    return np.array(words, dtype=np.int32)
+    slots = accepted_rows(step)
+    batch, columns = len(slots), step.ids.shape[2]
+    rows = [row for accepted in slots for row in accepted]
+    message = [0] * compact_row_begin(batch, columns, len(rows))
+    message[FLAG_WORD] = signed_id(message_id, step.not_need_stop)
+    message[KIND_WORD] = step.kind
+    message[BATCH_WORD] = batch
+    message[COMPACT_COLUMNS_WORD] = columns
+    for slot, accepted in enumerate(slots):
+        message[COMPACT_COUNTS_BEGIN + slot] = len(accepted)
+    for index, row in enumerate(rows):
+        write_compact_row(message, compact_row_begin(batch, columns, index), row)
+    return np.array(message, dtype=np.int32)
 
 
-def _header(words: list[int], counts_begin: int) -> tuple[int, bool, int, list[int]]:
-    """Id, stop flag, kind and counts of either form, checked."""
+def read_header(words: list[int], counts_begin: int) -> tuple[UnpackedTopk, list[int]]:
+    """The header of either form, still without rows, and the counts, checked. Raises OutputError."""
     message_id = abs(words[FLAG_WORD])
     check_message_id(message_id)
     check_kind(words[KIND_WORD])
@@ -191,7 +173,7 @@ def _header(words: list[int], counts_begin: int) -> tuple[int, bool, int, list[i
     for slot, count in enumerate(counts):
         if not 0 <= count <= MAX_DRAFT_TOKENS:
             raise OutputError(f"count of slot {slot}: expected 0..{MAX_DRAFT_TOKENS}, got {count}")
-    return message_id, words[FLAG_WORD] > 0, words[KIND_WORD], counts
+    return UnpackedTopk(message_id, words[FLAG_WORD] > 0, words[KIND_WORD], ()), counts
 
 
 def unpack_topk(message: NDArray[np.int32]) -> UnpackedTopk:
@@ -201,23 +183,9 @@ def unpack_topk(message: NDArray[np.int32]) -> UnpackedTopk:
     """
     check_array("message", message, np.int32, (TOPK_MESSAGE_WORDS,))
     words = message.tolist()
-    message_id, not_need_stop, kind, counts = _header(words, COUNTS_BEGIN)
-    slots = []
-    for slot, count in enumerate(counts):
-        rows = []
-        for position in range(count):
-            ids = id_word(slot, position, 0)
-            scores = score_word(slot, position, 0)
-            rows.append(
-                TopkRow(
-                    tuple(words[ids : ids + MAX_TOPK_COLUMNS]),
-                    tuple(words[scores : scores + MAX_TOPK_COLUMNS]),
-                    words[rank_word(slot, position)],
-                )
-            )
-        slots.append(tuple(rows))
-    unpacked = UnpackedTopk(message_id, not_need_stop, kind, tuple(slots))
-    expected = _fixed_message(unpacked)
+    header, counts = read_header(words, COUNTS_BEGIN)
+    unpacked = replace(header, rows=tuple(read_slot_rows(words, slot) for slot in range(len(counts))))
+    expected = fixed_message(unpacked)
     if words != expected:
         word = next(index for index in range(TOPK_MESSAGE_WORDS) if words[index] != expected[index])
         raise OutputError(f"message word {word}: expected 0 beyond what was accepted, got {words[word]}")
@@ -233,27 +201,13 @@ def unpack_topk_compact(message: NDArray[np.int32]) -> UnpackedTopk:
     if message.size < COMPACT_COUNTS_BEGIN:
         raise OutputError(f"message: expected {COMPACT_COUNTS_BEGIN} or more words, got {message.size}")
     words = message.tolist()
-    message_id, not_need_stop, kind, counts = _header(words, COMPACT_COUNTS_BEGIN)
+    header, counts = read_header(words, COMPACT_COUNTS_BEGIN)
     columns = words[COMPACT_COLUMNS_WORD]
     check_columns(columns)
     batch = len(counts)
     length = compact_row_begin(batch, columns, sum(counts))
     if len(words) != length:
         raise OutputError(f"message: expected {length} words for these counts, got {len(words)}")
-    slots = []
-    first = 0
-    for count in counts:
-        rows = []
-        for row in range(first, first + count):
-            begin = compact_row_begin(batch, columns, row)
-            end = begin + compact_row_words(columns)
-            rows.append(
-                TopkRow(
-                    tuple(words[begin : begin + columns]),
-                    tuple(words[begin + columns : end - 1]),
-                    words[end - 1],
-                )
-            )
-        first += count
-        slots.append(tuple(rows))
-    return UnpackedTopk(message_id, not_need_stop, kind, tuple(slots))
+    begins = [compact_row_begin(batch, columns, row) for row in range(sum(counts))]
+    rows = iter([read_compact_row(words, begin, columns) for begin in begins])
+    return replace(header, rows=tuple(tuple(itertools.islice(rows, count)) for count in counts))

@@ -47,6 +47,11 @@ def used_words(batch: int) -> int:
     return SLOTS_BEGIN + batch * SLOT_WORDS
 
 
+def topk_count_word(slot: int) -> int:
+    """Word of a slot's accepted count in the fixed form."""
+    return COUNTS_BEGIN + slot
+
+
 def id_word(slot: int, position: int, column: int) -> int:
     """Word of a token id in the fixed form."""
     return SLOTS_BEGIN + slot * SLOT_WORDS + position * MAX_TOPK_COLUMNS + column

@@ -9,7 +9,6 @@ from schedproof.message_layout import MAX_DRAFT_TOKENS
 from schedproof.save_output import INT32_MAX, INT32_MIN, OutputError
 from schedproof.save_output_topk import (
     TopkOutput,
-    TopkRow,
     pack_topk,
     pack_topk_compact,
     unpack_topk,
@@ -30,6 +29,7 @@ from schedproof.topk_layout import (
     score_word,
     used_words,
 )
+from schedproof.topk_rows import TopkRow
 from schedproof.upstream.save_output_7172 import pack_topk_over_stale
 
 

@@ -26,8 +26,8 @@ def settle(
     explorer = ctx.explorer
     if explorer.is_replaying:
         return
-    claimed = condition()
-    if explorer.is_satisfiable(z3.Not(claimed)) == z3.unsat:
+    claimed = z3.simplify(condition())
+    if z3.is_true(claimed) or explorer.is_satisfiable(z3.Not(claimed)) == z3.unsat:
         ctx.claims.proved.add(label)
         return
     defined = tuple(products)
@@ -46,18 +46,27 @@ def settle(
 
 def cover(ctx: SymbolicContext, unknowns: Unknowns, products: Iterable[Product], labels: Iterable[str]) -> None:
     """Note which of these claims a state of the path gets to, in which every product is as defined."""
+    glimpse(ctx, unknowns, products, labels)
     explorer = ctx.explorer
     if explorer.is_replaying or ctx.claims.reached.issuperset(labels):
         return
-    defined = tuple(products)
     explorer.solver.push()
-    if has_linear_state(explorer, unknowns, defined):
-        ctx.claims.reached.update(labels)
-    explorer.solver.pop()
-    explorer.solver.push()
-    explorer.solver.add(*(product.definition for product in defined))
+    explorer.solver.add(*(product.definition for product in products))
     for label in labels:
         ctx.cover(label)
+    explorer.solver.pop()
+
+
+def glimpse(
+    ctx: SymbolicContext, unknowns: Unknowns, products: Iterable[Product], labels: Iterable[str]
+) -> None:
+    """As `cover`, if a state is found at little cost."""
+    explorer = ctx.explorer
+    if explorer.is_replaying or ctx.claims.reached.issuperset(labels):
+        return
+    explorer.solver.push()
+    if has_linear_state(explorer, unknowns, tuple(products)):
+        ctx.claims.reached.update(labels)
     explorer.solver.pop()
 
 

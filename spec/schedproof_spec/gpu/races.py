@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import z3
 
-from schedproof_spec.gpu.claims import cover, settle
+from schedproof_spec.gpu.claims import cover, glimpse, settle
 from schedproof_spec.gpu.counting import all_of, any_of
 from schedproof_spec.gpu.memory import Access, Log, Place
 from schedproof_spec.gpu.products import Product
@@ -39,11 +39,12 @@ def no_races(log: Log, known: Known = nothing_known) -> Theorem:
         raise ValueError(f"threads meet different numbers of barriers: {sorted(log.barriers)}")
     others = as_another_thread(log)
     pairs = [(first, others[second.key()]) for first, second in conflicts(log)]
+    last_of = {pair[0].array: pair for pair in pairs}
     happens = {id(access): access.happens() for access in (*log.accesses.values(), *others.values())}
 
     def theorem(ctx: Context) -> None:
         assert isinstance(ctx, SymbolicContext)
-        first, other = ctx.one_of("pair", pairs)
+        pair = first, other = ctx.one_of("pair", pairs)
         products = dict.fromkeys([*first.products, *other.products])
         facts = [happens[id(first)], happens[id(other)]]
         for one, two in itertools.product(first.products, other.products):
@@ -58,7 +59,8 @@ def no_races(log: Log, known: Known = nothing_known) -> Theorem:
             ctx.assume(equal(first.block, other.block))
         apart = differ(first.indices, other.indices).term
         label = f"no two threads meet in {first.array}"
-        cover(ctx, log.unknowns, products, [label])
+        look = cover if pair is last_of[first.array] else glimpse
+        look(ctx, log.unknowns, products, [label])
         settle(ctx, log.unknowns, products, label, lambda: apart)
 
     return theorem

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from schedproof.message_layout import MAX_DRAFT_TOKENS
 from schedproof.save_output import OutputError
-from schedproof.save_output_topk import TopkOutput, TopkRow, pack_topk, unpack_topk
+from schedproof.save_output_topk import TopkOutput, pack_topk, unpack_topk
 from schedproof.topk_layout import KIND_TARGET, MAX_TOPK_COLUMNS, TOPK_MESSAGE_WORDS, UNUSED_ID
+from schedproof.topk_rows import TopkRow
 from schedproof.upstream.save_output_7172 import pack_topk_over_stale
 from schedproof_spec.invariants.output import MESSAGE_FAITHFUL
 from schedproof_spec.mutants import Mutant
@@ -110,8 +111,8 @@ TOPK_RULES = (
         (MAX_TOPK_COLUMNS,),
         Mutant(
             name="a row at the one behind",
-            module="schedproof.save_output_topk",
-            function="_fixed_message",
+            module="schedproof.topk_rows",
+            function="write_row",
             old="message[rank_word(slot, position)]",
             new="message[rank_word(slot, position + 1)]",
         ),
@@ -123,9 +124,9 @@ TOPK_RULES = (
         (MAX_TOPK_COLUMNS,),
         Mutant(
             name="a count beyond the tensor",
-            module="schedproof.save_output_topk",
-            function="_accepted_rows",
-            old="0 <= count <= width",
+            module="schedproof.topk_rows",
+            function="check_slot_rows",
+            old="0 <= count <= len(rows)",
             new="0 <= count",
         ),
     ),
@@ -136,8 +137,8 @@ TOPK_RULES = (
         (1, MAX_TOPK_COLUMNS),
         Mutant(
             name="columns past the tensor's are ids",
-            module="schedproof.save_output_topk",
-            function="_padded",
+            module="schedproof.topk_rows",
+            function="padded",
             old="(UNUSED_ID,) * missing",
             new="(0,) * missing",
         ),
