@@ -59,6 +59,21 @@ def longest_chunk(ctx):
     ctx.prove("no longer chunk is permitted", longer <= chunk)
 
 
+def item_that_alignment_cuts(ctx):
+    """An item that fits the budget, and that a boundary of the alignment lies in, is run to its end."""
+    config = draw_config(ctx)
+    request = any_request(ctx, "request", config, num_items=2)
+    budget, boundary = ctx.integer("budget", 0), ctx.integer("boundary", 0)
+    item = request.items[0]
+    ctx.assume(ctx.merged(lambda: config.chunked_prefill and not request.is_decoding))
+    ctx.assume(ctx.merged(lambda: boundary % config.split_kv_size == 0))
+    ctx.assume(ctx.merged(lambda: item.start < boundary and boundary < item.end))
+    ctx.assume(ctx.merged(lambda: request.num_computed_tokens <= item.start))
+    ctx.assume(item.end <= request.num_computed_tokens + budget)
+    chunk = next_chunk(request, budget, config)
+    ctx.prove("to its end or beyond", request.num_computed_tokens + chunk >= item.end)
+
+
 def chunk_ends_where_it_may(ctx):
     """A text chunk ends its prompt, or where chunked prefill and alignment allow it."""
     config = draw_config(ctx)
@@ -302,6 +317,13 @@ RULES = {
         function="reachable_end",
         old="budget >= need - computed",
         new="budget > need - computed",
+    ),
+    item_that_alignment_cuts: Mutant(
+        name="wait with an item that fits",
+        module="schedproof.chunk",
+        function="next_chunk",
+        old="end = item.end",
+        new="pass",
     ),
     chunk_ends_where_it_may: Mutant(
         name="align to the wrong side",
