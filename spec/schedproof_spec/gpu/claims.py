@@ -57,9 +57,7 @@ def cover(ctx: SymbolicContext, unknowns: Unknowns, products: Iterable[Product],
     explorer.solver.pop()
 
 
-def glimpse(
-    ctx: SymbolicContext, unknowns: Unknowns, products: Iterable[Product], labels: Iterable[str]
-) -> None:
+def glimpse(ctx: SymbolicContext, unknowns: Unknowns, products: Iterable[Product], labels: Iterable[str]) -> None:
     """As `cover`, if a state is found at little cost."""
     explorer = ctx.explorer
     if explorer.is_replaying or ctx.claims.reached.issuperset(labels):
