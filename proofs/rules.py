@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from schedproof_spec.decide_work import decide_version
 from schedproof_spec.mutants import Mutant
-from schedproof_spec.prover.context import RecordingContext
-from schedproof_spec.prover.prove import failures_in, prove, search
+from schedproof_spec.prover.prove import prove
 from schedproof_spec.prover.verdict import Status
 from schedproof_spec.work_rule import Version, WorkRule
 
@@ -25,14 +25,11 @@ def check_smallest(
     rule: WorkRule, version: Version, theorem: Callable[..., None], golden: Callable[..., None]
 ) -> None:
     """Assert that an implementation breaks the rule, and compare the smallest state with the golden."""
-    outcome = search(lambda ctx: rule.theorem(ctx, version.function))
+    outcome = decide_version(rule, version)
     assert outcome.status is Status.VIOLATED, outcome.reason
-    seen = RecordingContext(outcome.values)
-    failures_in(lambda ctx: rule.theorem(ctx, version.function), seen)
-    smallest = {key: outcome.values[key] for key in seen.drawn}
     found = {"rule": rule.name, "version": version.name, "source": version.source}
     name = f"{rule.name}_{version.name}".replace(" ", "-").replace(",", "")
-    golden(name, {**found, "broken": outcome.reason, "smallest": smallest})
+    golden(name, {**found, "broken": outcome.reason, "smallest": outcome.values})
     theorem(f"{rule.name}: {version.name}", outcome, scope=rule.scope)
 
 

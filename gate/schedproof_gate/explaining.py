@@ -21,6 +21,7 @@ from schedproof_gate.wording import state_lines
 from schedproof_spec import (
     INVARIANTS,
     RUN_INVARIANTS,
+    WORK_RULES,
     Invariant,
     RunInvariant,
     RunVerdict,
@@ -61,7 +62,7 @@ def invariant_named(name: str) -> Invariant | RunInvariant:
     """
     found: Invariant | RunInvariant | None = INVARIANTS.get(name) or RUN_INVARIANTS.get(name)
     if found is None:
-        names = (*INVARIANTS, *RUN_INVARIANTS)
+        names = (*INVARIANTS, *RUN_INVARIANTS, *WORK_RULES)
         close = closest(name, names, similarity=0.6)
         advice = f"did you mean {close}?" if close else f"give one of: {', '.join(names)}"
         raise InputError("unknown invariant", source="command line", key=name, advice=advice)

@@ -21,13 +21,14 @@ from schedproof_gate.explaining import (
     read_state,
     replay_text,
 )
+from schedproof_gate.explaining_work import explain_work, refuse_policy_and_state, work_json, work_text
 from schedproof_gate.given import Origin
 from schedproof_gate.matrix import Matrix, matrix_json, matrix_markdown, matrix_text, updated
 from schedproof_gate.output import emit, write_atomically
 from schedproof_gate.renderers import RENDERERS
 from schedproof_gate.replay.command import replay
 from schedproof_gate.report import Report
-from schedproof_spec import policy_matrix, run_matrix
+from schedproof_spec import WORK_RULES, policy_matrix, run_matrix
 
 USAGE_ERROR = 2
 INTERRUPTED = 130
@@ -131,6 +132,11 @@ def policies(form: str, output: Path | None, update: Path | None, compare: Path 
 @click.option("--state", metavar="JSON|@FILE", help="Run this state through the real functions; 1 if it violates.")
 def explain(name: str, form: str, output: Path | None, policy_name: str | None, state: str | None) -> int:
     """Explain an invariant: sentence, predicate, who broke it, and the smallest state that does."""
+    if name in WORK_RULES:
+        refuse_policy_and_state(name, policy_name, state)
+        work = explain_work(WORK_RULES[name])
+        emit(work_json(work) if form == "json" else work_text(work), output)
+        return 0
     invariant = invariant_named(name)
     policy = None if policy_name is None else named_policy(policy_name)
     if state is not None:

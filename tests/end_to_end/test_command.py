@@ -151,6 +151,13 @@ def test_explain_names_every_policy_and_the_smallest_state() -> None:
     assert schedproof(*words[1:]).returncode == 1
 
 
+def test_explain_shows_rules_of_the_work_on_tensors() -> None:
+    done = schedproof("explain", "dispatch_in_bounds")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "VIOLATED  unbounded slots (DeepEP of 2026-07)" in done.stdout
+    assert "The smallest state in which 'unbounded slots' breaks it:" in done.stdout
+
+
 def test_explain_as_json_for_one_policy() -> None:
     done = schedproof("explain", "message_fits", "--policy", "reference", "--format", "json")
     document = json.loads(done.stdout)
@@ -174,6 +181,7 @@ def test_explain_as_json_for_one_policy() -> None:
         (["check", "--engine", "vllm", "--", "--x"], "command line: --engine: unknown engine 'vllm'; give one of"),
         (["check", GOOD, "--output", "absent/report"], "absent/report: --output: cannot be written"),
         (["explain", "no_overshot"], "command line: no_overshot: unknown invariant; did you mean no_overshoot?"),
+        (["explain", "one_sender", "--policy", "7756"], "command line: --policy: one_sender is a rule of functions"),
         (["explain", "no_overshoot", "--state", "{"], "command line:1: --state: not valid JSON"),
         (["explain", "no_overshoot", "--state", "[]"], "command line: --state: "),
         (["explain", "no_overshoot", "--state", "{}"], "command line: --state: "),

@@ -65,6 +65,11 @@ def rows_are_faithful(message: NDArray[np.int32], count: int, columns: int) -> b
         return False
 
 
+def told(what: str, numbers: Sequence[int]) -> str:
+    """Return which numbers are tried."""
+    return f"{what} {' or '.join(map(str, numbers))}"
+
+
 PackTopk = Callable[[Buffer, int, int], NDArray[np.int32]]
 
 
@@ -94,7 +99,8 @@ def topk_rule(
         sentence=MESSAGE_FAITHFUL.sentence,
         statement=rows_are_faithful,
         origin="speculate_save_output_with_topk never clears its buffer, bounds no count and reads rows 21 apart.",
-        scope=f"one slot, {len(before)} x {len(counts)} counts up to {max(counts)}, columns {list(columns)}",
+        scope=f"one slot packed after another: {told('accepted', before)}, then {told('accepted', counts)}, "
+        f"{told('columns', columns)}",
         theorem=prove_rows_faithful,
         kept_by=(Version(name="pack_topk", source="save_output_topk.py", function=by_reference),),
         broken_by=(Version(name=version, source="PR 7172, top-k", function=by_upstream),),
