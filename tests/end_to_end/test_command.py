@@ -181,7 +181,7 @@ def test_explain_as_json_for_one_policy() -> None:
         (["check", "--engine", "vllm", "--", "--x"], "command line: --engine: unknown engine 'vllm'; give one of"),
         (["check", GOOD, "--output", "absent/report"], "absent/report: --output: cannot be written"),
         (["explain", "no_overshot"], "command line: no_overshot: unknown invariant; did you mean no_overshoot?"),
-        (["explain", "one_sender", "--policy", "7756"], "command line: --policy: one_sender is a rule of functions"),
+        (["explain", "one_sender", "--policy", "7756"], "command line: --policy: one_sender is a rule of"),
         (["explain", "no_overshoot", "--state", "{"], "command line:1: --state: not valid JSON"),
         (["explain", "no_overshoot", "--state", "[]"], "command line: --state: "),
         (["explain", "no_overshoot", "--state", "{}"], "command line: --state: "),
