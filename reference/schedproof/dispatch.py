@@ -78,6 +78,39 @@ def row_of_slot(begin: int, slot: int, capacity: int) -> int:
     return begin + slot if slot < capacity else NO_ROW
 
 
+@dataclass(slots=True)
+class Filling:
+    """How far one expert's rows are filled while source ranks send their tokens, one rank after the other."""
+
+    begin: int = 0
+    """Rows that earlier ranks fill."""
+    routed: int = 0
+    """Tokens of the current rank that name the expert, so far."""
+
+    def take_token(self, capacity: int) -> int:
+        """The row of the rank's next token, NO_ROW beyond capacity; it is counted either way."""
+        row = row_of_slot(self.begin, self.routed, capacity)
+        self.routed += 1
+        return row
+
+    def close_rank(self, capacity: int) -> RankShare:
+        """What the rank has in the expert; the next rank's rows follow."""
+        count = admitted(self.routed, capacity)
+        share = RankShare(self.begin, count, self.routed - count)
+        self.begin += count
+        self.routed = 0
+        return share
+
+
+@dataclass(frozen=True, slots=True)
+class RankShare:
+    """What one source rank has in one expert: rows ``begin..begin+count-1``, and how many tokens were dropped."""
+
+    begin: int
+    count: int
+    dropped: int
+
+
 def layout_range(begin: int, count: int) -> int:
     """One entry of ``packed_recv_layout_range``."""
     return (begin << BEGIN_SHIFT) | count
@@ -116,25 +149,23 @@ def route(topk_idx: NDArray[np.int64], sizes: DispatchSizes) -> Routing:
     ranges = np.zeros((sizes.experts, sizes.ranks), dtype=np.int64)
     dropped = np.zeros((sizes.experts, sizes.ranks), dtype=np.int32)
     row_of_choice = np.full(shape, NO_ROW, dtype=np.int32)
-    filled = [0] * sizes.experts
+    fillings = [Filling() for _ in range(sizes.experts)]
     for rank in range(sizes.ranks):
-        routed = [0] * sizes.experts
         for token, choices in enumerate(topk_idx[rank].tolist()):
             for expert in experts_of(choices, sizes.experts):
-                row = row_of_slot(filled[expert], routed[expert], sizes.capacity)
-                routed[expert] += 1
+                row = fillings[expert].take_token(sizes.capacity)
                 if row == NO_ROW:
                     continue
                 source[expert, row] = token
                 for choice, named in enumerate(choices):
                     if named == expert:
                         row_of_choice[rank, token, choice] = expert * rows + row
-        for expert in range(sizes.experts):
-            count = admitted(routed[expert], sizes.capacity)
-            ranges[expert, rank] = layout_range(filled[expert], count)
-            dropped[expert, rank] = routed[expert] - count
-            filled[expert] += count
-    return Routing(np.array(filled, dtype=np.int32), source, ranges, dropped, row_of_choice)
+        for expert, filling in enumerate(fillings):
+            share = filling.close_rank(sizes.capacity)
+            ranges[expert, rank] = layout_range(share.begin, share.count)
+            dropped[expert, rank] = share.dropped
+    counts = np.array([filling.begin for filling in fillings], dtype=np.int32)
+    return Routing(counts, source, ranges, dropped, row_of_choice)
 
 
 def check_values(x: NDArray[np.uint16], routing: Routing) -> None:

@@ -21,10 +21,10 @@ CAPACITY = 1
 MAX_TOKENS = 2
 MAX_CHOICES = 2
 BOUND = (
-    f"every routing of up to {MAX_TOKENS} tokens with {MAX_CHOICES} choices at capacity {CAPACITY}; "
-    "any size by the step's induction"
+    f"run one by one: {RANKS} ranks, every routing of 1..{MAX_TOKENS} tokens of one rank with 1..{MAX_CHOICES} "
+    f"choices at capacity {CAPACITY}"
 )
-"""The routings that are run one by one; the step that fills a row is proved for every size."""
+"""What the rules are proved of as a whole; `schedproof_spec.invariants.dispatch_steps` has every size by steps."""
 
 NAMES = (-1, 0, RANKS)
 """No expert, an expert, and an id past the last one."""
