@@ -9,8 +9,8 @@ from pathlib import Path
 from schedproof_gate.errors import InputError
 from schedproof_gate.text_file import opened
 
-BLOCK_BYTES = 1 << 20
-"""1 MiB is read at a time."""
+BLOCK_BYTES = 1 << 18
+"""256 KiB are read at a time: hundreds of steps, and little enough for a cache."""
 
 MAX_LINE_BYTES = 1 << 24
 """16 MiB; a step with a thousand requests takes a hundredth of it."""
@@ -34,7 +34,7 @@ class Block:
 
 
 def read_blocks(path: Path) -> Iterator[Block]:
-    """Yield a file's lines, a megabyte or one longer line at a time.
+    """Yield a file's lines, a block or one longer line at a time.
 
     Raises:
         InputError: the file cannot be read, is empty, compressed or binary, or has a line that is too long.
