@@ -37,6 +37,7 @@ from schedproof.pool import BlockPool
 from schedproof.prefix_cache import PrefixCache, num_shared_blocks
 from schedproof.request import MultimodalItem, Request, new_request
 from schedproof.scheduler import Phase, Queues, StepPlan, schedule
+from schedproof.transfers import leaves_room_to_finish
 
 AcceptedDrafts = Callable[[str], int]
 """How many drafts the target model accepts for a request in a step: 0 to k."""
@@ -126,7 +127,7 @@ class Engine:
 
         On a prefill node it runs from the next step on; on a decode node it waits for `receive`. A refusal is for
         now: try again when a slot or blocks are free, and nothing waits that came before. A decode node leaves the
-        output reserve of its other requests untouched.
+        output reserve of its other requests untouched, and lets each of them finish.
 
         Raises RequestRefusedError when it can never be served as it is, KeyError when the id is in use.
         """
@@ -141,10 +142,20 @@ class Engine:
         is_first = self.places.num_in((Place.WAITING, Place.PREEMPTED)) == 0
         if num_slots >= self.config.max_num_seqs or not is_first or not has_blocks:
             return False
+        request = replace(new_request(request_id, num_prompt_tokens, items), num_blocks=num_blocks)
         place = Place.RECEIVING if self.config.role == Role.DECODE else Place.RUNNING
-        self._enter(place, replace(new_request(request_id, num_prompt_tokens, items), num_blocks=num_blocks), job)
+        if place is Place.RECEIVING and num_slots > 0 and not self._lets_all_finish(request, job):
+            return False
+        self._enter(place, request, job)
         self._take_blocks(request_id, num_blocks)
         return True
+
+    def _lets_all_finish(self, newcomer: Request, job: Job) -> bool:
+        receiving = [(newcomer, job.max_total_tokens), *self._with_limits(Place.RECEIVING)]
+        return leaves_room_to_finish(receiving, self._with_limits(Place.RUNNING), self.config)
+
+    def _with_limits(self, place: Place) -> list[tuple[Request, int]]:
+        return [(self.requests[name], self.jobs[name].max_total_tokens) for name in self.places[place]]
 
     def receive(self, request_id: str) -> None:
         """On a decode node: a preallocated request's first token and cache have arrived; it joins the batch.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from schedproof import Engine, Role
+from schedproof import Engine, Role, ServingConfig
+from schedproof.config import ceil_div
 from schedproof.places import Place
 from schedproof_spec.invariants.tokens import blocks_cover_tokens, is_alive
 
@@ -28,8 +29,7 @@ def check_places(engine: Engine) -> None:
     assert len(queued) == len(dict(queued)), "a request is queued twice"
     assert dict(queued) == places.place_of, "the queues and place_of disagree"
     assert places.place_of.keys() == engine.requests.keys() == engine.jobs.keys() == engine.pool.tables.keys()
-    num_slots = sum(1 for _, place in queued if place not in WITHOUT_SLOT)
-    assert num_slots <= engine.config.max_num_seqs, "more requests than slots"
+    assert num_slots_held(engine) <= engine.config.max_num_seqs, "more requests than slots"
     assert engine.has_work == bool(queued)
 
 
@@ -74,6 +74,34 @@ def check_requests(engine: Engine) -> None:
         assert blocks_cover_tokens(request, config), "more tokens than KV slots"
         if engine.places.place_of[name] is Place.RUNNING and engine.launched is None:
             assert is_alive(request, engine.jobs[name].max_total_tokens, config), "not as the next event expects it"
+
+
+def num_preallocated(num_prompt_tokens: int, config: ServingConfig) -> int:
+    """Blocks that either node of a pair takes up front."""
+    return min(ceil_div(num_prompt_tokens, config.block_size) + config.enc_dec_block_num, config.max_blocks_per_seq)
+
+
+def has_room(engine: Engine, num_blocks: int) -> bool:
+    """Whether a slot and this many blocks are there, the output reserve of a decode node apart; nobody waits."""
+    num_slots = num_slots_held(engine)
+    is_first = not engine.places[Place.WAITING] and not engine.places[Place.PREEMPTED]
+    per_seq = engine.num_reserved_blocks_per_seq if engine.config.role is Role.DECODE else 0
+    has_blocks = num_blocks + num_slots * per_seq <= engine.pool.num_free_blocks
+    return num_slots < engine.config.max_num_seqs and is_first and has_blocks
+
+
+def num_slots_held(engine: Engine) -> int:
+    """Slots of requests that do not wait for one."""
+    return sum(1 for place in engine.places.place_of.values() if place not in WITHOUT_SLOT)
+
+
+def num_out_of_reach(engine: Engine) -> int:
+    """Blocks that preemption cannot take: of aborted requests, and of those that wait for their hand-over.
+
+    What a decode node lets its requests receive leaves each of them the blocks to finish.
+    """
+    waits_for_hand_over = engine.places[Place.RUNNING] if engine.config.role is Role.PREFILL else []
+    return sum(engine.requests[name].num_blocks for name in (*engine.places[Place.ABORTING], *waits_for_hand_over))
 
 
 def check_idle(engine: Engine) -> None:

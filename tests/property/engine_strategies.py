@@ -13,6 +13,8 @@ from strategies import items, limits
 from schedproof import MultimodalItem, Policy, Role, ServingConfig, SpeculativeConfig, SpeculativeMethod
 from schedproof.output_reserve import OutputReserve
 
+MOST_DRAFTS = 5
+
 MOST_ARRIVALS = 4
 """Requests that arrive at once."""
 
@@ -54,8 +56,9 @@ def engine_configs(draw: st.DrawFn, policy: Policy, role: Role) -> ServingConfig
         prealloc_dec_block_slot_num_threshold=draw(st.integers(0, 4)),
         tensor_parallel_size=draw(st.integers(1, 2)),
     )
-    num_longest = config.max_blocks_per_seq
-    config = replace(config, num_kv_blocks=num_longest + draw(st.integers(0, 2) | st.integers(0, num_longest)))
+    longest = config.max_blocks_per_seq
+    few_more = st.sampled_from((longest // 2, longest // 4)) if role is Role.DECODE else st.integers(0, 2)
+    config = replace(config, num_kv_blocks=longest + draw(few_more | st.integers(0, longest)))
     with_limits = (replace(config, max_num_batched_tokens=limit) for limit in limits(config, draw(st.integers(1))))
     accepted = [candidate for candidate in with_limits if not policy.problems(candidate)]
     assume(accepted)
@@ -81,6 +84,11 @@ def sizes(draw: st.DrawFn, config: ServingConfig) -> Sizes:
         items=draw(items(config.max_multimodal_item_tokens, prompt)),
         block_hashes=tuple(f"{document}{index}" for index in range(num_hashes)),
     )
+
+
+def numbers_of_drafts() -> st.SearchStrategy[list[int]]:
+    """Draw the drafts that the running requests accept, in order; what is too many stands for all."""
+    return st.lists(st.sampled_from((0, MOST_DRAFTS, 1, 2)), max_size=4)
 
 
 def of_machine(names: Callable[..., Sequence[str]]) -> st.SearchStrategy[str]:

@@ -11,12 +11,23 @@ from itertools import count
 from typing import ClassVar
 
 import pytest
-from engine_checks import check_engine, check_idle, check_requests, oldest, rank
+from engine_checks import (
+    check_engine,
+    check_idle,
+    check_requests,
+    has_room,
+    num_out_of_reach,
+    num_preallocated,
+    num_slots_held,
+    oldest,
+    rank,
+)
 from engine_mistakes import known, mistakes
 from engine_strategies import (
     MOST_ARRIVALS,
     Sizes,
     engine_configs,
+    numbers_of_drafts,
     of_machine,
     reserves,
     run_machine,
@@ -39,7 +50,6 @@ from schedproof import (
     ServingConfig,
     StepOutcome,
 )
-from schedproof.config import ceil_div
 from schedproof.launch_forecast import no_forecast
 from schedproof.output_reserve import OutputReserve
 from schedproof.places import Place
@@ -47,7 +57,6 @@ from schedproof_spec import INVARIANTS
 
 NAMES = "abcdefghijklmnop"
 """The requests of a run, in order."""
-MOST_DRAFTS = 5
 
 
 class EngineRun(RuleBasedStateMachine):
@@ -76,6 +85,7 @@ class EngineRun(RuleBasedStateMachine):
         self.engine = Engine(self.config, self.policy, reserve=reserve)
         enter = self.arrive if self.role is Role.MIXED else self.preallocate
         enter(data.draw(several_sizes(self.config), label="arriving"))
+        self.receive_all()
 
     # Arrival
 
@@ -97,21 +107,18 @@ class EngineRun(RuleBasedStateMachine):
             self._preallocate(size)
 
     def _preallocate(self, size: Sizes) -> None:
-        engine, config = self.engine, self.config
         if self.role is Role.DECODE and self._max_total(size) == size.prompt + 1:
             return
-        wanted = ceil_div(size.prompt, config.block_size) + config.enc_dec_block_num
-        blocks = min(wanted, config.max_blocks_per_seq)
-        num_slots = sum(len(engine.places[place]) for place in Place if place is not Place.WAITING)
-        reserved = engine.num_reserved_blocks_per_seq * num_slots if self.role is Role.DECODE else 0
-        waits = len(engine.places[Place.WAITING]) + len(engine.places[Place.PREEMPTED]) > 0
-        free = engine.pool.num_free_blocks
+        num_blocks = num_preallocated(size.prompt, self.config)
+        room, is_alone = has_room(self.engine, num_blocks), num_slots_held(self.engine) == 0
+        num_free = self.engine.pool.num_free_blocks
         name = NAMES[len(self.sizes)]
-        taken = engine.preallocate(name, size.prompt, size.new, size.items)
+        taken = self.engine.preallocate(name, size.prompt, size.new, size.items)
+        assert room or not taken
+        assert taken or not room or (self.role is Role.DECODE and not is_alone)
         self._see("preallocation refused", not taken)
-        assert taken == (num_slots < config.max_num_seqs and not waits and blocks + reserved <= free)
         if taken:
-            assert engine.pool.num_free_blocks == free - blocks
+            assert self.engine.pool.num_free_blocks == num_free - num_blocks
             self._forget_content(name, 0)
             self._note_arrival(name, Sizes(size.prompt, size.new, size.items))
 
@@ -179,10 +186,8 @@ class EngineRun(RuleBasedStateMachine):
         num_free = self.engine.pool.num_free_blocks
         assert plan.final.num_free_blocks <= num_free, "the plan frees blocks that others hold"
         assert num_free <= plan.final.num_free_blocks + num_shared_now
-        running = [request.request_id for request in queues.running]
-        if self.policy is REFERENCE and running and len(plan.preempted) == len(running):
-            num_held_elsewhere = config.num_kv_blocks - num_free
-            assert num_held_elsewhere > 0, "the first request is preempted, and nobody else holds blocks"
+        if self.policy is REFERENCE and len(plan.preempted) == len(queues.running) > 0:
+            assert num_out_of_reach(self.engine) > 0, "the oldest is preempted, and could have had its blocks"
 
     def _check_shared(self, name: str, num_shared: int) -> None:
         table = self.engine.pool.tables[name]
@@ -198,7 +203,7 @@ class EngineRun(RuleBasedStateMachine):
             self.content.pop(block_id, None)
 
     @precondition(lambda self: self.is_launched())
-    @rule(accepted=st.lists(st.integers(0, MOST_DRAFTS), max_size=4))
+    @rule(accepted=numbers_of_drafts())
     def complete(self, accepted: list[int]) -> None:
         tables = {name: list(self.engine.pool.tables[name]) for name in self.engine.places[Place.RUNNING]}
         drafts = self._drafts(accepted)
@@ -210,7 +215,7 @@ class EngineRun(RuleBasedStateMachine):
         self._note_outcome(outcome)
 
     @precondition(lambda self: not self.is_launched())
-    @rule(times=st.integers(1, 6), accepted=st.lists(st.integers(0, MOST_DRAFTS), max_size=4), late=st.booleans())
+    @rule(times=st.integers(1, 6), accepted=numbers_of_drafts(), late=st.booleans())
     def steps(self, times: int, accepted: list[int], late: bool) -> None:
         """Run several steps; a late acknowledgement comes with a later event."""
         for _ in range(times):
@@ -329,6 +334,12 @@ class EngineRun(RuleBasedStateMachine):
         self.generated[name] = 1
         self.prefilled.add(name)
 
+    @precondition(lambda self: not self.is_launched() and self.receiving())
+    @rule()
+    def receive_all(self) -> None:
+        for name in self.receiving():
+            self.receive(name)
+
     # Mistakes
 
     @rule(mistake=of_machine(lambda self: sorted(mistakes(self.engine))))
@@ -355,8 +366,7 @@ class EngineRun(RuleBasedStateMachine):
         if self.is_launched():
             self.complete([])
         self.acknowledge()
-        for name in self.receiving():
-            self.receive(name)
+        self.receive_all()
         for name in self.awaiting_hand_over():
             self.hand_over(name)
         for _ in range(sum(self._max_total(self.sizes[name]) for name in self.here())):

@@ -13,7 +13,15 @@ from enum import StrEnum
 from itertools import count
 
 from engine_checks import check_engine, check_idle, check_requests
-from engine_strategies import Sizes, engine_configs, of_machine, reserves, run_machine, several_sizes
+from engine_strategies import (
+    Sizes,
+    engine_configs,
+    numbers_of_drafts,
+    of_machine,
+    reserves,
+    run_machine,
+    several_sizes,
+)
 from hypothesis import assume
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -65,11 +73,13 @@ class PairRun(RuleBasedStateMachine):
     @initialize(data=st.data(), reserve=reserves())
     def start(self, data: st.DataObject, reserve: OutputReserve) -> None:
         prefill = data.draw(engine_configs(REFERENCE, Role.PREFILL), label="prefill node")
-        num_blocks = prefill.max_blocks_per_seq + data.draw(st.integers(0, 4), label="more blocks to decode with")
-        decode = replace(prefill, role=Role.DECODE, num_kv_blocks=num_blocks)
+        longest = prefill.max_blocks_per_seq
+        num_more = data.draw(st.integers(0, 2 * longest), label="blocks beyond the longest request")
+        decode = replace(prefill, role=Role.DECODE, num_kv_blocks=longest + num_more)
         assume(not REFERENCE.problems(decode))
         self.prefill = Engine(prefill)
         self.decode = Engine(decode, reserve=reserve)
+        self.num_transfer_steps: int = data.draw(st.integers(0, 5), label="steps until a cache arrives")
         self.arrive(data.draw(several_sizes(prefill), label="arriving"))
 
     def node(self, role: Role) -> Engine:
@@ -128,7 +138,7 @@ class PairRun(RuleBasedStateMachine):
         assert launch.launch_tokens == launch.num_tokens <= self.node(role).config.max_num_batched_tokens
 
     @precondition(lambda self: self.launched(True))
-    @rule(role=of_machine(lambda self: self.launched(True)), accepted=st.lists(st.integers(0, 5), max_size=4))
+    @rule(role=of_machine(lambda self: self.launched(True)), accepted=numbers_of_drafts())
     def complete(self, role: Role, accepted: Sequence[int]) -> None:
         engine = self.node(role)
         drafts = dict(zip(engine.places[Place.RUNNING], accepted, strict=False))
@@ -184,15 +194,8 @@ class PairRun(RuleBasedStateMachine):
     @rule(times=st.integers(1, 6))
     def turns(self, times: int) -> None:
         """Let the router and both nodes do what they can."""
-        for _ in range(times):
-            for name in self.placeable():
-                self.place(name)
-            self.steps(Role.PREFILL, 1)
-            for name in self.prefilled():
-                self.hand_over(name)
-            for name in self.at(Stage.SENT):
-                self.receive(name)
-            self.steps(Role.DECODE, 1)
+        for number in range(times):
+            self.turn(dict.fromkeys(self.stages, -self.num_transfer_steps), number)
 
     # Departure
 
@@ -223,32 +226,34 @@ class PairRun(RuleBasedStateMachine):
         self.seen[str(situation)] += 1
 
     def teardown(self) -> None:
-        """Serve what is left, one request at a time: then nothing is refused, and nothing is dropped."""
+        """Serve what is left: whatever it takes a cache to arrive, the router and the nodes come to an end."""
         if not hasattr(self, "decode"):
             return
         for role in self.launched(True):
             self.complete(role, [])
         for role in self.arrivals:
             self.acknowledge(role)
-        while names := self.at(*set(Stage) - {Stage.ENDED}):
-            started = [name for name in names if self.stages[name] is not Stage.QUEUED]
-            self.serve((started or names)[0])
+        num_steps = sum(2 * self.max_total(name) + self.num_transfer_steps for name in self.stages)
+        sent: dict[str, int] = {}
+        for number in range(num_steps):
+            self.turn(sent, number)
+        assert self.at(*Stage) == self.at(Stage.ENDED), "not everybody was served"
+        self.is_sound()
         check_idle(self.prefill)
         check_idle(self.decode)
 
-    def serve(self, name: str) -> None:
-        if self.stages[name] is Stage.QUEUED:
+    def turn(self, sent: dict[str, int], number: int) -> None:
+        """Do all that can be done; a cache takes its time to arrive."""
+        for name in self.placeable():
             self.place(name)
-            assert self.stages[name] is Stage.PREFILLING, "refused by two idle nodes"
-        while self.stages[name] is Stage.PREFILLING:
-            self.steps(Role.PREFILL, 1)
-            if name in self.prefilled():
-                self.hand_over(name)
-        if self.stages[name] is Stage.SENT:
-            self.receive(name)
-        while self.stages[name] is Stage.DECODING:
-            self.steps(Role.DECODE, 1)
-        self.is_sound()
+        self.steps(Role.PREFILL, 1)
+        for name in self.prefilled():
+            self.hand_over(name)
+        for name in self.at(Stage.SENT):
+            if sent.setdefault(name, number) + self.num_transfer_steps <= number:
+                self.receive(name)
+                del sent[name]
+        self.steps(Role.DECODE, 1)
 
 
 SITUATIONS = {

@@ -15,7 +15,7 @@ from small_engines import (
     small_engine,
 )
 
-from schedproof import Ending, Engine, MultimodalItem, RequestRefusedError, Role
+from schedproof import Ending, Engine, MultimodalItem, RequestRefusedError, Role, StepOutcome
 from schedproof.output_reserve import OutputReserve
 from schedproof.places import Place
 
@@ -144,36 +144,59 @@ def test_a_decode_node_keeps_a_slot_and_blocks_until_the_cache_arrives() -> None
 
 
 def test_a_decode_node_leaves_the_output_reserve_of_the_others() -> None:
-    """Two blocks a request: beside one request a second of 2 blocks needs 4 free, a third then 6."""
+    """Two blocks a request: beside one request a second of 2 blocks needs 4 free, a third of one block then 5."""
     reserve = OutputReserve(initial_blocks=2, steps_per_block=100)
-    engine = Engine(small_config(role=Role.DECODE, max_model_len=32, num_kv_blocks=9), reserve=reserve)
+    engine = Engine(small_config(role=Role.DECODE, max_model_len=32, num_kv_blocks=11), reserve=reserve)
     assert engine.preallocate("a", 20, max_new_tokens=5)
+    engine.receive("a")
     assert engine.preallocate("b", 8, max_new_tokens=5)
-    assert not engine.preallocate("c", 1, max_new_tokens=5), "one block, and two free of nine"
-    assert engine.pool.num_free_blocks == 2
-    engine = Engine(engine.config, reserve=NO_RESERVE)
-    assert all(
-        engine.preallocate(name, length, max_new_tokens=5) for name, length in (("a", 20), ("b", 8), ("c", 1))
-    )
+    engine.receive("b")
+    assert not engine.preallocate("c", 1, max_new_tokens=5), "four blocks are free"
+    engine.reserve = NO_RESERVE
+    assert engine.preallocate("c", 1, max_new_tokens=5)
+
+
+def test_a_decode_node_lets_everybody_finish() -> None:
+    """Preemption cannot take the blocks of a request that receives its cache; either comes to need eight."""
+    engine = decode_node(max_model_len=32, num_kv_blocks=12)
+    assert engine.preallocate("a", 16, max_new_tokens=16)
+    assert not engine.preallocate("b", 17, max_new_tokens=15), "nine are to be received; one needs four more"
+    engine.receive("a")
+    assert not engine.preallocate("b", 17, max_new_tokens=15), "five are to be received; the other comes to eight"
+    assert engine.preallocate("b", 16, max_new_tokens=16)
+    outcomes = run_until_ended(engine, "a")
+    assert outcomes[-1].ended == {"a": Ending.FINISHED}
+
+
+def run_until_ended(engine: Engine, request_id: str) -> list[StepOutcome]:
+    outcomes = []
+    while request_id in engine.requests:
+        outcomes.append(engine.step())
+    return outcomes
+
+
+def decode_node_of_two() -> Engine:
+    """Two requests of 17 tokens, and twelve blocks: at 25 tokens each the first lacks a block."""
+    engine = decode_node(max_num_seqs=2, max_num_batched_tokens=32, max_model_len=32, num_kv_blocks=12)
+    for name in ("a", "b"):
+        assert engine.preallocate(name, 16, max_new_tokens=16)
+        engine.receive(name)
+    for _ in range(8):
+        assert preempted(engine.step()) == []
+    return engine
 
 
 def test_a_decode_node_drops_what_it_preempts() -> None:
-    engine = decode_node(max_num_batched_tokens=32, max_model_len=32, num_kv_blocks=8)
-    for name in ("a", "b"):
-        assert engine.preallocate(name, 16, max_new_tokens=10)
-        engine.receive(name)
+    engine = decode_node_of_two()
     outcome = engine.step()
     assert (batch(outcome, engine), preempted(outcome)) == ({"a": 1}, ["b"])
     assert outcome.ended == {"b": Ending.DROPPED}
     assert list(engine.requests) == ["a"]
-    assert engine.pool.num_free_blocks == 3
+    assert engine.pool.num_free_blocks == 5
 
 
 def test_a_dropped_request_keeps_its_slot_until_the_worker_acknowledges() -> None:
-    engine = decode_node(max_num_seqs=2, max_num_batched_tokens=32, max_model_len=32, num_kv_blocks=8)
-    for name in ("a", "b"):
-        assert engine.preallocate(name, 16, max_new_tokens=10)
-        engine.receive(name)
+    engine = decode_node_of_two()
     engine.schedule()
     engine.complete()
     assert not engine.preallocate("c", 4, max_new_tokens=10)
@@ -181,16 +204,25 @@ def test_a_dropped_request_keeps_its_slot_until_the_worker_acknowledges() -> Non
     assert engine.preallocate("c", 4, max_new_tokens=10)
 
 
-def test_blocks_of_a_request_that_is_being_received_are_out_of_reach() -> None:
-    """`a` needs a block, and `b`, which receives, has the other four: `a` is dropped. A reserve prevents it."""
-    engine = decode_node(max_num_batched_tokens=32, max_model_len=32, num_kv_blocks=8)
-    assert engine.preallocate("a", 16, max_new_tokens=10)
-    engine.receive("a")
-    assert engine.preallocate("b", 16, max_new_tokens=10)
-    assert engine.step().ended == {"a": Ending.DROPPED}
-    guarded = Engine(engine.config, reserve=OutputReserve(initial_blocks=1))
-    assert guarded.preallocate("a", 16, max_new_tokens=10)
-    assert not guarded.preallocate("b", 16, max_new_tokens=10)
+@pytest.mark.parametrize("transfer_steps", [0, 1, 2, 5, 40])
+def test_two_requests_that_do_not_fit_together_do_not_drop_each_other_for_ever(transfer_steps: int) -> None:
+    """Each grows to the whole pool; without room for the oldest, a transfer of two steps starved both."""
+    prefill, decode = prefill_node(num_kv_blocks=16), decode_node(num_kv_blocks=16)
+    outside, sent, finished = ["a", "b"], {}, []
+    for number in range(2 * (60 + transfer_steps + 2)):
+        for name in tuple(outside):
+            if decode.preallocate(name, 4, max_new_tokens=60):
+                assert prefill.preallocate(name, 4, max_new_tokens=60)
+                outside.remove(name)
+        for name in prefill.step().num_produced:
+            prefill.hand_over(name)
+            sent[name] = number + transfer_steps
+        for name in [name for name, arrival in sent.items() if arrival == number]:
+            decode.receive(name)
+        ended = decode.step().ended
+        finished += [name for name, ending in ended.items() if ending is Ending.FINISHED]
+        outside += [name for name, ending in ended.items() if ending is Ending.DROPPED]
+    assert finished == ["a", "b"]
 
 
 def test_a_request_that_is_being_received_can_be_aborted() -> None:
