@@ -382,6 +382,21 @@ def test_decodes_that_run_other_tokens_than_configured_are_noted(tmp_path: Path)
     assert not any("does not run" in text for text in audit(tmp_path, STEP).subject.notes)
 
 
+def test_steps_that_are_not_in_the_file_are_noted(tmp_path: Path) -> None:
+    found = audit(tmp_path, STEP, STEP | {"step": 2}, STEP | {"step": 9})
+    assert any(
+        note.startswith("by their numbers 6 steps ran that are not in the file") for note in found.subject.notes
+    )
+    assert not any("not in the file" in note for note in audit(tmp_path, STEP, STEP | {"step": 2}).subject.notes)
+
+
+def test_start_up_rules_of_fastdeploy_are_not_asked_of_another_engine(tmp_path: Path) -> None:
+    config = replace(CONFIG, max_num_seqs=300)
+    assert any("does not start" in note for note in audit(tmp_path, STEP, config=config).subject.notes)
+    notes = audit(tmp_path, {"schema": SCHEMA, "engine": "vllm"}, STEP, config=config).subject.notes
+    assert not any("does not start" in note or "policy" in note for note in notes)
+
+
 def test_the_largest_step_is_named(tmp_path: Path) -> None:
     records = [STEP | {"step": n, "num_prefill_tokens": p} for n, p in enumerate((3, 40, 9))]
     found = audit(tmp_path, *records)
