@@ -93,7 +93,7 @@ SUBJECTS = {
             "tests/property/test_engine.py",
             "tests/property/test_engine_pair.py",
         ),
-        selected=f"{WITHOUT_NAMED_MUTANTS} and not test_upstream_is_decided and not test_some_budget and not test_a_budget",
+        selected=f"{WITHOUT_NAMED_MUTANTS} and not test_upstream_is_decided and not budget",
         outcome="engine_result.json",
     ),
 }
