@@ -205,7 +205,7 @@ def test_a_decode_node_waits_for_the_prompt_and_its_cache() -> None:
 
 
 def test_a_decode_node_drops_what_it_preempts() -> None:
-    config = replace(CONFIG, role=Role.DECODE, num_kv_blocks=12, max_model_len=160, enc_dec_block_num=1)
+    config = replace(CONFIG, role=Role.DECODE, num_kv_blocks=15, max_model_len=160, enc_dec_block_num=1)
     arrivals = [arrival(number, number, 60, 90) for number in range(2)]
     _, simulation, measured = simulated(config, arrivals, reserve=NO_RESERVE)
     assert simulation.num_ended[Ending.DROPPED] == measured.num_preemptions > 0
