@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from launches import ANY_SIZE, KernelProof, check_holds, check_races, check_refutes, names_of
 
+from schedproof.capacity import MAX_DISPATCH_TOKENS
 from schedproof.dispatch import NO_ROW
 from schedproof.dispatch_limits import (
     MAX_CHOICES,
@@ -12,6 +13,7 @@ from schedproof.dispatch_limits import (
     MAX_HIDDEN,
     MAX_RANKS,
     MAX_TOKENS_PER_RANK,
+    SCALE_GROUP,
     DispatchError,
     DispatchSizes,
 )
@@ -78,7 +80,7 @@ def drawn_sizes(thread):
     return sizes, local_experts, vectors
 
 
-def launch_payload(thread, kernel, *, fp8=False, combines=False, blocks_of=1):
+def launch_payload(thread, kernel, *, fp8=False, combines=False):
     """Any token's vector, in any grid that has the tokens along x, with any block that the kernel takes."""
     stand_in_for_hardware(thread)
     sizes, local_experts, vectors = drawn_sizes(thread)
@@ -106,13 +108,14 @@ def launch_payload(thread, kernel, *, fp8=False, combines=False, blocks_of=1):
         kernel.py_func,
         *arguments,
         grid=(tokens, thread.size("blocks", 1, MAX_BLOCKS_Y)),
-        block=blocks_of * thread.size("block", 1, kernel.threads // blocks_of),
+        block=kernel.multiple * thread.size("block", 1, kernel.threads // kernel.multiple),
     )
 
 
 LIMITS = (
     f"ranks 1..{MAX_RANKS}, tokens 0..{MAX_TOKENS_PER_RANK}, choices 1..{MAX_CHOICES}, experts 1..{MAX_EXPERTS}, "
-    f"hidden ..{MAX_HIDDEN}; rows as the routing promises"
+    f"capacity 1..{MAX_DISPATCH_TOKENS}, hidden {SCALE_GROUP}..{MAX_HIDDEN}, as DispatchSizes accepts; "
+    "rows as the routing promises; any block that the kernel takes"
 )
 ALIGNED = frozenset({"wide accesses are aligned"})
 
@@ -122,7 +125,7 @@ def copies(thread):
 
 
 def quantises(thread):
-    launch_payload(thread, payload_kernel.quantise_rows, fp8=True, blocks_of=payload_kernel.GROUP_VECTORS)
+    launch_payload(thread, payload_kernel.quantise_rows, fp8=True)
 
 
 def combines(thread):

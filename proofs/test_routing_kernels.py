@@ -10,6 +10,7 @@ import pytest
 from launches import ANY_SIZE, KernelProof, check_holds, check_refutes, names_of
 from test_payload_kernels import drawn_sizes
 
+from schedproof.capacity import MAX_DISPATCH_TOKENS
 from schedproof.dispatch import NO_ROW
 from schedproof.dispatch_limits import (
     MAX_CHOICES,
@@ -248,7 +249,7 @@ def rows_in_order(first, second):
 
 LIMITS = (
     f"ranks 1..{MAX_RANKS}, tokens 0..{MAX_TOKENS_PER_RANK}, choices 1..{MAX_CHOICES}, experts 1..{MAX_EXPERTS}, "
-    "any expert ids, any block"
+    f"capacity 1..{MAX_DISPATCH_TOKENS}, as DispatchSizes accepts; any expert ids, any block"
 )
 PROMISE = "what is written to {} is as promised"
 LOOP = "the loop of {} keeps its claim"

@@ -44,20 +44,23 @@ def _device(function: types.FunctionType) -> Any:
 class Kernel:
     """A kernel by its plain source; compiled for the argument types that it is first launched with."""
 
-    def __init__(self, py_func: Callable[..., None], threads: int) -> None:
+    def __init__(self, py_func: Callable[..., None], threads: int, multiple: int) -> None:
         self.py_func = py_func
         self.threads = threads
         """Most threads of a block; the registers are allotted for it."""
+        self.multiple = multiple
+        """What the threads of a block are a multiple of."""
         self._compiled: Any = None
 
     def launch(self, grid: tuple[int, ...], block: int, stream: Any, *arguments: Any) -> None:
         """Enqueue the kernel on a stream.
 
         Raises:
-            ValueError: for a block over ``threads``.
+            ValueError: for a block over ``threads``, or that is no ``multiple``.
         """
-        if not 0 < block <= self.threads:
-            raise ValueError(f"block: expected 1..{self.threads} threads, got {block}")
+        if not 0 < block <= self.threads or block % self.multiple:
+            sizes = f"{self.multiple}..{self.threads} threads, a multiple of {self.multiple}"
+            raise ValueError(f"block: expected {sizes}, got {block}")
         if self._compiled is None:
             self._compiled = self._compile()
         with warnings.catch_warnings():
@@ -71,10 +74,10 @@ class Kernel:
         return cuda.jit(device_source(self.py_func), launch_bounds=self.threads)
 
 
-def kernel(threads: int) -> Callable[[Callable[..., None]], Kernel]:
-    """Make a kernel of a plain function; a block has at most ``threads`` threads."""
+def kernel(threads: int, *, multiple: int = 1) -> Callable[[Callable[..., None]], Kernel]:
+    """Make a kernel of a plain function; a block has at most ``threads`` threads, a multiple of ``multiple``."""
 
     def wrap(function: Callable[..., None]) -> Kernel:
-        return Kernel(function, threads)
+        return Kernel(function, threads, multiple)
 
     return wrap

@@ -32,13 +32,12 @@ from schedproof_kernels.primitives import (
 from schedproof_kernels.words import Integers
 
 THREADS = 128
-"""A multiple of GROUP_VECTORS, so that a scale group never straddles two blocks."""
 
 VECTOR_WORDS = 4
 VECTOR_VALUES = 8
 FP8_VECTOR_WORDS = 2
 GROUP_VECTORS = SCALE_GROUP // VECTOR_VALUES
-"""Vectors that share one fp8 scale."""
+"""Vectors that share one fp8 scale; no group may straddle two blocks."""
 
 MAGNITUDE = 0x7FFF
 """A bfloat16 without its sign; magnitudes order as these integers do."""
@@ -182,7 +181,7 @@ def copy_rows(x: Integers, row_of_choice: Integers, vectors: int, packed: Intege
         copy_vector(cuda.blockIdx.x, vector, vectors, row_of_choice.shape[1], x, row_of_choice, packed)
 
 
-@kernel(THREADS)
+@kernel(THREADS, multiple=GROUP_VECTORS)
 def quantise_rows(x: Integers, row_of_choice: Integers, vectors: int, packed: Integers, scales: Any) -> None:
     """Grid (tokens, vectors / block), block a multiple of GROUP_VECTORS. Words -> e4m3 words, float32 scales."""
     peaks = cuda.shared.array(THREADS, np.int32)

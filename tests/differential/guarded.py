@@ -1,7 +1,10 @@
 """Arrays on the device with poison inside and canaries around, and the sizes that the tests use there."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+from unittest import mock
 
 import numpy as np
 from hypothesis import HealthCheck, settings
@@ -76,3 +79,24 @@ def guard(values: np.ndarray) -> Guarded:
 def poison(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
     """What an untouched array of :class:`Guarded` holds."""
     return np.full(math.prod(shape) * np.dtype(dtype).itemsize, POISON, np.uint8).view(dtype).reshape(shape)
+
+
+@contextmanager
+def guarded_allocations() -> Iterator[None]:
+    """Poison and guard what entry points allocate for themselves, too; checked at the end."""
+    made: list[Guarded] = []
+
+    def allocate(shape: Any, dtype: Any) -> Any:
+        made.append(Guarded(shape if isinstance(shape, tuple) else (shape,), dtype))
+        return made[-1].array
+
+    with mock.patch.object(cuda, "device_array", allocate):
+        yield
+    assert made
+    for one in made:
+        one.values()
+
+
+def on_host(array: Any) -> np.ndarray:
+    """What an array holds, wherever it is."""
+    return array if isinstance(array, np.ndarray) else array.copy_to_host()

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from guarded import EXAMPLES, FEW_EXAMPLES, Guarded, guard, poison
+from guarded import EXAMPLES, FEW_EXAMPLES, Guarded, guard, guarded_allocations, poison
 from hypothesis import given
 from hypothesis import strategies as st
 from routings import ROUTINGS, all_to_one, dispatch_sizes, random_bits, uniform
@@ -43,10 +43,12 @@ def dispatch(
     begin, end = experts or (0, sizes.experts)
     guarded = guarded_buffers(sizes, fp8, end - begin)
     arrays: dict[str, Any] = {name: one.array for name, one in guarded.items()}
-    dispatcher = Dispatcher(sizes, fp8=fp8, experts=experts, buffers=DispatchBuffers(**{"scales": None, **arrays}))
     inputs = guard(x), guard(topk_idx)
-    dispatcher.dispatch(inputs[0].array, inputs[1].array)
-    dispatcher.device.record(dispatcher.stream).sync()
+    buffers = DispatchBuffers(**{"scales": None, **arrays})
+    with guarded_allocations():
+        dispatcher = Dispatcher(sizes, fp8=fp8, experts=experts, buffers=buffers)
+        dispatcher.dispatch(inputs[0].array, inputs[1].array)
+        dispatcher.device.record(dispatcher.stream).sync()
     assert np.array_equal(inputs[0].values(), x)
     assert np.array_equal(inputs[1].values(), topk_idx)
     return dispatcher, {name: one.values() for name, one in guarded.items()}

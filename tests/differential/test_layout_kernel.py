@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from guarded import EXAMPLES, guard
+from guarded import EXAMPLES, guard, guarded_allocations, on_host
 from hypothesis import given
 from hypothesis import strategies as st
 from routings import ROUTINGS, dispatch_sizes, uniform
@@ -18,12 +18,15 @@ NAMES = ("num_tokens_per_rank", "num_tokens_per_expert", "is_token_in_rank")
 
 
 def check_layout(sizes: DispatchSizes, topk_idx: np.ndarray) -> None:
-    plan = LayoutPlan(sizes.tokens, sizes.choices, sizes.experts, sizes.ranks)
-    plan.layout(guard(topk_idx).array)
-    plan.device.record(plan.stream).sync()
+    given = guard(topk_idx)
+    with guarded_allocations():
+        plan = LayoutPlan(sizes.tokens, sizes.choices, sizes.experts, sizes.ranks)
+        plan.layout(given.array)
+        plan.device.record(plan.stream).sync()
+    assert np.array_equal(given.values(), topk_idx)
     expected = layout(topk_idx, sizes.experts, sizes.ranks)
     for name in NAMES:
-        assert np.array_equal(getattr(plan.buffers, name).copy_to_host(), getattr(expected, name)), name
+        assert np.array_equal(on_host(getattr(plan.buffers, name)), getattr(expected, name)), name
 
 
 @EXAMPLES

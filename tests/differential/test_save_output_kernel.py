@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from guarded import EXAMPLES, Guarded, guard
+from guarded import EXAMPLES, Guarded, guard, guarded_allocations
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -84,10 +84,11 @@ def test_every_width_and_count(width: int, mapped: bool) -> None:
 
 
 def test_full_batch_then_smaller_ones_leave_nothing_behind() -> None:
-    packer = SaveOutput(MAX_MESSAGE_SEQS, MAX_DRAFT_TOKENS)
     step = random_step(7, MAX_MESSAGE_SEQS, MAX_DRAFT_TOKENS)
-    for batch in (MAX_MESSAGE_SEQS, 1, 0):
-        assert np.array_equal(launch(packer, step, batch), pack(head(step, batch)))
+    with guarded_allocations():
+        packer = SaveOutput(MAX_MESSAGE_SEQS, MAX_DRAFT_TOKENS)
+        for batch in (MAX_MESSAGE_SEQS, 1, 0):
+            assert np.array_equal(launch(packer, step, batch), pack(head(step, batch)))
 
 
 @pytest.mark.parametrize("count", [-1, 4, INT32_MAX, INT32_MIN])

@@ -28,16 +28,16 @@ def missing_toolkit() -> list[str]:
 @pytest.mark.skipif(
     bool(missing_toolkit()), reason=f"the toolkit wheels of schedproof[cuda] lack {missing_toolkit()}"
 )
-def test_every_kernel_compiles_without_spills() -> None:
+def test_every_kernel_compiles_without_spills(request: pytest.FixtureRequest) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "NUMBA_ENABLE_CUDASIM"}
     run = subprocess.run(
         [sys.executable, str(COMPILER)], capture_output=True, text=True, env=environment, timeout=300, check=False
     )
     assert run.returncode == 0, run.stderr
     report = json.loads(run.stdout)
-    print(run.stdout)
     assert len(report["kernels"]) == report["expected"]
     for name, used in report["kernels"].items():
+        request.node.user_properties.append(("compiled kernel", (name, used["registers"], used["spill_bytes"])))
         assert used["spill_bytes"] == 0, name
         assert used["stack_bytes"] == 0, name
         assert 0 < used["registers"] <= MOST_REGISTERS, name
