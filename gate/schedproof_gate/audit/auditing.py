@@ -62,12 +62,12 @@ def audit_trace(path: Path, form: TraceForm, deployment: Deployment, policy: Pol
         not_applicable=tuple(
             NotApplicable(invariant=rule.name, reason=reason)
             for rule in silent
-            if (reason := auditor.speaks(rule)) is not None
+            if (reason := auditor.why_silent(rule)) is not None
         ),
         not_checked=tuple(
             NotApplicable(invariant=rule.name, reason=missing_detail(rule, auditor, form))
             for rule in silent
-            if auditor.num_steps and auditor.speaks(rule) is None
+            if auditor.num_steps and auditor.why_silent(rule) is None
         ),
         notes=tuple(notes_on(auditor, form, deployment, chosen)),
         measurements=measurements_of(auditor, checked),

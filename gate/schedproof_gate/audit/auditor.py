@@ -57,17 +57,17 @@ class Auditor:
         self._note_largest(batch, ~is_between)
         self._note_odd_decodes(batch)
         for step_check in STEP_CHECKS:
-            if self.speaks(step_check.rule) is None:
+            if self.why_silent(step_check.rule) is None:
                 self._check_steps(step_check, batch, is_between)
         broken = self.chunk_order.take(batch)
         if batch.requests is not None:
             self.lists_requests = True
             for request_check in REQUEST_CHECKS:
-                if self.speaks(request_check.rule) is None:
+                if self.why_silent(request_check.rule) is None:
                     tiles = broken if request_check.rule is TILING else {}
                     self._check_requests(request_check, batch, tiles)
 
-    def speaks(self, rule: Rule) -> str | None:
+    def why_silent(self, rule: Rule) -> str | None:
         """Return why a rule says nothing about this engine and configuration; None when it does."""
         if rule.is_fastdeploys and self.engine not in FASTDEPLOY_LIKE:
             return f"it is a rule of FastDeploy's policies, the trace is one of {shown(self.engine)}"
@@ -107,6 +107,8 @@ class Auditor:
 
     def _check_steps(self, check: StepCheck, batch: StepBatch, is_between: Truths) -> None:
         known_low, known_high = known(batch.low, check.needs), known(batch.high, check.needs)
+        if check.only_without:
+            known_low &= ~known(batch.low, check.only_without)
         if not known_low.any():
             return
         keeps = np.asarray(check.holds(batch.low, self.config, self.policy))
@@ -117,7 +119,7 @@ class Auditor:
             tally.num_violated += int(np.count_nonzero(violated))
             if tally.violation is None:
                 tally.violation = self._step_finding(check, batch, int(violated.argmax()))
-        if check.only_refutes:
+        if check.only_without:
             return
         held = known_high & surely_keeps & ~violated
         tally.num_held += int(np.count_nonzero(held & ~is_between))

@@ -62,8 +62,8 @@ class StepCheck:
     """The statement; from columns it returns a column of truth values."""
     found: Callable[[Counts, ServingConfig, Policy], str]
     """Says what a step that breaks it did."""
-    only_refutes: bool = False
-    """Whether steps that pass are not said to keep the rule, of which this is a part."""
+    only_without: tuple[str, ...] = ()
+    """The counts without which a part of a rule is asked instead of the whole; it can refute, and never prove."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,7 +200,7 @@ STEP_CHECKS = (
         found=lambda counts, config, policy: (
             f"{counts['num_free_blocks']} KV blocks are free, the pool has {config.num_kv_blocks}"
         ),
-        only_refutes=True,
+        only_without=("num_owned_blocks",),
     ),
 )
 

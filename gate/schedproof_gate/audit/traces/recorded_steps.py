@@ -79,6 +79,25 @@ class Position:
 
     step: int = -1
     timestamp_s: float = 0.0
+    engine: str = ""
+
+    def after_header(self, part: Part, source: str) -> Position:
+        """Return the position below a header, where the engine starts anew.
+
+        Raises:
+            InputError: it is another engine.
+        """
+        assert part.header is not None
+        engine = part.header.engine
+        if self.engine and engine not in ("", self.engine):
+            raise InputError(
+                f"{quoted(engine)} is not {quoted(self.engine)}, whose steps are above",
+                source=source,
+                line=part.header_line,
+                key="engine",
+                advice="give the steps of one engine",
+            )
+        return Position(engine=self.engine or engine)
 
 
 def read_recorded_steps(blocks: Iterable[Block], source: str, config: ServingConfig) -> Iterator[StepBatch]:
@@ -91,32 +110,37 @@ def read_recorded_steps(blocks: Iterable[Block], source: str, config: ServingCon
     header: TraceHeader | None = None
     begins_anew = True
     for block in blocks:
-        for new_header, lines, texts in between_headers(block, source):
-            if new_header is not None:
-                header, begins_anew, position = new_header, True, Position()
-            if not texts:
+        for part in parts_of(block, source):
+            if part.header is not None:
+                header, begins_anew, position = part.header, True, position.after_header(part, source)
+            if not part.texts:
                 continue
-            records = decoded(texts, lines, source, block)
-            yield batch_of(records, lines, source, position, header=header, begins_anew=begins_anew)
+            records = decoded(part, source, block)
+            yield batch_of(records, part.lines, source, position, header=header, begins_anew=begins_anew)
             header, begins_anew = None, False
 
 
-Part = tuple[TraceHeader | None, list[int], list[bytes]]
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Neighbouring steps of a block, and the header above them if there is one."""
+
+    header: TraceHeader | None
+    header_line: int
+    lines: list[int]
+    texts: list[bytes]
 
 
-def between_headers(block: Block, source: str) -> Iterator[Part]:
-    """Yield the block's lines that are not blank, with their numbers, split before every header."""
-    header: TraceHeader | None = None
-    lines: list[int] = []
-    texts: list[bytes] = []
+def parts_of(block: Block, source: str) -> Iterator[Part]:
+    """Yield the block's lines that are not blank, split before every header."""
+    part = Part(None, 0, [], [])
     for line, text in enumerate(block.lines, start=block.first_line):
         if IS_HEADER.match(text):
-            yield header, lines, texts
-            header, lines, texts = read_header(text, source, line), [], []
+            yield part
+            part = Part(read_header(text, source, line), line, [], [])
         elif text and not text.isspace():
-            lines.append(line)
-            texts.append(text)
-    yield header, lines, texts
+            part.lines.append(line)
+            part.texts.append(text)
+    yield part
 
 
 def read_header(text: bytes, source: str, line: int) -> TraceHeader:
@@ -140,20 +164,19 @@ def read_header(text: bytes, source: str, line: int) -> TraceHeader:
     return TraceHeader(engine=fields.engine, version=fields.version, num_kv_blocks=fields.num_kv_blocks)
 
 
-def decoded(texts: list[bytes], lines: list[int], source: str, block: Block) -> list[StepFields]:
+def decoded(part: Part, source: str, block: Block) -> list[StepFields]:
     """Return the records of some lines.
 
     Raises:
         InputError: a line that is not a step.
     """
-    decode = STEP.decode
     records: list[StepFields] = []
     try:
-        # Appending one by one, the line of an error is known without a second look.
-        records.extend(map(decode, texts))
+        # What is decoded before an error stays, so that its number tells the line.
+        records.extend(map(STEP.decode, part.texts))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        line = lines[len(records)]
-        raise refusal(error, source, line, block.is_cut_off and line == lines[-1]) from None
+        line = part.lines[len(records)]
+        raise refusal(error, source, line, block.is_cut_off and line == part.lines[-1]) from None
     return records
 
 

@@ -179,6 +179,11 @@ def test_a_launch_may_be_larger_beside_a_chunk(tmp_path: Path) -> None:
     assert results(audit(tmp_path, STEP | {"launch_tokens": 11}))["launch_covers_step"].status is Status.HELD
 
 
+def test_a_step_with_both_counts_of_blocks_is_counted_once(tmp_path: Path) -> None:
+    found = audit(tmp_path, STEP | {"num_free_blocks": 101, "num_owned_blocks": 5})
+    assert results(found)["blocks_conserved"].scope == "1 recorded step"
+
+
 def test_free_blocks_alone_refute_and_never_prove(tmp_path: Path) -> None:
     found = audit(tmp_path, STEP | {"num_free_blocks": 100})
     assert "blocks_conserved" not in results(found)

@@ -153,6 +153,7 @@ def test_a_misspelt_field_names_the_right_one(tmp_path: Path) -> None:
         (STEP | {"step": 2, "requests": [CHUNK]}, "1 contradicts the requests, which add up to 0"),
         (STEP | {"step": 2, "requests": []}, "1 contradicts the requests, which add up to 0"),
         (STEP | {"step": 2, "requests": [DECODE, CHUNK | {"request_id": "a"}]}, "'a' is listed twice"),
+        ({"schema": "schedproof/step/1", "engine": "b"}, "'b' is not 'a', whose steps are above"),
         ({"schema": "schedproof/step/2"}, "'schedproof/step/2' is not schedproof/step/1"),
         ({"schema": 1}, "expected 'str', got 'int'"),
     ],
@@ -160,8 +161,9 @@ def test_a_misspelt_field_names_the_right_one(tmp_path: Path) -> None:
 def test_what_contradicts_the_line_or_those_before_is_refused(
     tmp_path: Path, second: dict[str, Any], problem: str
 ) -> None:
-    error = refused(tmp_path, lines(STEP | {"timestamp_s": 5}, second))
-    assert error.line == 2
+    header = {"schema": "schedproof/step/1", "engine": "a"}
+    error = refused(tmp_path, lines(header, STEP | {"timestamp_s": 5}, second))
+    assert error.line == 3
     assert error.problem.startswith(problem)
 
 
