@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
 import pytest
 import recorded_runs as runs
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from schedproof import POLICIES, REFERENCE, ServingConfig, SpeculativeConfig, SpeculativeMethod
+from schedproof import POLICIES, REFERENCE, Request, ServingConfig, SpeculativeConfig, SpeculativeMethod
+from schedproof.step import Grant
 from schedproof_gate.audit.excerpt import write_excerpt
 from schedproof_gate.audit.traces.forms import SCHEDPROOF
-from schedproof_spec import Status
+from schedproof_spec import INVARIANTS, Status
+from schedproof_spec.invariants.overlap import LAUNCH_COVERS_STEP
+from schedproof_spec.invariants.tokens import BLOCKS_COVER_TOKENS
 
 CHECKED = {
     "budget_nonnegative",
@@ -109,3 +115,46 @@ def test_sglang_s_log_is_decided_as_the_run_it_is_of(data: st.DataObject, mixes:
     else:
         is_kept = most <= config.max_num_batched_tokens
         assert found is not (Status.VIOLATED if is_kept else Status.HELD)
+
+
+COUNTS = st.tuples(*[st.integers(0, 60)] * 6)
+"""Tokens, computed, to prefill, total, blocks of a request; and launched tokens of a step."""
+
+
+@settings(max_examples=100)
+@given(rows=st.lists(COUNTS, min_size=1, max_size=6), drafts=st.integers(0, 3))
+def test_a_statement_says_of_columns_what_it_says_of_each_row(rows: list[tuple[int, ...]], drafts: int) -> None:
+    config = ServingConfig(
+        max_num_batched_tokens=30,
+        block_size=8,
+        speculation=SpeculativeConfig(method=SpeculativeMethod.MTP, num_speculative_tokens=drafts),
+    )
+    tokens, computed, need, total, blocks, launched = (np.array(column) for column in zip(*rows, strict=True))
+    requests = SimpleNamespace(
+        num_computed_tokens=computed,
+        num_prefill_tokens_left=need - computed,
+        num_total_tokens=total,
+        num_blocks=blocks,
+    )
+    served = INVARIANTS["every_decode_served"].statement
+    within = INVARIANTS["chunk_within_prompt"].statement
+    columns: list[Any] = [
+        served(requests, Grant(num_tokens=tokens, num_new_blocks=0), config),  # type: ignore[arg-type]
+        within(requests, tokens),
+        BLOCKS_COVER_TOKENS.statement(requests, config),
+        LAUNCH_COVERS_STEP.statement(launched, tokens, total),
+    ]
+    for at, (num_tokens, num_computed, num_need, num_total, num_blocks, num_launched) in enumerate(rows):
+        request = Request(
+            request_id="r",
+            need_prefill_tokens=num_need,
+            num_computed_tokens=num_computed,
+            num_total_tokens=num_total,
+            num_blocks=num_blocks,
+        )
+        assert [bool(column[at]) for column in columns] == [
+            served(request, Grant(num_tokens=num_tokens, num_new_blocks=0), config),
+            within(request, num_tokens),
+            BLOCKS_COVER_TOKENS.statement(request, config),
+            LAUNCH_COVERS_STEP.statement(num_launched, num_tokens, num_total),
+        ]
