@@ -13,7 +13,7 @@ WithLimit = tuple[Request, int]
 def leaves_room_to_finish(
     receiving: Sequence[WithLimit], decoding: Sequence[WithLimit], config: ServingConfig
 ) -> bool:
-    """Return whether each request could grow to its end if every other one that decodes were preempted.
+    """Return whether each of these requests, one at least, could grow to its end with every other decode preempted.
 
     Preemption cannot take the blocks of a request that waits for its cache. Where these fill the pool, the oldest
     decode is dropped for a newcomer, starts again, and has that one dropped in turn, for ever.
@@ -22,7 +22,7 @@ def leaves_room_to_finish(
     num_receiving = sum(request.num_blocks for request, _ in receiving)
     missing = [most_blocks(request, limit, config) - request.num_blocks for request, limit in receiving]
     missing += [most_blocks(request, limit, config) for request, limit in decoding]
-    return num_receiving + max(missing, default=0) <= config.num_kv_blocks
+    return num_receiving + max(missing) <= config.num_kv_blocks
 
 
 def most_blocks(request: Request, max_total_tokens: int, config: ServingConfig) -> int:

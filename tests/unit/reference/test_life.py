@@ -121,6 +121,7 @@ def test_a_preempted_request_prefills_everything_so_far_again() -> None:
     after = after_preemption(decoding(30, 8))
     assert after.need_prefill_tokens == after.num_total_tokens == 30
     assert (after.num_computed_tokens, after.num_blocks, after.is_decoding) == (0, 0, False)
+    assert after.num_shared_blocks == 0
 
 
 def test_a_request_arrives_on_a_decode_node_with_its_first_token() -> None:

@@ -41,7 +41,6 @@ def request(num_prompt_tokens: int, num_blocks: int) -> Request:
         ([2, 3], [1], False),
         ([8], [], True),
         ([], [8, 8], True),
-        ([], [], True),
     ],
 )
 def test_each_request_fits_beside_what_the_others_receive(
