@@ -1,7 +1,6 @@
 """Layout, dispatch and combine beside gathers, and beside copies of the same shape.
 
-On a GPU: ``python benchmarks/dispatch.py``. Anywhere: ``NUMBA_ENABLE_CUDASIM=1 python benchmarks/dispatch.py
---rehearse --samples 2``. The ranks of a step are slices of one GPU; nothing here crosses a network.
+The ranks of a step are slices of one GPU; nothing here crosses a network.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from measure import Bench, copies_for, parse, write
+from measure import Bench, copies_for
 from numba import cuda
 
 from schedproof.combine import combine
@@ -99,8 +98,11 @@ def measure_layout(bench: Bench, tokens: int) -> None:
     bench.add(row, "empty kernel", "floor", bench.on_device([bench.empty_graph()]))
     if peers := torch_peers():
         tensor = peers.torch.as_tensor(topk_idx, device="cuda")
-        graph = peers.TorchGraph(bench.stream, lambda: peers.scatter_counts(tensor, EXPERTS))
-        bench.add(row, "scatter_add, experts only", "peer", bench.on_device([graph]))
+
+        def counted() -> dict[str, float]:
+            return bench.on_device([peers.TorchGraph(bench.stream, lambda: peers.scatter_counts(tensor, EXPERTS))])
+
+        bench.add_peer(row, "scatter_add, experts only", counted)
 
 
 def torch_peers() -> Any:
@@ -150,72 +152,92 @@ def measure_step(bench: Bench, tokens: int, fp8: bool) -> None:
 def add_dispatch_peers(bench: Bench, row: str, steps: list[WorkingSet], peers: Any, fp8: bool, size: int) -> None:
     """Gathers of the same rows, their index already known, and a copy of the same shape."""
     torch = peers.torch
+    width = HIDDEN // 2 if fp8 else HIDDEN
 
-    def timed(what: str, role: str, run: Callable[[Any, Any, Any], object]) -> None:
+    def measured(run: Callable[[Any, Any, Any], object]) -> dict[str, float]:
         graphs = []
         for step in steps:
             x = torch.as_tensor(step.x.view(np.int16), device="cuda").view(torch.bfloat16).view(-1, HIDDEN)
             index = torch.arange(x.shape[0], device="cuda").repeat_interleave(CHOICES)
-            width = HIDDEN // 2 if fp8 else HIDDEN
             target = torch.empty((index.numel(), width), dtype=torch.bfloat16, device="cuda")
             graphs.append(peers.TorchGraph(bench.stream, lambda x=x, i=index, t=target: run(x, i, t)))
-        bench.add(row, what, role, bench.on_device(graphs), bytes=size)
+            if not fp8 and not torch.equal(target.view(-1, CHOICES, width), x[:, None].expand(-1, CHOICES, -1)):
+                raise RuntimeError("gathers other rows")
+        return bench.on_device(graphs)
+
+    def copied(x: Any, index: Any, target: Any) -> object:
+        return target.view(-1, CHOICES, width).copy_(x[:, None, :width])
+
+    def peer(what: str, run: Callable[[Any, Any, Any], object]) -> None:
+        bench.add_peer(row, what, lambda: measured(run), bytes=size)
 
     if fp8:
-        timed("compiled cast + index_select", "peer", lambda x, index, target: peers.quantise_and_gather(x, index))
-        timed(
-            "broadcast copy, half the width written",
-            "floor",
-            lambda x, index, target: target.view(-1, CHOICES, HIDDEN // 2).copy_(x[:, None, : HIDDEN // 2]),
-        )
+        peer("compiled cast + index_select", lambda x, index, target: peers.quantise_and_gather(x, index))
+        peer("Triton cast and gather", lambda x, index, target: peers.triton_quantise(x, index))
+        bench.add(row, "broadcast copy, half the width written", "floor", measured(copied), bytes=size)
     else:
-        timed("index_select", "peer", lambda x, index, target: torch.index_select(x, 0, index, out=target))
-        timed("Triton gather", "peer", peers.triton_gather)
-        timed(
-            "broadcast copy of the same shape",
-            "floor",
-            lambda x, index, target: target.view(-1, CHOICES, HIDDEN).copy_(x[:, None]),
-        )
+        peer("index_select", lambda x, index, target: torch.index_select(x, 0, index, out=target))
+        peer("Triton gather", peers.triton_gather)
+        bench.add(row, "broadcast copy of the same shape", "floor", measured(copied), bytes=size)
+
+
+@dataclass(frozen=True, slots=True)
+class CombineTensors:
+    """One step's arrays as PyTorch sees them: ``arrived`` are the tokens' rows in order, ``ours`` is our answer."""
+
+    y: Any
+    rows: Any
+    weights: Any
+    arrived: Any
+    ours: Any
+    target: Any
+
+
+def combine_tensors(step: WorkingSet, torch: Any) -> CombineTensors:
+    """View a step's arrays without a copy."""
+
+    def bf16(array: Any) -> Any:
+        return torch.as_tensor(array.view(np.int16), device="cuda").view(torch.bfloat16).view(-1, HIDDEN)
+
+    buffers, ours = step.dispatcher.buffers, bf16(step.combined)
+    y, rows = bf16(buffers.packed_recv_x), torch.as_tensor(buffers.row_of_choice, device="cuda").long()
+    return CombineTensors(
+        y=y,
+        rows=rows.view(-1, CHOICES),
+        arrived=y[rows.view(-1)].contiguous(),
+        weights=torch.as_tensor(step.weights, device="cuda").view(-1, CHOICES),
+        ours=ours,
+        target=torch.empty_like(ours),
+    )
 
 
 def add_combine_peers(bench: Bench, row: str, steps: list[WorkingSet], peers: Any, size: int) -> None:
     """Weighted sums of the same rows, and a copy of as many bytes."""
     torch = peers.torch
-    graphs: dict[tuple[str, str], list[Any]] = {}
+    tensors = [combine_tensors(step, torch) for step in steps]
 
-    def add(what: str, role: str, run: Callable[[], object]) -> None:
-        graphs.setdefault((what, role), []).append(peers.TorchGraph(bench.stream, run))
+    def measured(run: Callable[[CombineTensors], Any]) -> dict[str, float]:
+        for one in tensors:
+            if not torch.allclose(run(one).float(), one.ours.float(), rtol=2**-6, atol=2**-6):
+                raise RuntimeError("sums other rows")
+        return bench.on_device([peers.TorchGraph(bench.stream, lambda one=one: run(one)) for one in tensors])
 
-    for step in steps:
-        buffers = step.dispatcher.buffers
-        packed = torch.as_tensor(buffers.packed_recv_x.view(np.int16), device="cuda").view(torch.bfloat16)
-        y = packed.view(-1, HIDDEN)
-        rows = torch.as_tensor(buffers.row_of_choice, device="cuda").view(-1, CHOICES).long()
-        weights = torch.as_tensor(step.weights, device="cuda").view(-1, CHOICES)
-        tokens = rows.shape[0]
-        target = torch.empty((tokens, HIDDEN), dtype=torch.bfloat16, device="cuda")
-        arrived = y[rows.view(-1)].contiguous()
-        token = torch.arange(tokens, device="cuda").repeat_interleave(CHOICES)
-        flat = weights.reshape(-1)
-        half = torch.empty(size // 2, dtype=torch.uint8, device="cuda")
-        other = torch.empty_like(half)
-        add("gather, weight, sum", "peer", lambda y=y, r=rows, w=weights: peers.gather_weight_sum(y, r, w))
-        add("index_add_", "peer", lambda a=arrived, t=token, w=flat, n=tokens: peers.index_add(a, t, w, n))
-        add("Triton", "peer", lambda y=y, r=rows, w=weights, t=target: peers.triton_combine(y, r, w, t))
-        add("copy of as many bytes", "floor", lambda h=half, o=other: o.copy_(h))
-    for (what, role), captured in graphs.items():
-        bench.add(row, what, role, bench.on_device(captured), bytes=size)
+    def peer(what: str, run: Callable[[CombineTensors], Any]) -> None:
+        bench.add_peer(row, what, lambda: measured(run), bytes=size)
+
+    token = torch.arange(len(tensors[0].rows), device="cuda").repeat_interleave(CHOICES)
+    peer("gather, weight, sum", lambda one: peers.gather_weight_sum(one.y, one.rows, one.weights))
+    peer("index_add_", lambda one: peers.index_add(one.arrived, token, one.weights.reshape(-1), len(one.rows)))
+    peer("Triton", lambda one: peers.triton_combine(one.y, one.rows, one.weights, one.target))
+    halves = [torch.empty((2, size // 2), dtype=torch.uint8, device="cuda") for _ in steps]
+    copies = [peers.TorchGraph(bench.stream, lambda half=half: half[0].copy_(half[1])) for half in halves]
+    bench.add(row, "copy of as many bytes", "floor", bench.on_device(copies), bytes=size)
 
 
-def main() -> None:
-    bench = Bench(parse("layout, dispatch and combine"))
+def measure(bench: Bench) -> None:
+    """Every row of layout, dispatch and combine."""
     for tokens in LAYOUT_TOKENS:
         measure_layout(bench, tokens)
     for tokens in STEP_TOKENS:
         measure_step(bench, tokens, fp8=False)
         measure_step(bench, tokens, fp8=True)
-    write(bench, "dispatch")
-
-
-if __name__ == "__main__":
-    main()

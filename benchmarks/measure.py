@@ -91,6 +91,17 @@ class Bench:
             elapsed.append((time.perf_counter_ns() - begin) / 1000)
         return summary(elapsed)
 
+    def add_peer(self, row: str, what: str, measured: Callable[[], dict[str, float]], **facts: Any) -> None:
+        """Keep a peer's measurement, or why there is none: a peer that fails does not stop the others."""
+        try:
+            timing = measured()
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+            self.rows.append({"row": row, "what": what, "role": "peer", "failed": reason})
+            print(f"{row:28} peer   {what:44} failed: {reason}")
+        else:
+            self.add(row, what, "peer", timing, **facts)
+
     def add(self, row: str, what: str, role: str, timing: dict[str, float], **facts: Any) -> None:
         """Keep one measurement: ``role`` is ours, peer or floor."""
         self.rows.append({"row": row, "what": what, "role": role, **timing, **facts})
@@ -108,7 +119,7 @@ def copies_for(size: int) -> int:
 
 
 def parse(description: str) -> argparse.Namespace:
-    """The command line that every benchmark has."""
+    """The command line."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--samples", type=int, default=1000, help="measurements of each row")
     parser.add_argument(
@@ -138,10 +149,10 @@ def _gpu() -> dict[str, Any]:
     return {"name": name.decode() if isinstance(name, bytes) else name, "driver": version}
 
 
-def write(bench: Bench, name: str) -> None:
+def write(bench: Bench, name: str, tests: str) -> None:
     """Write one JSON result; a rehearsal is printed and not kept."""
     if SIMULATED:
-        print(f"rehearsed {len(bench.rows)} rows of {name}; nothing written")
+        print(f"rehearsed {len(bench.rows)} rows; nothing written")
         return
     now = datetime.now(UTC)
     result = {
@@ -149,6 +160,7 @@ def write(bench: Bench, name: str) -> None:
         "date": now.isoformat(timespec="seconds"),
         "gpu": _gpu(),
         "versions": _versions(),
+        "tests": tests,
         "rows": bench.rows,
     }
     RESULTS.mkdir(exist_ok=True)

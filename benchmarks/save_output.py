@@ -1,8 +1,4 @@
-"""Save-output and the top-k message, launch to readable on the host, beside what engines do today.
-
-On a GPU: ``python benchmarks/save_output.py``. Anywhere: ``NUMBA_ENABLE_CUDASIM=1 python benchmarks/save_output.py
---rehearse --samples 2``.
-"""
+"""Save-output and the top-k message, launch to readable on the host, beside what engines do today."""
 
 from __future__ import annotations
 
@@ -10,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from measure import Bench, empty, parse, write
+from measure import Bench, empty
 from numba import cuda
 
 from schedproof.message_layout import HEADER_WORDS, MAX_DRAFT_TOKENS, MAX_MESSAGE_SEQS, MESSAGE_WORDS
@@ -88,8 +84,11 @@ def measure_copies(
     def run(turn: int) -> np.ndarray:
         return pack(*(array.copy_to_host() for array in arrays))
 
-    assert np.array_equal(run(0), expected), "the peer packs another message"
-    bench.add(row, f"{len(arrays)} blocking copies + host packing", "peer", bench.from_host(run))
+    def measured() -> dict[str, float]:
+        assert np.array_equal(run(0), expected), "packs another message"
+        return bench.from_host(run)
+
+    bench.add_peer(row, f"{len(arrays)} blocking copies + host packing", measured)
 
 
 def measure_concatenated(bench: Bench, row: str, arrays: Sequence[Any], expected: np.ndarray) -> None:
@@ -108,8 +107,11 @@ def measure_concatenated(bench: Bench, row: str, arrays: Sequence[Any], expected
         parts = np.split(joined, np.cumsum(sizes)[:-1])
         return pack_on_host(*(part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)))
 
-    assert np.array_equal(run(0), expected), "the peer packs another message"
-    bench.add(row, "concatenate + one blocking copy + host packing", "peer", bench.from_host(run))
+    def measured() -> dict[str, float]:
+        assert np.array_equal(run(0), expected), "packs another message"
+        return bench.from_host(run)
+
+    bench.add_peer(row, "concatenate + one blocking copy + host packing", measured)
 
 
 def measure_save_output(bench: Bench, generator: np.random.Generator) -> None:
@@ -166,14 +168,8 @@ def measure_topk(bench: Bench, generator: np.random.Generator) -> None:
     measure_copies(bench, row, arrays, pack_topk_on_host, expected)
 
 
-def main() -> None:
-    arguments = parse("save-output and top-k message, launch to readable on the host")
-    bench = Bench(arguments)
+def measure(bench: Bench) -> None:
+    """Every row of both messages."""
     generator = np.random.default_rng(0)
     measure_save_output(bench, generator)
     measure_topk(bench, generator)
-    write(bench, "save_output")
-
-
-if __name__ == "__main__":
-    main()

@@ -53,7 +53,7 @@ def quantise(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """e4m3 values and one scale per 128, as DeepEP defines them."""
     groups = x.float().view(x.shape[0], -1, GROUP)
     amax = groups.abs().amax(dim=2, keepdim=True).clamp(min=1e-4)
-    values = (groups * (LARGEST / amax)).to(torch.float8_e4m3fn).view(x.shape)
+    values = (groups * (torch.full_like(amax, LARGEST) / amax)).to(torch.float8_e4m3fn).view(x.shape)
     return values, (amax / LARGEST).squeeze(2)
 
 
@@ -64,6 +64,27 @@ def quantise_and_gather(x: torch.Tensor, index: torch.Tensor) -> tuple[torch.Ten
     """The compiled cast, then ``index_select`` of values and scales."""
     values, scales = compiled_quantise(x)
     return values.view(torch.uint8).index_select(0, index), scales.index_select(0, index)
+
+
+@triton.jit
+def _quantise(source, index, target, scales, hidden: tl.constexpr, group: tl.constexpr):
+    row = tl.program_id(0)
+    part = tl.program_id(1)
+    offsets = part * group + tl.arange(0, group)
+    token = tl.load(index + row)
+    values = tl.load(source + token * hidden + offsets).to(tl.float32)
+    amax = tl.maximum(tl.max(tl.abs(values), axis=0), 1e-4)
+    tl.store(target + row.to(tl.int64) * hidden + offsets, (values * (448.0 / amax)).to(tl.float8e4nv))
+    tl.store(scales + row.to(tl.int64) * (hidden // group) + part, amax / 448.0)
+
+
+def triton_quantise(x: torch.Tensor, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Rounding and gather in one kernel."""
+    rows, hidden = index.numel(), x.shape[1]
+    target = torch.empty((rows, hidden), dtype=torch.float8_e4m3fn, device=x.device)
+    scales = torch.empty((rows, hidden // GROUP), dtype=torch.float32, device=x.device)
+    _quantise[(rows, hidden // GROUP)](x, index, target, scales, hidden, GROUP)
+    return target, scales
 
 
 def gather_weight_sum(y: torch.Tensor, rows: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:

@@ -99,7 +99,7 @@ class Gpu:
             self._device = CoreDevice()
             self._device.set_current()
         except Exception as error:
-            raise DeviceError(f"no usable GPU or driver ({error}); kernels also need {INSTALL_HINT}") from error
+            raise DeviceError(f"no usable GPU or driver ({error}); for all else, {INSTALL_HINT}") from error
         self._driver = driver
 
     def _call(self, name: str, *arguments: Any) -> Any:
