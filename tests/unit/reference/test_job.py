@@ -82,7 +82,7 @@ def test_items_are_ascending_disjoint_and_in_the_prompt(items: list[tuple[int, i
 
 def test_an_item_is_not_longer_than_configured() -> None:
     refuse_bad_items("r", 10, (MultimodalItem(start=0, end=4), MultimodalItem(start=4, end=10)), config())
-    with pytest.raises(RequestRefusedError, match="item 2 to 9 has 7 tokens, more than max_multimodal_item_tokens 6"):
+    with pytest.raises(RequestRefusedError, match="2 to 9 has 7 tokens, more than max_multimodal_item_tokens 6"):
         refuse_bad_items("r", 10, (MultimodalItem(start=2, end=9),), config())
 
 
