@@ -59,8 +59,8 @@ class Kernel:
             ValueError: for a block over ``threads``, or that is no ``multiple``.
         """
         if not 0 < block <= self.threads or block % self.multiple:
-            sizes = f"{self.multiple}..{self.threads} threads, a multiple of {self.multiple}"
-            raise ValueError(f"block: expected {sizes}, got {block}")
+            steps = "" if self.multiple == 1 else f" in steps of {self.multiple}"
+            raise ValueError(f"block: expected {self.multiple}..{self.threads} threads{steps}, got {block}")
         if self._compiled is None:
             self._compiled = self._compile()
         with warnings.catch_warnings():

@@ -3,12 +3,10 @@
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 
 import numpy as np
-import pytest
 
-from schedproof.output_queue import OutputQueue, OutputWriter, QueueError
+from schedproof.output_queue import OutputQueue, OutputWriter
 from schedproof.output_sender import OutputSender
 from schedproof_kernels.save_output import SaveOutput
 
@@ -21,19 +19,6 @@ for step in range(int(sys.argv[2])):
     print(unpack(queue.receive()).tokens)
 """
 STEPS = 5
-
-
-@pytest.fixture
-def queue() -> Iterator[OutputQueue]:
-    for key in range(0x5C4EE000, 0x5C4EE100):
-        try:
-            made = OutputQueue(key, create=True)
-        except QueueError:
-            continue
-        yield made
-        made.remove()
-        return
-    raise RuntimeError("no free queue key")
 
 
 def test_each_step_reaches_the_reader_once_from_rank_0(queue: OutputQueue) -> None:

@@ -1,4 +1,4 @@
-"""The types that CI compiles each kernel for are those that entry points launch it with."""
+"""What CI compiles each kernel for, and what its proof assumes of a block, is what a launch gives it."""
 
 import importlib.util
 from pathlib import Path
@@ -13,6 +13,7 @@ from schedproof.dispatch_limits import DispatchSizes
 from schedproof_kernels.dispatch import Dispatcher
 from schedproof_kernels.jit import Kernel
 from schedproof_kernels.layout import LayoutPlan
+from schedproof_kernels.payload_kernel import copy_rows, quantise_rows
 from schedproof_kernels.save_output import SaveOutput
 from schedproof_kernels.topk import SaveTopk
 
@@ -68,3 +69,16 @@ def test_what_is_compiled_is_what_is_launched(monkeypatch: pytest.MonkeyPatch) -
     use_everything()
     compiled = compiled_signatures()
     assert launched == {name: [compiled_kind(argument) for argument in compiled[name]] for name in compiled}
+
+
+@pytest.mark.parametrize(
+    ("kernel", "block", "message"),
+    [
+        (copy_rows, 0, "block: expected 1..128 threads, got 0"),
+        (copy_rows, 129, "block: expected 1..128 threads, got 129"),
+        (quantise_rows, 24, "block: expected 16..128 threads in steps of 16, got 24"),
+    ],
+)
+def test_a_block_that_no_proof_speaks_of_is_refused(kernel: Kernel, block: int, message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        kernel.launch((1, 1), block, 0)

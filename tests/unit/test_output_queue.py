@@ -3,7 +3,6 @@
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -29,19 +28,6 @@ def step_message(step: int) -> np.ndarray:
     tokens = np.full((3, 2), step, dtype=np.int64)
     counts = np.array([2, 1, 0], dtype=np.int32)
     return pack(StepOutput(tokens, counts, np.zeros(3, np.int32), np.zeros(3, np.int64)))
-
-
-@pytest.fixture
-def queue() -> Iterator[OutputQueue]:
-    for key in range(0x5C4ED000, 0x5C4ED100):
-        try:
-            made = OutputQueue(key, create=True)
-        except QueueError:
-            continue
-        yield made
-        made.remove()
-        return
-    raise RuntimeError("no free queue key")
 
 
 def test_a_slow_reader_in_another_process_gets_every_step_in_order(queue: OutputQueue) -> None:
