@@ -15,7 +15,7 @@ from small_engines import (
     small_engine,
 )
 
-from schedproof import Ending, Engine, MultimodalItem, RequestRefusedError, Role, StepOutcome
+from schedproof import POLICIES, Ending, Engine, MultimodalItem, RequestRefusedError, Role, StepOutcome
 from schedproof.output_reserve import OutputReserve
 from schedproof.places import Place
 
@@ -127,6 +127,13 @@ def test_without_a_growth_block_a_preallocated_request_lacks_the_spare_one_of_sp
     assert (batch(outcome, engine), preempted(outcome)) == ({"a": 16}, ["b"])
 
 
+def test_a_prefill_node_knows_no_output_reserve() -> None:
+    config = small_config(role=Role.PREFILL, max_model_len=32, num_kv_blocks=8)
+    engine = Engine(config, reserve=OutputReserve(initial_blocks=2))
+    assert engine.preallocate("a", 16, max_new_tokens=5)
+    assert engine.preallocate("b", 16, max_new_tokens=5)
+
+
 # The decode node
 
 
@@ -166,6 +173,12 @@ def test_a_decode_node_lets_everybody_finish() -> None:
     assert engine.preallocate("b", 16, max_new_tokens=16)
     outcomes = run_until_ended(engine, "a")
     assert outcomes[-1].ended == {"a": Ending.FINISHED}
+
+
+def test_a_request_alone_on_a_decode_node_is_always_taken() -> None:
+    """An older version starts with a pool in which the last growth of this request may not fit; who else has it?"""
+    engine = Engine(small_config(role=Role.DECODE, num_kv_blocks=5, enc_dec_block_num=2), POLICIES["original"])
+    assert engine.preallocate("a", 4, max_new_tokens=12)
 
 
 def run_until_ended(engine: Engine, request_id: str) -> list[StepOutcome]:

@@ -34,6 +34,7 @@ def test_a_configuration_that_the_policy_refuses_does_not_start() -> None:
     with pytest.raises(ValueError, match="a request of max_model_len 64 needs 16 KV blocks"):
         Engine(config)
     Engine(config, POLICIES["7756"])
+    Engine(small_config(num_kv_blocks=1), POLICIES["7756"])
 
 
 REFUSALS: dict[str, dict[str, Any]] = {

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from small_engines import batch, counts, mtp, queue, run_until_idle, small_config, small_engine
+from small_engines import NO_RESERVE, batch, counts, mtp, queue, run_until_idle, small_config, small_engine
 
-from schedproof import Ending, Engine, MultimodalItem
+from schedproof import POLICIES, REFERENCE, Ending, Engine, MultimodalItem
 from schedproof.output_reserve import OutputReserve
 from schedproof.places import Place
 
@@ -48,6 +48,15 @@ def test_requests_are_admitted_in_the_order_of_their_arrival() -> None:
     second = engine.step()
     assert second.ended == {"a": Ending.FINISHED, "b": Ending.FINISHED}
     assert batch(engine.step(), engine) == {"c": 3}
+
+
+def test_no_more_requests_are_looked_at_than_slots_are_free() -> None:
+    engine = small_engine(max_num_seqs=3)
+    for name in "abcdefgh":
+        engine.add_request(name, num_prompt_tokens=10, max_new_tokens=2)
+    assert [request.request_id for request in engine.queues().waiting] == ["a", "b", "c"]
+    engine.step()
+    assert [request.request_id for request in engine.queues().waiting] == ["c"]
 
 
 def test_a_request_ends_with_its_last_token_and_frees_its_blocks() -> None:
@@ -187,3 +196,13 @@ def test_the_output_reserve_holds_admissions_back_until_it_has_decayed() -> None
     engine.add_request("b", num_prompt_tokens=4, max_new_tokens=1)
     reserved = [(engine.num_reserved_blocks_per_seq, batch(engine.step(), engine).get("b")) for _ in range(4)]
     assert reserved == [(3, None), (2, None), (2, None), (1, 4)]
+
+
+def test_decodes_that_nobody_visits_run_until_their_blocks_are_used_up() -> None:
+    """PR 7756 with four decodes in a budget of four: the loop ends before it begins, and a block holds four tokens."""
+    for policy, num_produced in ((POLICIES["7756"], [4, 4, 4, 4, 0, 0]), (REFERENCE, [4, 4, 4, 4, 4, 4])):
+        engine = Engine(small_config(max_num_batched_tokens=4), policy, reserve=NO_RESERVE)
+        for name in "abcd":
+            engine.add_request(name, num_prompt_tokens=1, max_new_tokens=20)
+        assert [sum(engine.step().num_produced.values()) for _ in num_produced] == num_produced
+        assert all(request.num_computed_tokens == sum(num_produced) // 4 for request in engine.requests.values())
