@@ -199,7 +199,7 @@ def test_the_output_reserve_holds_admissions_back_until_it_has_decayed() -> None
 
 
 def test_decodes_that_nobody_visits_run_until_their_blocks_are_used_up() -> None:
-    """PR 7756 with four decodes in a budget of four: the loop ends before it begins, and a block holds four tokens."""
+    """PR 7756 with four decodes in a budget of four: the loop ends before it begins; a block holds four tokens."""
     for policy, num_produced in ((POLICIES["7756"], [4, 4, 4, 4, 0, 0]), (REFERENCE, [4, 4, 4, 4, 4, 4])):
         engine = Engine(small_config(max_num_batched_tokens=4), policy, reserve=NO_RESERVE)
         for name in "abcd":
