@@ -91,6 +91,11 @@ def test_a_sentence_names_what_the_user_wrote():
     assert sentence.startswith("num_speculative_tokens (raised from 1 by num_model_steps) is 6;")
 
 
+def test_a_sentence_asks_for_fewer_sequences_down_to_one():
+    sentence = startup.DECODES_FIT_BUDGET.problem(ServingConfig(max_num_batched_tokens=6, speculation=MTP))
+    assert sentence.endswith("raise max_num_batched_tokens to 48 or lower max_num_seqs to 1")
+
+
 def test_a_sentence_does_not_ask_for_no_sequences():
     sentence = startup.DECODES_FIT_BUDGET.problem(ServingConfig(max_num_batched_tokens=5, speculation=MTP))
     assert sentence.endswith("raise max_num_batched_tokens to 48")

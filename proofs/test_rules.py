@@ -236,7 +236,10 @@ def library_limits(ctx):
 
 def refused_only_if_unsafe(ctx):
     """Each of the reference's own start-up checks refuses only what goes wrong, and accepts nothing that does."""
-    config = draw_config(ctx)
+    config = replace(draw_config(ctx), max_num_seqs=ctx.integer("slots", 0))
+    if config.speculation is not None:
+        steps = ctx.integer("steps", 0)
+        config = replace(config, speculation=replace(config.speculation, num_model_steps=steps))
     refused = {
         check.name: ctx.merged(lambda check=check: not check.holds(config)) for check in REFERENCE.startup_checks()
     }
