@@ -125,7 +125,7 @@ def fixed_message(step: UnpackedTopk) -> list[int]:
     message[KIND_WORD] = step.kind
     message[BATCH_WORD] = len(step.rows)
     for slot, rows in enumerate(step.rows):
-        write_slot_rows(message, slot, len(rows), rows)
+        write_slot_rows(message, slot, rows)
     return message
 
 

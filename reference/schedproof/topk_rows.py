@@ -61,12 +61,11 @@ def read_row(message: Sequence[int], slot: int, position: int) -> TopkRow:
     )
 
 
-def write_slot_rows(message: MutableSequence[int], slot: int, count: int, rows: Sequence[TopkRow]) -> None:
-    """Put a slot's count and its first ``count`` rows into the fixed form."""
-    message[topk_count_word(slot)] = count
-    for position in range(MAX_DRAFT_TOKENS):
-        if position < count:
-            write_row(message, slot, position, rows[position])
+def write_slot_rows(message: MutableSequence[int], slot: int, accepted: Sequence[TopkRow]) -> None:
+    """Put a slot's accepted rows, and how many they are, into the fixed form."""
+    message[topk_count_word(slot)] = len(accepted)
+    for position, row in enumerate(accepted):
+        write_row(message, slot, position, row)
 
 
 def read_slot_rows(message: Sequence[int], slot: int) -> tuple[TopkRow, ...]:

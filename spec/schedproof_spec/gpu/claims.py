@@ -11,36 +11,48 @@ from schedproof_spec.prover.context import SymbolicContext
 from schedproof_spec.prover.paths import PathExplorer
 from schedproof_spec.prover.symbolic import SymBool
 
+Claim = tuple[str, Callable[[], z3.BoolRef]]
+"""What is claimed, and the condition that is to hold."""
 
-def settle(
-    ctx: SymbolicContext,
-    unknowns: Unknowns,
-    products: Iterable[Product],
-    label: str,
-    condition: Callable[[], z3.BoolRef],
+
+def settle(ctx: SymbolicContext, unknowns: Unknowns, products: Iterable[Product], claims: Iterable[Claim]) -> None:
+    """Prove claims about the same state, together if that is possible, else one by one."""
+    if ctx.explorer.is_replaying:
+        return
+    conditions = [(label, z3.simplify(condition())) for label, condition in claims]
+    doubtful = [claim for claim in conditions if not z3.is_true(claim[1])]
+    if len(doubtful) > 1 and is_known(ctx, z3.And(*(condition for _, condition in doubtful))):
+        doubtful = []
+    for label, condition in doubtful:
+        settle_alone(ctx, unknowns, products, label, condition)
+    ctx.claims.proved.update(label for label, _ in conditions)
+
+
+def is_known(ctx: SymbolicContext, condition: z3.BoolRef) -> bool:
+    """Whether a condition holds by what is known of products."""
+    return bool(ctx.explorer.is_satisfiable(z3.Not(condition)) == z3.unsat)
+
+
+def settle_alone(
+    ctx: SymbolicContext, unknowns: Unknowns, products: Iterable[Product], label: str, condition: z3.BoolRef
 ) -> None:
     """Prove a claim from what is known of products, or if that is not enough from their definition.
 
     A product without its definition has more values than it should, so that only a proof can rest on it.
     """
-    explorer = ctx.explorer
-    if explorer.is_replaying:
+    if is_known(ctx, condition):
         return
-    claimed = z3.simplify(condition())
-    if z3.is_true(claimed) or explorer.is_satisfiable(z3.Not(claimed)) == z3.unsat:
-        ctx.claims.proved.add(label)
-        return
-    defined = tuple(products)
+    explorer, defined = ctx.explorer, tuple(products)
     explorer.solver.push()
-    explorer.solver.add(z3.Not(claimed))
+    explorer.solver.add(z3.Not(condition))
     is_refuted = has_linear_state(explorer, unknowns, defined)
     explorer.solver.pop()
     explorer.solver.push()
     explorer.solver.add(*(product.definition for product in defined))
     if is_refuted:
         ctx.claims.refuted = label
-        ctx.on_refuted(label, z3.Not(claimed))
-    ctx.prove(label, SymBool(claimed))
+        ctx.on_refuted(label, z3.Not(condition))
+    ctx.prove(label, SymBool(condition))
     explorer.solver.pop()
 
 

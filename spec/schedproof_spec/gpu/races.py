@@ -61,7 +61,7 @@ def no_races(log: Log, known: Known = nothing_known) -> Theorem:
         label = f"no two threads meet in {first.array}"
         look = cover if pair is last_of[first.array] else glimpse
         look(ctx, log.unknowns, products, [label])
-        settle(ctx, log.unknowns, products, label, lambda: apart)
+        settle(ctx, log.unknowns, products, [(label, lambda: apart)])
 
     return theorem
 

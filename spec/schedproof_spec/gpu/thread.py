@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -127,39 +128,30 @@ class Thread:
             self.log.barriers.add(self.phase)
             self.claim(f"{name} returns", lambda: z3.BoolVal(True))
         except IterationEnd:
-            self._claim_fits()
+            self.claim_all([])
         self._cover()
 
     def _barrier(self) -> None:
         self.phase += 1
 
     def claim(self, label: str, condition: Callable[[], z3.BoolRef]) -> None:
-        """Prove something of every state that gets here, after all that was computed on the way."""
-        self._claim_fits()
-        self._prove(label, condition)
+        """Prove something of every state that gets here, with all that was computed on the way."""
+        self.claim_all([(label, condition)])
 
-    def _prove(self, label: str, condition: Callable[[], z3.BoolRef]) -> None:
-        self.claimed[label] = None
-        product_claims.settle(self.ctx, self.log.unknowns, self.products, label, condition)
+    def claim_all(self, claims: Sequence[product_claims.Claim]) -> None:
+        """Prove several things of every state that gets here, with all that was computed on the way."""
+        fits = [(FITS, functools.partial(holds, self.limits, SymInt(term))) for term in self.computed.values()]
+        self.fitting.update(self.computed)
+        self.computed.clear()
+        self._prove([*fits, *claims])
+
+    def _prove(self, claims: Sequence[product_claims.Claim]) -> None:
+        self.claimed.update((label, None) for label, _ in claims)
+        product_claims.settle(self.ctx, self.log.unknowns, self.products, claims)
 
     def _cover(self) -> None:
         """Show that a state gets to the end of the path, and so to all that was claimed on the way."""
         product_claims.cover(self.ctx, self.log.unknowns, self.products, self.claimed)
-
-    def _claim_fits(self) -> None:
-        """Prove that what was computed since the last claim fits the machine's integers."""
-        if self.computed:
-            terms = list(self.computed.values())
-            self.fitting.update(self.computed)
-            self.computed.clear()
-            self._prove(FITS, lambda: z3.And(*self._unproved_fits(terms)))
-
-    def _unproved_fits(self, terms: Sequence[z3.ArithRef]) -> list[z3.BoolRef]:
-        """Return which integers are not known to fit before products are looked into."""
-        fits = [holds(self.limits, SymInt(term)) for term in terms]
-        if self.explorer.is_satisfiable(z3.Not(z3.And(*fits))) == z3.unsat:
-            return []
-        return [fit for fit in fits if self.explorer.is_satisfiable(z3.Not(fit)) != z3.unsat]
 
     def reason(self, claim: Callable[..., Any], *arguments: Any) -> z3.BoolRef:
         """Return a claim about values of the thread."""
@@ -260,14 +252,15 @@ class Thread:
     def access(self, array: Array, indices: tuple[Any, ...], value: Any) -> None:
         """Claim that the access is in bounds and its value fits, and record it."""
         verb = "read" if value is None else "write"
-        self.claim(f"{verb} of {array.name} in bounds", lambda: in_bounds(indices, array.shape))
+        claims = [(f"{verb} of {array.name} in bounds", lambda: in_bounds(indices, array.shape))]
         term, limits = None, array.limits
         if value is not None and not isinstance(value, Data) and limits is not None:
-            self.claim(f"value written to {array.name} fits", lambda: holds(limits, value))
+            claims.append((f"value written to {array.name} fits", lambda: holds(limits, value)))
             term = SymInt(integer_term(value))
             if array.promise is not None:
                 promised = self.reason(array.promise, *indices, term)
-                self.claim(f"what is written to {array.name} is as promised", lambda: promised)
+                claims.append((f"what is written to {array.name} is as promised", lambda: promised))
+        self.claim_all(claims)
         if self.explorer.is_replaying:
             return
         self.log.add(
@@ -305,5 +298,5 @@ class Doubter(Thread):
 class Recorder(Doubter):
     """A thread whose accesses are recorded, without a claim about them."""
 
-    def _prove(self, label: str, condition: Callable[[], z3.BoolRef]) -> None:
+    def _prove(self, claims: Sequence[product_claims.Claim]) -> None:
         pass

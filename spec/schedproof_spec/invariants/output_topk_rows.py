@@ -138,21 +138,30 @@ def prove_row_faithful(ctx: Context, write: WriteRow) -> None:
     ctx.prove("no other word is touched", is_of_row(other, slot, position) | (message[other] == 0))
 
 
-WriteSlot = Callable[[Message, int, int, Sequence[TopkRow]], None]
+CheckSlot = Callable[[int, int, Sequence[TopkRow]], None]
 
 
-def prove_slot_faithful(ctx: Context, write: WriteSlot) -> None:
-    """One slot with any count, of rows that each can be carried."""
+def prove_counts_refused(ctx: Context, check: CheckSlot) -> None:
+    """Any count of a slot, over rows that each can be carried."""
     width = picked(ctx, "width", range(1, MAX_DRAFT_TOKENS + 1))
     rows = [drawn_row(ctx, 1, f"_{position}") for position in range(width)]
     slot, count = ctx.integer("slot", 0, MAX_TOPK_SEQS - 1), ctx.integer("accepted")
     for row in rows:
         ctx.assume(can_be_carried(row))
-    refused = ctx.merged(lambda: refuses(lambda: check_slot_rows(slot, count, rows)))
+    refused = ctx.merged(lambda: refuses(lambda: check(slot, count, rows)))
     ctx.prove("what no message can carry is refused, and nothing else", refused == ((count < 0) | (count > width)))
-    ctx.assume((count >= 0) & (count <= width))
+
+
+WriteSlot = Callable[[Message, int, Sequence[TopkRow]], None]
+
+
+def prove_slot_faithful(ctx: Context, write: WriteSlot) -> None:
+    """The accepted rows of one slot."""
+    count = picked(ctx, "accepted", range(MAX_DRAFT_TOKENS + 1))
+    rows = [drawn_row(ctx, 1, f"_{position}") for position in range(count)]
+    slot = ctx.integer("slot", 0, MAX_TOPK_SEQS - 1)
     message = empty_message(TOPK_MESSAGE_WORDS)
-    write(message, slot, count, rows)
+    write(message, slot, rows)
     read = read_slot_rows(message, slot)
     carried = all_hold(message[topk_count_word(slot)] == count, len(read) == count)
     ctx.prove("message_faithful", all_hold(carried, *map(row_is_faithful, read, rows)))
@@ -247,14 +256,25 @@ TOPK_ROW_RULES = (
         ),
     ),
     row_rule(
-        "one top-k slot",
-        f"any slot and count, width 1..{MAX_DRAFT_TOKENS}, one column; any batch by induction over its slots",
-        prove_slot_faithful,
-        write_slot_rows,
-        {"message_faithful", REFUSED, "a row that was not accepted is 0"},
+        "counts of a top-k slot",
+        f"any slot and count, width 1..{MAX_DRAFT_TOKENS}",
+        prove_counts_refused,
+        check_slot_rows,
+        {REFUSED},
         (
             edit("a count of the width and one more", ROWS, "check_slot_rows", "<= len(rows)", "<= len(rows) + 1"),
-            edit("the row behind the last", ROWS, "write_slot_rows", "position < count", "position <= count"),
+            edit("a negative count", ROWS, "check_slot_rows", "0 <= count", "-1 <= count"),
+        ),
+    ),
+    row_rule(
+        "one top-k slot",
+        f"any slot, 0..{MAX_DRAFT_TOKENS} accepted rows; any batch by induction over its slots",
+        prove_slot_faithful,
+        write_slot_rows,
+        {"message_faithful", "a row that was not accepted is 0"},
+        (
+            edit("the row behind", ROWS, "write_slot_rows", "slot, position, row", "slot, position + 1, row"),
+            edit("a count one too large", ROWS, "write_slot_rows", "len(accepted)", "len(accepted) + 1"),
         ),
     ),
     row_rule(
