@@ -98,6 +98,9 @@ SUBJECTS = {
     ),
 }
 
+FAILED = (1, 2)
+"""How pytest ends when a test fails, or cannot even be collected; anything else says nothing about a change."""
+
 TIMEOUT_SECONDS = 900
 
 
@@ -148,6 +151,10 @@ def fate_of(change: Change, subject: Subject) -> Fate:
             )
         except subprocess.TimeoutExpired:
             return Fate(change, killed=True, by=f"no end within {TIMEOUT_SECONDS} s")
+    if done.returncode not in (0, *FAILED):
+        raise click.ClickException(
+            f"{change.name}: pytest ended with {done.returncode}\n{done.stdout}{done.stderr}"
+        )
     failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
     by = failed[0].split(" - ")[0] if failed else f"exit {done.returncode}"
     return Fate(change, killed=done.returncode != 0, by=by if done.returncode else "")
