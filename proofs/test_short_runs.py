@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from schedproof.config import Role, ServingConfig
-from schedproof.engine import Engine, num_chunks
+from schedproof.engine import Engine
 from schedproof.places import SLOT_HOLDERS, Place
 from schedproof.policies import REFERENCE
 from schedproof_spec import Status
@@ -67,8 +67,7 @@ def prove_step(ctx, engine: Engine, label):
     config = engine.config
     decodes = [name for name in engine.places[Place.RUNNING] if engine.requests[name].is_decoding]
     launch = engine.schedule()
-    chunks = num_chunks(launch.plan)
-    covers = ctx.merged(lambda: launch_covers_step(launch.launch_tokens, launch.num_tokens, chunks))
+    covers = ctx.merged(lambda: launch_covers_step(launch.launch_tokens, launch.num_tokens, launch.plan.num_chunks))
     ctx.prove(f"{label}: the launch covers the step", covers)
     ctx.prove(f"{label}: the step is within the limit", launch.num_tokens <= config.max_num_batched_tokens)
     for name in decodes if config.runs_decode else ():

@@ -212,7 +212,7 @@ class Engine:
         self.num_steps_since_reset = 0 if plan.preempted else self.num_steps_since_reset + 1
         self.last_preempted_idx = [len(plan.preempted)] * self.config.tensor_parallel_size
         num_tokens = plan.num_tokens(self.config)
-        self.forecast = launch_forecast.at_planning(self.forecast, len(plan.preempted), num_chunks(plan))
+        self.forecast = launch_forecast.at_planning(self.forecast, len(plan.preempted), plan.num_chunks)
         tokens = launch_forecast.launch_tokens(self.forecast, num_tokens)
         self.launched = Launch(plan=plan, num_tokens=num_tokens, launch_tokens=tokens)
         return self.launched
@@ -311,7 +311,7 @@ class Engine:
             if self.requests[request_id].num_total_tokens >= self.jobs[request_id].max_total_tokens:
                 ended[request_id] = self._end(request_id, Ending.FINISHED)
         num_decoding = sum(1 for name in self.places[Place.RUNNING] if self.requests[name].is_decoding)
-        self.forecast = launch_forecast.after_step(num_decoding, num_chunks(launch.plan), self.config)
+        self.forecast = launch_forecast.after_step(num_decoding, launch.plan.num_chunks, self.config)
         return StepOutcome(launch=launch, num_produced=num_produced, ended=ended, sending_ranks=self._send())
 
     def _num_produced(self, request_id: str, accepted_drafts: AcceptedDrafts) -> int:
@@ -402,8 +402,3 @@ class Engine:
     def _needs_no_launch(self, event: str) -> None:
         if self.launched is not None:
             raise ValueError(f"{event}: a step is launched; complete it first")
-
-
-def num_chunks(plan: StepPlan) -> int:
-    """Return how many prompts a step works on."""
-    return sum(1 for visit in plan.visits if visit.phase is not Phase.DECODE)

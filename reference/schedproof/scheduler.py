@@ -71,6 +71,11 @@ class StepPlan:
         """The ledger at every point of the step, in order."""
         return (self.opened, *(visit.after for visit in self.visits), self.final)
 
+    @property
+    def num_chunks(self) -> int:
+        """How many prompts the step works on."""
+        return sum(1 for visit in self.visits if visit.phase is not Phase.DECODE)
+
     def num_tokens(self, config: ServingConfig) -> int:
         """Return the tokens that the worker really runs."""
         return self.final.num_tokens(config)

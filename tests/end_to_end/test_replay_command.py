@@ -1,11 +1,13 @@
 """`schedproof replay`, as a person types it."""
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -189,6 +191,16 @@ def test_the_rate_changes_how_long_people_wait() -> None:
     assert waits[0] < waits[1]
 
 
+@contextlib.contextmanager
+def interrupts_heeded() -> Iterator[None]:
+    """Start processes that heed interrupts, also where this one was started in the background, to ignore them."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("policies", [["7438"], ["7438", "original"]])
 def test_an_interrupted_replay_leaves_nothing_behind(
@@ -202,9 +214,10 @@ def test_an_interrupted_replay_leaves_nothing_behind(
     outputs = ["--output", str(folder / "report"), "--png", str(folder / "picture")]
     outputs += ["--record", str(folder / "steps")] if len(policies) == 1 else []
     words = [*MIXED, *(word for policy in policies for word in ("--policy", policy)), *outputs]
-    process = subprocess.Popen(
-        [COMMAND, "replay", trace, *words], cwd=ROOT, stderr=subprocess.PIPE, start_new_session=True
-    )
+    with interrupts_heeded():
+        process = subprocess.Popen(
+            [COMMAND, "replay", trace, *words], cwd=ROOT, stderr=subprocess.PIPE, start_new_session=True
+        )
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     while not (any(folder.iterdir()) if len(policies) == 1 else children.read_text()):
         assert process.poll() is None

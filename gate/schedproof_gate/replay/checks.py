@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain
 
-from schedproof import Engine, Launch, Phase, Policy, Queues, ServingConfig, StepOutcome
+from schedproof import Engine, Launch, Policy, Queues, ServingConfig, StepOutcome
 from schedproof.places import Place
 from schedproof.pool import BlockPool
 from schedproof_spec import INVARIANTS
@@ -108,8 +108,8 @@ def requests_add_up(step: CompletedStep) -> bool:
 
 def launch_is_covered(step: CompletedStep) -> bool:
     """The step was launched with what it runs."""
-    num_chunks = sum(1 for visit in step.launch.plan.visits if visit.phase is not Phase.DECODE)
-    return launch_covers_step(step.launch.launch_tokens, step.launch.num_tokens, num_chunks)
+    launch = step.launch
+    return launch_covers_step(launch.launch_tokens, launch.num_tokens, launch.plan.num_chunks)
 
 
 def rule_of(invariant: RunInvariant, fields: tuple[str, ...]) -> Rule:

@@ -105,9 +105,10 @@ def interrupts_held() -> Iterator[None]:
         KeyboardInterrupt: at the end, when one came.
     """
     came: list[int] = []
-    handlers = {number: signal.signal(number, lambda number, frame: came.append(number)) for number in INTERRUPTS}
+    heeded = [number for number in INTERRUPTS if signal.getsignal(number) != signal.SIG_IGN]
+    handlers = {number: signal.signal(number, lambda number, frame: came.append(number)) for number in heeded}
     # Processes inherit the mask. It does not hold this process's handlers back: they also run for other threads.
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS) if hasattr(signal, "pthread_sigmask") else None
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, heeded) if hasattr(signal, "pthread_sigmask") else None
     try:
         yield
     finally:
