@@ -1,7 +1,8 @@
 """Runs the proofs once for every change of the reference; a change that they accept survives.
 
-    python -m proofs.mutation.sweep rules     the rules of a step, by the proofs alone: `result.json`
-    python -m proofs.mutation.sweep engine    the engine, by its proofs and its random runs: `engine_result.json`
+    python -m proofs.mutation.sweep rules       the rules of a step, by the proofs alone: `result.json`
+    python -m proofs.mutation.sweep scheduler   one step of the engine, by proofs and random runs: `scheduler_result.json`
+    python -m proofs.mutation.sweep engine      many steps of it, by proofs and random runs: `engine_result.json`
 
 No other test runs. Survivors must stand in `survivors.toml`, each with the reason why it changes nothing that could
 be seen.
@@ -13,9 +14,9 @@ import datetime
 import functools
 import importlib.util
 import json
+import multiprocessing
 import os
 import platform
-import subprocess
 import sys
 import tempfile
 import tomllib
@@ -26,6 +27,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import click
+import pytest
 from proofs.mutation.generate import Change, changes
 from rich.console import Console
 from rich.progress import Progress
@@ -33,6 +35,9 @@ from rich.progress import Progress
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 
+
+PRELOADED = ("pytest", "hypothesis.stateful", "z3", "numpy", "click", "rich")
+"""What each run needs and no change touches: imported once, by the server from which the runs are forked."""
 
 WITHOUT_NAMED_MUTANTS = "not test_mutant_is_refuted"
 """A named mutant edits the source on disk, which is not the one that runs here: its failure would prove nothing."""
@@ -74,6 +79,19 @@ SUBJECTS = {
         selected=WITHOUT_NAMED_MUTANTS,
         outcome="result.json",
     ),
+    "scheduler": Subject(
+        modules=("request", "scheduler"),
+        tests=(
+            "proofs/test_ledger.py",
+            "proofs/test_rules.py",
+            "proofs/test_invariants.py",
+            "proofs/test_run_invariants.py",
+            "proofs/test_short_runs.py",
+            "tests/property/test_engine.py",
+        ),
+        selected=f"{WITHOUT_NAMED_MUTANTS} and not test_upstream_is_decided",
+        outcome="scheduler_result.json",
+    ),
     "engine": Subject(
         modules=(
             "launch_forecast",
@@ -84,10 +102,13 @@ SUBJECTS = {
             "prefix_cache",
             "output_reserve",
             "job",
+            "transfers",
+            "output_sender",
             "engine",
         ),
         tests=(
             "proofs/test_refusals.py",
+            "proofs/test_transfers.py",
             "proofs/test_run_invariants.py",
             "proofs/test_short_runs.py",
             "tests/property/test_engine.py",
@@ -120,44 +141,49 @@ def changes_of(name: str) -> Iterator[Change]:
 
 
 def module_path(name: str) -> Path:
-    """Return the source file of a module of the reference."""
-    spec = importlib.util.find_spec(f"schedproof.{name}")
+    """Return the source file of a module of the reference, without importing it."""
+    spec = importlib.util.find_spec("schedproof")
     assert spec is not None
-    assert spec.origin is not None
-    return Path(spec.origin)
+    assert spec.submodule_search_locations is not None
+    return Path(spec.submodule_search_locations[0]) / f"{name}.py"
+
+
+def run_tests(change: Change, subject: Subject, source: str, output: str) -> None:
+    """Run the proofs against a change, in a process of its own, and end that as pytest ends."""
+    os.chdir(ROOT)
+    os.environ["SCHEDPROOF_CHANGED_MODULE"] = change.module
+    os.environ["SCHEDPROOF_CHANGED_SOURCE"] = source
+    sys.dont_write_bytecode = True
+    with open(output, "w", encoding="utf-8") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    arguments = ["-p", "proofs.mutation.plugin", "-p", "no:cacheprovider", "-n", "0", "-x", "-q", "--tb=no"]
+    arguments += ["-W", "ignore::pytest.PytestAssertRewriteWarning", "-k", subject.selected, *subject.tests]
+    code = int(pytest.main(arguments))
+    sys.stdout.flush()
+    os._exit(code)
 
 
 def fate_of(change: Change, subject: Subject) -> Fate:
-    """Run the proofs against a change."""
-    with tempfile.NamedTemporaryFile("w", suffix=".py", encoding="utf-8") as file:
-        file.write(change.source)
-        file.flush()
-        environment = os.environ | {
-            "SCHEDPROOF_CHANGED_MODULE": change.module,
-            "SCHEDPROOF_CHANGED_SOURCE": file.name,
-            "PYTHONDONTWRITEBYTECODE": "1",
-        }
-        arguments = ["-p", "proofs.mutation.plugin", "-p", "no:cacheprovider", "-n", "0", "-x", "-q", "--tb=no"]
-        arguments += ["-k", subject.selected]
-        try:
-            done = subprocess.run(
-                [sys.executable, "-m", "pytest", *arguments, *(str(ROOT / name) for name in subject.tests)],
-                cwd=ROOT,
-                env=environment,
-                capture_output=True,
-                text=True,
-                timeout=TIMEOUT_SECONDS,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            return Fate(change, killed=True, by=f"no end within {TIMEOUT_SECONDS} s")
-    if done.returncode not in (0, *FAILED):
-        raise click.ClickException(
-            f"{change.name}: pytest ended with {done.returncode}\n{done.stdout}{done.stderr}"
+    """Return what the proofs make of a change."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, output = Path(folder, "source.py"), Path(folder, "output")
+        source.write_text(change.source, encoding="utf-8")
+        process = multiprocessing.get_context("forkserver").Process(
+            target=run_tests, args=(change, subject, str(source), str(output))
         )
-    failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
-    by = failed[0].split(" - ")[0] if failed else f"exit {done.returncode}"
-    return Fate(change, killed=done.returncode != 0, by=by if done.returncode else "")
+        process.start()
+        process.join(TIMEOUT_SECONDS)
+        if process.exitcode is None:
+            process.kill()
+            process.join()
+            return Fate(change, killed=True, by=f"no end within {TIMEOUT_SECONDS} s")
+        written = output.read_text(encoding="utf-8") if output.exists() else ""
+    if process.exitcode not in (0, *FAILED):
+        raise click.ClickException(f"{change.name}: pytest ended with {process.exitcode}\n{written}")
+    failed = [line for line in written.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    by = failed[0].split(" - ")[0] if failed else f"exit {process.exitcode}"
+    return Fate(change, killed=process.exitcode != 0, by=by if process.exitcode else "")
 
 
 def unchanged(name: str) -> Change:
@@ -189,6 +215,7 @@ def main(subject: str, jobs: int, only: str | None) -> None:
     reasons = explained()
     fates: list[Fate] = []
     chosen = SUBJECTS[subject]
+    multiprocessing.get_context("forkserver").set_forkserver_preload(list(PRELOADED))
     refuse_failing_tests(unchanged(chosen.modules[0]), chosen)
     for index, name in enumerate(chosen.modules if only is None else (only,)):
         with Progress(console=console) as progress, ThreadPoolExecutor(jobs) as pool:

@@ -141,6 +141,7 @@ def test_every_file_gets_an_exit_code_and_a_bad_one_a_single_line(
 
     monkeypatch.setattr(checking, "decide", remembered)
     monkeypatch.setattr(checking, "find_repairs", lambda *_: [])
+    monkeypatch.setattr(checking, "find_repairs_of", lambda *_: [])
     codes: Counter[int] = Counter()
     problems: set[str] = set()
     for number, (suffix, content) in enumerate(files()):
