@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from schedproof import life
-from schedproof.blocks import preallocated_blocks
+from schedproof.blocks import blocks_to_finish, preallocated_blocks
 from schedproof.config import Role, ServingConfig
 from schedproof.policies import REFERENCE
 from schedproof.request import new_request
@@ -53,6 +53,22 @@ def bounded_by_growth(ctx):
     after = life.after_growth(request, grant.num_new_blocks)
     ctx.prove("its blocks are within the bound", after.num_blocks <= most)
     ctx.prove("its bound is as before", ctx.merged(lambda: most_blocks(after, limit, config)) == most)
+
+
+def bound_is_reached(ctx):
+    """The bound is within a table's width, and if more than one growth past the end, a decode reaches it."""
+    config = any_decode_node(ctx)
+    request, limit = any_living_decode(ctx, config)
+    ctx.assume(request.need_prefill_tokens < request.num_total_tokens)
+    ctx.assume(request.num_total_tokens == limit - 1)
+    most = ctx.merged(lambda: most_blocks(request, limit, config))
+    ctx.prove("the bound is no wider than a table", most <= config.max_blocks_per_seq)
+    to_finish = ctx.merged(lambda: blocks_to_finish(request.need_prefill_tokens, limit, config))
+    ctx.assume(most > to_finish + config.enc_dec_block_num)
+    ctx.assume(request.num_blocks == most - config.enc_dec_block_num)
+    grant = ctx.merged(lambda: ask(request, 0, config, MergedPolicy(REFERENCE)))
+    after = life.after_growth(request, grant.num_new_blocks)
+    ctx.prove("a decode reaches the bound", after.num_blocks == most)
 
 
 NODE = ServingConfig(role=Role.DECODE, block_size=16, max_model_len=4096)
@@ -110,6 +126,17 @@ RULES = {
             function="most_blocks",
             old="max(to_finish, last_growth_at)",
             new="to_finish",
+        ),
+    ),
+    bound_is_reached: (
+        ANY,
+        {"the bound is no wider than a table", "a decode reaches the bound"},
+        Mutant(
+            name="count a growth after the end",
+            module=TRANSFERS,
+            function="most_blocks",
+            old="max_total_tokens - 1 +",
+            new="max_total_tokens +",
         ),
     ),
     decides_exactly: (

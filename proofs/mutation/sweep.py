@@ -1,11 +1,11 @@
 """Runs the proofs once for every change of the reference; a change that they accept survives.
 
-    python -m proofs.mutation.sweep rules       the rules of a step, by the proofs alone: `result.json`
-    python -m proofs.mutation.sweep scheduler   one step of the engine, by proofs and random runs: `scheduler_result.json`
-    python -m proofs.mutation.sweep engine      many steps of it, by proofs and random runs: `engine_result.json`
+    python -m proofs.mutation.sweep rules        the rules of a step, by the proofs alone
+    python -m proofs.mutation.sweep scheduler    the order of a step, by proofs and random runs
+    python -m proofs.mutation.sweep engine       the engine over many steps, by proofs and random runs
 
-No other test runs. Survivors must stand in `survivors.toml`, each with the reason why it changes nothing that could
-be seen.
+No other test runs. The outcome is in `rules_result.json`, `scheduler_result.json` and `engine_result.json`.
+Survivors must stand in `survivors.toml`, each with the reason why it changes nothing that could be seen.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import platform
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -77,7 +77,7 @@ SUBJECTS = {
             "proofs/test_run_invariants.py",
         ),
         selected=WITHOUT_NAMED_MUTANTS,
-        outcome="result.json",
+        outcome="rules_result.json",
     ),
     "scheduler": Subject(
         modules=("request", "scheduler"),
@@ -111,8 +111,8 @@ SUBJECTS = {
             "proofs/test_transfers.py",
             "proofs/test_run_invariants.py",
             "proofs/test_short_runs.py",
-            "tests/property/test_engine.py",
             "tests/property/test_engine_pair.py",
+            "tests/property/test_engine.py",
         ),
         selected=f"{WITHOUT_NAMED_MUTANTS} and not test_upstream_is_decided and not budget",
         outcome="engine_result.json",
@@ -205,56 +205,67 @@ def explained() -> dict[str, str]:
         return {entry["change"]: entry["reason"] for entry in tomllib.load(file)["survivor"]}
 
 
-@click.command()
-@click.argument("subject", type=click.Choice(tuple(SUBJECTS)))
-@click.option("--jobs", default=2, show_default=True, help="Changes to try at the same time.")
-@click.option("--only", help="Try one module, and write nothing.")
-def main(subject: str, jobs: int, only: str | None) -> None:
-    """Try every change; the outcome is written after each module."""
-    console = Console()
-    reasons = explained()
-    fates: list[Fate] = []
-    chosen = SUBJECTS[subject]
-    multiprocessing.get_context("forkserver").set_forkserver_preload(list(PRELOADED))
-    refuse_failing_tests(unchanged(chosen.modules[0]), chosen)
-    for index, name in enumerate(chosen.modules if only is None else (only,)):
-        with Progress(console=console) as progress, ThreadPoolExecutor(jobs) as pool:
-            tried = list(changes_of(name))
-            task = progress.add_task(name, total=len(tried))
-            for fate in pool.map(functools.partial(fate_of, subject=chosen), tried):
-                fates.append(fate)
-                progress.advance(task)
-                if not fate.killed:
-                    console.print(f"survives: {fate.change.name}")
-        if only is None:
-            outcome = json.dumps(report(chosen.modules[: index + 1], fates, reasons), indent=1)
-            (HERE / chosen.outcome).write_text(outcome + "\n", encoding="utf-8")
-    survivors = [fate.change for fate in fates if not fate.killed]
-    unexplained = [change.name for change in survivors if key(change) not in reasons]
-    killed = len(fates) - len(survivors)
-    console.print(f"{killed} of {len(fates)} changes killed ({100 * killed / max(len(fates), 1):.1f} %)")
-    console.print(f"{len(survivors)} survive, {len(unexplained)} of them without a reason")
-    sys.exit(1 if unexplained else 0)
-
-
 def key(change: Change) -> str:
     """Return the name under which a survivor's reason stands."""
     return f"{change.module}: {change.old} -> {change.new}"
 
 
-def report(modules: Sequence[str], fates: list[Fate], reasons: dict[str, str]) -> dict[str, object]:
-    """Return the outcome as plain data."""
+def report(fates: Sequence[Fate], reasons: Mapping[str, str]) -> dict[str, object]:
+    """Return what became of a module's changes, as plain data."""
     survivors = [fate.change for fate in fates if not fate.killed]
     return {
         "date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
         "python": platform.python_version(),
         "z3": version("z3-solver"),
-        "modules": list(modules),
-        "changes": len(fates),
-        "killed": len(fates) - len(survivors),
+        "num_changes": len(fates),
+        "num_killed": len(fates) - len(survivors),
         "survivors": {change.name: reasons.get(key(change), "") for change in survivors},
         "killed_by": {fate.change.name: fate.by for fate in fates if fate.killed},
     }
+
+
+def write_report(path: Path, module: str, outcome: dict[str, object], modules: Sequence[str]) -> None:
+    """Put a module's outcome in the place of its last one; modules that are no longer tried leave."""
+    written = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    written[module] = outcome
+    ordered = {name: written[name] for name in modules if name in written}
+    path.write_text(json.dumps(ordered, indent=1) + "\n", encoding="utf-8")
+
+
+@click.command()
+@click.argument("subject", type=click.Choice(tuple(SUBJECTS)))
+@click.option("--jobs", default=2, show_default=True, help="Changes to try at the same time.")
+@click.option("--only", multiple=True, metavar="MODULE", help="Try this module; may be given again.")
+def main(subject: str, jobs: int, only: tuple[str, ...]) -> None:
+    """Try every change; the outcome is written after each module."""
+    chosen = SUBJECTS[subject]
+    if not set(only) <= set(chosen.modules):
+        raise click.UsageError(f"--only: expected one of {', '.join(chosen.modules)}")
+    console = Console()
+    reasons = explained()
+    multiprocessing.get_context("forkserver").set_forkserver_preload(list(PRELOADED))
+    refuse_failing_tests(unchanged(chosen.modules[0]), chosen)
+    fates: list[Fate] = []
+    for name in only or chosen.modules:
+        tried = list(changes_of(name))
+        with Progress(console=console) as progress, ThreadPoolExecutor(jobs) as pool:
+            fates_in_turn = pool.map(functools.partial(fate_of, subject=chosen), tried)
+            shown = progress.track(fates_in_turn, total=len(tried), description=name)
+            found = [announced(fate, console) for fate in shown]
+        write_report(HERE / chosen.outcome, name, report(found, reasons), chosen.modules)
+        fates += found
+    unexplained = [fate for fate in fates if not fate.killed and key(fate.change) not in reasons]
+    num_killed = sum(fate.killed for fate in fates)
+    console.print(f"{num_killed} of {len(fates)} changes killed ({100 * num_killed / len(fates):.1f} %)")
+    console.print(f"{len(fates) - num_killed} survive, {len(unexplained)} of them without a reason")
+    sys.exit(1 if unexplained else 0)
+
+
+def announced(fate: Fate, console: Console) -> Fate:
+    """Print a survivor when it is found."""
+    if not fate.killed:
+        console.print(f"survives: {fate.change.name}")
+    return fate
 
 
 if __name__ == "__main__":

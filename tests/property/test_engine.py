@@ -51,7 +51,7 @@ from schedproof import (
     StepOutcome,
 )
 from schedproof.launch_forecast import no_forecast
-from schedproof.output_reserve import OutputReserve
+from schedproof.output_reserve import OutputReserve, reserved_blocks_per_seq
 from schedproof.places import Place
 from schedproof_spec import INVARIANTS
 
@@ -83,6 +83,7 @@ class EngineRun(RuleBasedStateMachine):
     def start(self, data: st.DataObject, reserve: OutputReserve) -> None:
         self.config: ServingConfig = data.draw(engine_configs(self.policy, self.role), label="config")
         self.engine = Engine(self.config, self.policy, reserve=reserve)
+        self._check_reserve(num_steps=0)
         enter = self.arrive if self.role is Role.MIXED else self.preallocate
         enter(data.draw(several_sizes(self.config), label="arriving"))
         self.receive_all()
@@ -144,6 +145,7 @@ class EngineRun(RuleBasedStateMachine):
         before = {name: len(table) for name, table in engine.pool.tables.items()}
         launch = engine.schedule()
         self._check_plan(queues, launch)
+        self._check_reserve(0 if launch.plan.preempted else self.num_steps + 1)
         for visit in launch.plan.visits:
             name = visit.request.request_id
             is_admission = visit.phase is Phase.ADMISSION
@@ -188,6 +190,12 @@ class EngineRun(RuleBasedStateMachine):
         assert num_free <= plan.final.num_free_blocks + num_shared_now
         if self.policy is REFERENCE and len(plan.preempted) == len(queues.running) > 0:
             assert num_out_of_reach(self.engine) > 0, "the oldest is preempted, and could have had its blocks"
+
+    def _check_reserve(self, num_steps: int) -> None:
+        """The reserve is as large as it is this many steps after the start or a preemption."""
+        self.num_steps = num_steps
+        reserved = reserved_blocks_per_seq(self.engine.reserve, num_steps)
+        assert self.engine.queues().num_reserved_blocks_per_seq == reserved
 
     def _check_shared(self, name: str, num_shared: int) -> None:
         table = self.engine.pool.tables[name]
