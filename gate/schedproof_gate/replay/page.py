@@ -79,7 +79,8 @@ def html_table(figures: Figures) -> str:
     """Return a table; nothing when it has no rows."""
     if not figures.rows:
         return ""
-    head = "".join(cell("th", text, number < figures.num_names) for number, text in enumerate(figures.headings))
+    headings = [heading.replace("- ", "-") for heading in figures.headings]
+    head = "".join(cell("th", text, number < figures.num_names) for number, text in enumerate(headings))
     rows = "\n".join(
         "<tr>" + "".join(cell("td", text, number < figures.num_names) for number, text in enumerate(row)) + "</tr>"
         for row in figures.rows
