@@ -188,34 +188,73 @@ def prefilling(engine):
 
 
 OUT_OF_ORDER = {
-    "a decode node gets no prompts": (Role.DECODE, [], lambda e: e.add_request("b", 4, 4)),
-    "a mixed node preallocates nothing": (Role.MIXED, [], lambda e: e.preallocate("b", 4, 4)),
-    "an id is in use": (Role.MIXED, [prefilling], lambda e: e.add_request("a", 4, 4)),
-    "an id is in use on another node": (Role.PREFILL, [prefilling], lambda e: e.preallocate("a", 4, 4)),
-    "two launches": (Role.MIXED, [prefilling], lambda e: e.schedule()),
-    "nothing is launched": (Role.MIXED, [], lambda e: e.complete()),
-    "an acknowledgement while a step runs": (Role.MIXED, [prefilling], lambda e: e.acknowledge()),
-    "a hand-over while a step runs": (Role.PREFILL, [prefilling], lambda e: e.hand_over("a")),
+    "a decode node gets no prompts": (
+        Role.DECODE,
+        "a decode node takes requests with `preallocate`",
+        [],
+        lambda e: e.add_request("b", 4, 4),
+    ),
+    "a mixed node preallocates nothing": (
+        Role.MIXED,
+        "a mixed node takes requests with `add_request`",
+        [],
+        lambda e: e.preallocate("b", 4, 4),
+    ),
+    "an id is in use": (Role.MIXED, "'a' is already running", [prefilling], lambda e: e.add_request("a", 4, 4)),
+    "an id is in use on another node": (
+        Role.PREFILL,
+        "'a' is already running",
+        [prefilling],
+        lambda e: e.preallocate("a", 4, 4),
+    ),
+    "two launches": (Role.MIXED, "schedule: a step is launched", [prefilling], lambda e: e.schedule()),
+    "nothing is launched": (Role.MIXED, "complete: no step is launched", [], lambda e: e.complete()),
+    "an acknowledgement while a step runs": (
+        Role.MIXED,
+        "acknowledge: a step is launched",
+        [prefilling],
+        lambda e: e.acknowledge(),
+    ),
+    "a hand-over while a step runs": (
+        Role.PREFILL,
+        "hand_over: a step is launched",
+        [prefilling],
+        lambda e: e.hand_over("a"),
+    ),
     "a hand-over before the prompt is done": (
         Role.PREFILL,
+        "not a prefilled request of a prefill node",
         [lambda e: e.preallocate("a", 40, 4)],
         lambda e: e.hand_over("a"),
     ),
     "a hand-over on a mixed node": (
         Role.MIXED,
+        "not a prefilled request of a prefill node",
         [prefilling, lambda e: e.complete()],
         lambda e: e.hand_over("a"),
     ),
-    "a cache that arrives while a step runs": (Role.DECODE, [prefilling], lambda e: e.receive("a")),
-    "a cache that nobody waits for": (Role.MIXED, [lambda e: e.add_request("a", 4, 4)], lambda e: e.receive("a")),
-    "a request that is not here": (Role.MIXED, [], lambda e: e.abort("a")),
+    "a cache that arrives while a step runs": (
+        Role.DECODE,
+        "receive: a step is launched",
+        [prefilling],
+        lambda e: e.receive("a"),
+    ),
+    "a cache that nobody waits for": (
+        Role.MIXED,
+        "'a' is waiting and receives nothing",
+        [lambda e: e.add_request("a", 4, 4)],
+        lambda e: e.receive("a"),
+    ),
+    "a request that is not here": (Role.MIXED, "'a' is not here", [], lambda e: e.abort("a")),
     "more drafts than were verified": (
         Role.MIXED,
+        "expected 0 to 1, got 2",
         [prefilling, lambda e: e.complete(), lambda e: e.schedule()],
         lambda e: e.complete(lambda name: 2),
     ),
     "fewer drafts than none": (
         Role.MIXED,
+        "expected 0 to 1, got -1",
         [prefilling, lambda e: e.complete(), lambda e: e.schedule()],
         lambda e: e.complete(lambda name: -1),
     ),
@@ -224,12 +263,12 @@ OUT_OF_ORDER = {
 
 @pytest.mark.parametrize("case", OUT_OF_ORDER)
 def test_what_is_out_of_order_is_refused_and_changes_nothing(case):
-    role, events, wrong = OUT_OF_ORDER[case]
+    role, words, events, wrong = OUT_OF_ORDER[case]
     engine = Engine(NODES[role])
     for event in events:
         event(engine)
     before = state(engine)
-    with pytest.raises((KeyError, ValueError)):
+    with pytest.raises((KeyError, ValueError), match=words):
         wrong(engine)
     assert state(engine) == before
 
