@@ -280,3 +280,8 @@ def test_a_preallocation_waits_for_slots_blocks_and_its_turn():
     engine.reserve = replace(engine.reserve, initial_blocks=0)
     assert engine.preallocate("b", 4, 4)
     assert engine.preallocate("c", 4, 4) is False, "both slots are taken"
+
+
+def test_an_idle_decode_node_takes_what_it_can_just_finish():
+    engine = Engine(replace(NODES[Role.DECODE], num_kv_blocks=4, max_model_len=128))
+    assert engine.preallocate("a", 4, 60), "alone it needs 4 blocks, though it could come to hold more"

@@ -14,6 +14,7 @@ from schedproof.policy import Policy
 from schedproof.request import Request
 from schedproof.startup import StartupCheck
 from schedproof_spec.prover import symbolic
+from schedproof_spec.prover.blind_spots import refuse_blind_spots
 from schedproof_spec.prover.merge import merged_call
 from schedproof_spec.prover.walk import PathWalker
 
@@ -81,7 +82,11 @@ class MergedPolicy(Policy):
     def startup_checks(self) -> tuple[StartupCheck, ...]:
         """See `Policy`."""
         self.asked.add("startup_checks")
-        return self.policy.startup_checks()
+        refuse_blind_spots(self.policy.startup_checks)
+        checks = self.policy.startup_checks()
+        for check in checks:
+            refuse_blind_spots(check.holds)
+        return checks
 
     def initial_budget(self, config: ServingConfig, num_decoding: int) -> int:
         """See `Policy`."""
@@ -114,10 +119,12 @@ class MergedPolicy(Policy):
     def dispatch_capacity(self, config: ServingConfig) -> DispatchCapacity:
         """See `Policy`; not merged, because its reasons differ from path to path."""
         self.asked.add("dispatch_capacity")
+        refuse_blind_spots(self.policy.dispatch_capacity)
         return self.policy.dispatch_capacity(config)
 
     def _merged(self, rule: Callable[..., T], *arguments: Any) -> T:
         self.asked.add(rule.__name__)
+        refuse_blind_spots(rule)
         return merged_on_path(rule, *arguments)
 
 

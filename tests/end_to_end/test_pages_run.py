@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "docs/engine.md")
+PAGES = ("README.md", "docs/engine.md", "docs/policy.md")
 PRINTED = r"(?:\n```text\n(?P<printed>.*?)^```\n)?"
 BLOCK = re.compile(r"^```python\n(?P<code>.*?)^```\n" + PRINTED, re.DOTALL | re.MULTILINE)
 

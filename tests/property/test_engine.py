@@ -83,6 +83,7 @@ class EngineRun(RuleBasedStateMachine):
     def start(self, data: st.DataObject, reserve: OutputReserve) -> None:
         self.config: ServingConfig = data.draw(engine_configs(self.policy, self.role), label="config")
         self.engine = Engine(self.config, self.policy, reserve=reserve)
+        self.reserve = reserve
         self._check_reserve(num_steps=0)
         enter = self.arrive if self.role is Role.MIXED else self.preallocate
         enter(data.draw(several_sizes(self.config), label="arriving"))
@@ -194,7 +195,7 @@ class EngineRun(RuleBasedStateMachine):
     def _check_reserve(self, num_steps: int) -> None:
         """The reserve is as large as it is this many steps after the start or a preemption."""
         self.num_steps = num_steps
-        reserved = reserved_blocks_per_seq(self.engine.reserve, num_steps)
+        reserved = reserved_blocks_per_seq(self.reserve, num_steps)
         assert self.engine.queues().num_reserved_blocks_per_seq == reserved
 
     def _check_shared(self, name: str, num_shared: int) -> None:
