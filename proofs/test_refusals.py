@@ -283,5 +283,5 @@ def test_a_preallocation_waits_for_slots_blocks_and_its_turn():
 
 
 def test_an_idle_decode_node_takes_what_it_can_just_finish():
-    engine = Engine(replace(NODES[Role.DECODE], num_kv_blocks=4, max_model_len=128))
+    engine = Engine(replace(NODES[Role.DECODE], num_kv_blocks=4, max_model_len=128), POLICIES["original"])
     assert engine.preallocate("a", 4, 60), "alone it needs 4 blocks, though it could come to hold more"
