@@ -35,6 +35,8 @@ class Change:
 
     module: str
     line: int
+    place: str
+    """The statement around the change, with the class and function around that."""
     old: str
     new: str
     source: str
@@ -42,20 +44,40 @@ class Change:
 
     @property
     def name(self) -> str:
-        """A name that stays the same as long as the code around it does."""
+        """Return a name that no other change of the module has."""
         return f"{self.module}:{self.line}: {self.old} -> {self.new}"
+
+    @property
+    def lasting_name(self) -> str:
+        """Return a name that stays when lines move."""
+        changed = self.place if self.place.endswith(self.old) else f"{self.place}: {self.old}"
+        return f"{self.module}: {changed} -> {self.new}"
 
 
 def changes(module: str, source: str) -> Iterator[Change]:
     """Yield every change of a module's source."""
     tree = ast.parse(source)
+    places = dict(places_in(tree, "", ""))
     for position, node in enumerate(ast.walk(tree)):
         for edit in edits(node):
             changed = copy.deepcopy(tree)
             target = list(ast.walk(changed))[position]
             old = ast.unparse(target)
             edit(target)
-            yield Change(module, node.lineno, one_line(old), one_line(ast.unparse(target)), ast.unparse(changed))
+            new = one_line(ast.unparse(target))
+            yield Change(module, node.lineno, places[node], one_line(old), new, ast.unparse(changed))
+
+
+def places_in(node: ast.AST, around: str, statement: str) -> Iterator[tuple[ast.AST, str]]:
+    """Yield every node below a node, and where it stands."""
+    for child in ast.iter_child_nodes(node):
+        inner, own = around, statement
+        if isinstance(child, ast.FunctionDef | ast.ClassDef):
+            inner, own = f"{around}.{child.name}".lstrip("."), ""
+        elif isinstance(child, ast.stmt):
+            own = one_line(ast.unparse(child))
+        yield child, ": ".join(part for part in (inner, own) if part)
+        yield from places_in(child, inner, own)
 
 
 def one_line(text: str) -> str:

@@ -108,7 +108,7 @@ SUBJECTS = {
         ),
         tests=(
             "proofs/test_refusals.py",
-            "proofs/test_transfers.py",
+            "proofs/test_room_to_finish.py",
             "proofs/test_run_invariants.py",
             "proofs/test_short_runs.py",
             "tests/property/test_engine_pair.py",
@@ -189,7 +189,8 @@ def fate_of(change: Change, subject: Subject) -> Fate:
 def unchanged(name: str) -> Change:
     """Return the change that changes nothing."""
     path = module_path(name)
-    return Change(module=f"schedproof.{name}", line=0, old="", new="", source=path.read_text(encoding="utf-8"))
+    source = path.read_text(encoding="utf-8")
+    return Change(module=f"schedproof.{name}", line=0, place="", old="", new="", source=source)
 
 
 def refuse_failing_tests(change: Change, subject: Subject) -> None:
@@ -200,14 +201,9 @@ def refuse_failing_tests(change: Change, subject: Subject) -> None:
 
 
 def explained() -> dict[str, str]:
-    """Return why known survivors change nothing, by the name of the change without its line."""
+    """Return why known survivors change nothing, by their lasting names."""
     with (HERE / "survivors.toml").open("rb") as file:
         return {entry["change"]: entry["reason"] for entry in tomllib.load(file)["survivor"]}
-
-
-def key(change: Change) -> str:
-    """Return the name under which a survivor's reason stands."""
-    return f"{change.module}: {change.old} -> {change.new}"
 
 
 def report(fates: Sequence[Fate], reasons: Mapping[str, str]) -> dict[str, object]:
@@ -219,7 +215,7 @@ def report(fates: Sequence[Fate], reasons: Mapping[str, str]) -> dict[str, objec
         "z3": version("z3-solver"),
         "num_changes": len(fates),
         "num_killed": len(fates) - len(survivors),
-        "survivors": {change.name: reasons.get(key(change), "") for change in survivors},
+        "survivors": {change.lasting_name: reasons.get(change.lasting_name, "") for change in survivors},
         "killed_by": {fate.change.name: fate.by for fate in fates if fate.killed},
     }
 
@@ -254,7 +250,7 @@ def main(subject: str, jobs: int, only: tuple[str, ...]) -> None:
             found = [announced(fate, console) for fate in shown]
         write_report(HERE / chosen.outcome, name, report(found, reasons), chosen.modules)
         fates += found
-    unexplained = [fate for fate in fates if not fate.killed and key(fate.change) not in reasons]
+    unexplained = [fate for fate in fates if not fate.killed and fate.change.lasting_name not in reasons]
     num_killed = sum(fate.killed for fate in fates)
     console.print(f"{num_killed} of {len(fates)} changes killed ({100 * num_killed / len(fates):.1f} %)")
     console.print(f"{len(fates) - num_killed} survive, {len(unexplained)} of them without a reason")
@@ -264,7 +260,7 @@ def main(subject: str, jobs: int, only: tuple[str, ...]) -> None:
 def announced(fate: Fate, console: Console) -> Fate:
     """Print a survivor when it is found."""
     if not fate.killed:
-        console.print(f"survives: {fate.change.name}")
+        console.print(f"survives: {fate.change.lasting_name}")
     return fate
 
 
