@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -162,8 +163,11 @@ def test_an_engine_with_one_block_starts():
 
 
 def test_an_engine_starts_as_its_policy_allows():
-    with pytest.raises(ValueError, match="refuses to start"):
-        Engine(replace(CONFIG, max_num_seqs=0))
+    config = replace(CONFIG, max_num_seqs=0, max_model_len=1)
+    first, second, *_ = REFERENCE.problems(config)
+    with pytest.raises(ValueError, match=re.escape(f"policy reference refuses to start: {first}")):
+        Engine(config)
+    assert first != second
 
 
 def state(engine):
@@ -270,6 +274,15 @@ def test_what_is_out_of_order_is_refused_and_changes_nothing(case):
     before = state(engine)
     with pytest.raises((KeyError, ValueError), match=words):
         wrong(engine)
+    assert state(engine) == before
+
+
+def test_an_abort_of_an_aborted_request_changes_nothing():
+    engine = Engine(NODES[Role.MIXED])
+    prefilling(engine)
+    engine.abort("a")
+    before = state(engine)
+    engine.abort("a")
     assert state(engine) == before
 
 

@@ -11,7 +11,6 @@ is, `BlockPool` which blocks it holds, `life` what an event makes of its counts.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -78,7 +77,7 @@ class Engine:
         self.policy = policy
         self.save_each_rank = save_each_rank
         self.pool = self.pool_type(config.num_kv_blocks)
-        self.places = Places({place: deque() if place is Place.WAITING else [] for place in Place})
+        self.places = Places()
         self.requests: dict[str, Request] = {}
         self.jobs: dict[str, Job] = {}
         self.prefix_cache = PrefixCache()
@@ -261,7 +260,7 @@ class Engine:
             return request
         blocks = self._cached_prefix(request)
         num_free = sum(1 for block_id in blocks if self.pool.num_holders[block_id] == 0)
-        return life.with_cached_prefix(request, len(blocks), num_free, self.config) if blocks else request
+        return life.with_cached_prefix(request, len(blocks), num_free, self.config)
 
     def _preempt(self, request_id: str) -> None:
         self.pool.close_table(request_id)

@@ -1,6 +1,6 @@
 """Where every request is: in exactly one place until it ends."""
 
-from collections.abc import Iterable, MutableSequence
+from collections.abc import Iterable
 from enum import StrEnum
 
 
@@ -35,11 +35,11 @@ MOVES = {
 class Places:
     """The queue of every place. `enter`, `move` and `leave` are the only ways in which they change."""
 
-    def __init__(self, queues: dict[Place, MutableSequence[str]]) -> None:
-        self.queues = queues
+    def __init__(self) -> None:
+        self.queues: dict[Place, list[str]] = {place: [] for place in Place}
         self.place_of: dict[str, Place] = {}
 
-    def __getitem__(self, place: Place) -> MutableSequence[str]:
+    def __getitem__(self, place: Place) -> list[str]:
         return self.queues[place]
 
     def num_in(self, places: Iterable[Place]) -> int:

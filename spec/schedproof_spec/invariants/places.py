@@ -27,7 +27,7 @@ def is_in_one_place(places: Places, request_id: str) -> bool:
 
 def any_places(ctx: Context) -> Places:
     """Draw where two requests are, in either order where both are in one queue; None stands for nowhere."""
-    places = Places({place: [] for place in Place})
+    places = Places()
     actor = ctx.one_of("actor_is", (None, *Place))
     bystander = ctx.one_of("bystander_is", (None, *Place))
     arrivals = [(ACTOR, actor), (BYSTANDER, bystander)]

@@ -170,7 +170,7 @@ def any_two_in_order(ctx: Context) -> Places:
     """Draw where two requests are, one before the other."""
     first = ctx.one_of("first_is", (Place.RUNNING, Place.PREEMPTED, Place.WAITING))
     second = ctx.one_of("second_is", (Place.RUNNING, Place.PREEMPTED, Place.WAITING))
-    places = Places({place: [] for place in Place})
+    places = Places()
     for request_id, place in ((SECOND, second), (FIRST, first)):
         places.enter(request_id, place)
         if place is not Place.PREEMPTED and first is second and request_id == FIRST:

@@ -1,14 +1,12 @@
 """Where requests are, and which moves a request's life has."""
 
-from collections import deque
-
 import pytest
 
 from schedproof.places import SLOT_HOLDERS, Place, Places
 
 
 def places_with(**queues: list[str]) -> Places:
-    places = Places({place: deque() if place is Place.WAITING else [] for place in Place})
+    places = Places()
     for place, names in queues.items():
         for name in names:
             places.enter(name, Place(place))
