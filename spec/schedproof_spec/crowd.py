@@ -7,9 +7,9 @@ and the smallest such state that breaks an invariant is found by running the sch
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from schedproof.config import Role, ServingConfig
+from schedproof.config import Role, ServingConfig, ceil_div
 from schedproof.policy import Policy
 from schedproof.request import Request, new_request
 from schedproof.scheduler import Queues, schedule
@@ -30,7 +30,7 @@ class Family:
 
 
 def smallest_crowd(invariant: Invariant, policy: Policy, config: ServingConfig) -> Witness | None:
-    """Return the state with the fewest requests alike, then the shortest prompt, that breaks the invariant."""
+    """Return a state that breaks the invariant: fewest requests alike, then shortest prompt, then least blocks."""
     if invariant.on_plan is None:
         return None
     for family in FAMILIES:
@@ -44,18 +44,22 @@ def smallest_crowd(invariant: Invariant, policy: Policy, config: ServingConfig) 
 def smallest_in(family: Family, on_plan: PlanStatement, policy: Policy, config: ServingConfig) -> Queues | None:
     """Return the smallest state of a family that breaks the invariant."""
 
-    def is_broken(num_alike: int, prompt: int) -> bool:
-        queues = family.queues(config, num_alike, prompt)
+    def breaks(queues: Queues) -> bool:
         if not all(is_well_formed(request, config) for request in queues.running + queues.waiting):
             return False
         return not on_plan(schedule(queues, config, policy), queues, config, policy)
+
+    def is_broken(num_alike: int, prompt: int) -> bool:
+        return breaks(family.queues(config, num_alike, prompt))
 
     most, longest = config.max_num_seqs - family.num_others, config.max_model_len
     if not is_broken(most, longest):
         return None
     num_alike = least(most, lambda value: is_broken(value, longest))
     prompt = least(longest, lambda value: value > 0 and is_broken(num_alike, value))
-    return family.queues(config, num_alike, prompt)
+    queues = family.queues(config, num_alike, prompt)
+    free = least(queues.num_free_blocks, lambda value: breaks(replace(queues, num_free_blocks=value)))
+    return replace(queues, num_free_blocks=free)
 
 
 def least(good: int, is_good: Callable[[int], bool]) -> int:
@@ -111,14 +115,16 @@ FAMILIES = (
 
 
 def decodes(config: ServingConfig, num_decoding: int) -> tuple[Request, ...]:
-    """Return decodes that have just begun, with all the KV blocks that they can need."""
+    """Return decodes that have just begun, with as many KV blocks as they do with in their next step."""
+    num_slots = 2 + max(config.tokens_per_seq, config.prealloc_dec_block_slot_num_threshold + 1)
+    num_blocks = min(ceil_div(num_slots, config.block_size), config.max_blocks_per_seq)
     return tuple(
         Request(
             request_id=f"decode[{i}]",
             need_prefill_tokens=1,
             num_computed_tokens=1,
             num_total_tokens=2,
-            num_blocks=config.max_blocks_per_seq,
+            num_blocks=num_blocks,
         )
         for i in range(num_decoding)
     )
