@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import importlib
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 import pytest
@@ -36,3 +38,34 @@ def test_the_check_finds_an_identity_test():
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
 def test_members_are_compared_by_value(path):
     assert identity_tests(path.read_text(encoding="utf-8")) == []
+
+
+VALUES = ("capacity", "config", "job", "launch_forecast", "outcome", "output_reserve", "request")
+VALUES += ("scheduler", "speculation", "step")
+"""Modules whose dataclasses are values: what is known of one is remembered, and its counts have names."""
+
+
+def dataclasses_in(module_name: str) -> list[type]:
+    module = importlib.import_module(f"schedproof.{module_name}")
+    classes = [value for value in vars(module).values() if isinstance(value, type) and is_dataclass(value)]
+    return [each for each in classes if each.__module__ == module.__name__]
+
+
+@pytest.mark.parametrize("module_name", [*VALUES, "startup"])
+def test_what_is_proved_of_a_value_stays_true(module_name):
+    found = dataclasses_in(module_name)
+    assert found
+    for each in found:
+        assert each.__dataclass_params__.frozen, f"{each.__name__} can be changed after it was looked at"
+
+
+@pytest.mark.parametrize("module_name", VALUES)
+def test_no_two_counts_of_a_value_can_be_swapped(module_name):
+    for each in dataclasses_in(module_name):
+        assert all(field.kw_only for field in fields(each)), f"{each.__name__} takes fields by position"
+
+
+@pytest.mark.parametrize("module_name", [*VALUES, "startup", "output_sender"])
+def test_a_misspelt_field_is_an_error(module_name):
+    for each in dataclasses_in(module_name):
+        assert "__slots__" in vars(each), f"{each.__name__} accepts any attribute"

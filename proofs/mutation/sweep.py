@@ -68,6 +68,7 @@ SUBJECTS = {
             "startup",
         ),
         tests=(
+            "proofs/test_source_under_proof.py",
             "proofs/test_configuration.py",
             "proofs/test_rules.py",
             "proofs/test_ledger.py",
@@ -82,6 +83,7 @@ SUBJECTS = {
     "scheduler": Subject(
         modules=("request", "scheduler"),
         tests=(
+            "proofs/test_source_under_proof.py",
             "proofs/test_ledger.py",
             "proofs/test_rules.py",
             "proofs/test_invariants.py",
@@ -107,6 +109,7 @@ SUBJECTS = {
             "engine",
         ),
         tests=(
+            "proofs/test_source_under_proof.py",
             "proofs/test_refusals.py",
             "proofs/test_room_to_finish.py",
             "proofs/test_run_invariants.py",
