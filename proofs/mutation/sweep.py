@@ -122,6 +122,9 @@ SUBJECTS = {
     ),
 }
 
+BROKEN_AT_IMPORT = "ImportError while loading conftest"
+"""What pytest writes when the changed module cannot even be imported by what all tests share."""
+
 FAILED = (1, 2)
 """How pytest ends when a test fails, or cannot even be collected; anything else says nothing about a change."""
 
@@ -182,6 +185,8 @@ def fate_of(change: Change, subject: Subject) -> Fate:
             process.join()
             return Fate(change, killed=True, by=f"no end within {TIMEOUT_SECONDS} s")
         written = output.read_text(encoding="utf-8") if output.exists() else ""
+    if process.exitcode == pytest.ExitCode.USAGE_ERROR and BROKEN_AT_IMPORT in written:
+        return Fate(change, killed=True, by=BROKEN_AT_IMPORT)
     if process.exitcode not in (0, *FAILED):
         raise click.ClickException(f"{change.name}: pytest ended with {process.exitcode}\n{written}")
     failed = [line for line in written.splitlines() if line.startswith(("FAILED", "ERROR"))]
