@@ -28,9 +28,10 @@ from pathlib import Path
 
 import click
 import pytest
-from proofs.mutation.generate import Change, changes
 from rich.console import Console
 from rich.progress import Progress
+
+from .generate import Change, changes
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
