@@ -53,6 +53,7 @@ def dataclasses_in(module_name: str) -> list[type]:
 
 @pytest.mark.parametrize("module_name", [*VALUES, "startup"])
 def test_what_is_proved_of_a_value_stays_true(module_name):
+    """The prover remembers what a function returned for a value."""
     found = dataclasses_in(module_name)
     assert found
     for each in found:

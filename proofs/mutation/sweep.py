@@ -85,6 +85,7 @@ SUBJECTS = {
         modules=("request", "scheduler"),
         tests=(
             "proofs/test_source_under_proof.py",
+            "proofs/test_configuration.py",
             "proofs/test_ledger.py",
             "proofs/test_rules.py",
             "proofs/test_invariants.py",
