@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from schedproof.config import Role
 from schedproof.policies import POLICIES, REFERENCE
+from schedproof.scheduler import Queues, schedule
 from schedproof.step import Grant, Step, admit, open_step, preempt, run_decode, run_prefill
 from schedproof_spec.domain import any_config, any_request, draw_config
 from schedproof_spec.invariants.budget import has_budget
@@ -51,6 +53,18 @@ def opening(ctx):
     ctx.prove("the decodes", step.num_decoding == decodes)
     ctx.prove("the blocks", step.num_free_blocks == blocks)
     ctx.prove("the slots", step.num_slots_used == slots)
+
+
+def prefill_node(ctx):
+    """A prefill node counts and visits no decodes: they wait for their hand-over."""
+    config = draw_config(ctx)
+    ctx.assume(ctx.merged(lambda: config.role == Role.PREFILL))
+    request = any_request(ctx, "request", config)
+    ctx.assume(ctx.merged(lambda: request.is_decoding))
+    queues = Queues(running=(request,), waiting=(), num_free_blocks=ctx.integer("blocks", 0))
+    plan = schedule(queues, config, REFERENCE)
+    ctx.prove("none is counted", plan.opened.num_decoding == 0)
+    ctx.prove("none is visited", plan.visits == () and plan.preempted == () and plan.unvisited_decodes == ())
 
 
 def decode_turn(ctx):
@@ -100,6 +114,13 @@ def step_mutant(name, function, old, new):
 
 TURNS = {
     opening: step_mutant("begin with a token handed out", "open_step", "prefill_tokens=0", "prefill_tokens=1"),
+    prefill_node: Mutant(
+        name="count decodes that wait for their hand-over",
+        module="schedproof.scheduler",
+        function="schedule",
+        old="if request.is_decoding) if config.runs_decode else 0",
+        new="if request.is_decoding)",
+    ),
     decode_turn: step_mutant(
         "take one block more",
         "run_decode",

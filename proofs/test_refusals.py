@@ -11,8 +11,10 @@ from schedproof import job
 from schedproof.blocks import preallocated_blocks
 from schedproof.config import Role, ServingConfig
 from schedproof.engine import Engine
+from schedproof.free_list import FreeList
 from schedproof.job import RequestRefusedError
 from schedproof.policies import POLICIES, REFERENCE
+from schedproof.pool import BlockPool
 from schedproof.request import MultimodalItem
 from schedproof.speculation import SpeculativeConfig, SpeculativeMethod
 from schedproof_spec import Status
@@ -298,3 +300,22 @@ def test_a_preallocation_waits_for_slots_blocks_and_its_turn():
 def test_an_idle_decode_node_takes_what_it_can_just_finish():
     engine = Engine(replace(NODES[Role.DECODE], num_kv_blocks=4, max_model_len=128), POLICIES["original"])
     assert engine.preallocate("a", 4, 60), "alone it needs 4 blocks, though it could come to hold more"
+
+
+def opened_twice():
+    pool = BlockPool(1)
+    pool.open_table("a")
+    pool.open_table("a")
+
+
+BLOCK_MISUSES = {
+    "no free KV block": lambda: FreeList(()).pop(),
+    "KV block 3 is free already": lambda: FreeList((3,)).append(3),
+    "request 'a' already has a block table": opened_twice,
+}
+
+
+@pytest.mark.parametrize("words", BLOCK_MISUSES)
+def test_a_block_is_free_once_and_a_table_opened_once(words):
+    with pytest.raises(KeyError, match=words):
+        BLOCK_MISUSES[words]()

@@ -73,7 +73,7 @@ class StepPlan:
 
     @property
     def num_chunks(self) -> int:
-        """How many prompts the step works on."""
+        """How many prompts the step visits, with or without tokens for them."""
         return sum(1 for visit in self.visits if visit.phase is not Phase.DECODE)
 
     def num_tokens(self, config: ServingConfig) -> int:

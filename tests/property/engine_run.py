@@ -177,7 +177,12 @@ class EngineRun(RuleBasedStateMachine):
     def _check_plan(self, queues: Queues, launch: Launch) -> None:
         plan, config = launch.plan, self.config
         assert launch.num_tokens == plan.num_tokens(config)
-        assert launch.num_tokens == sum(entry.num_tokens for entry in plan.batch(config))
+        batch = plan.batch(config)
+        assert launch.num_tokens == sum(entry.num_tokens for entry in batch)
+        assert all(entry.num_tokens != 0 for entry in batch), "a request is in the batch and runs nothing"
+        num_new_blocks = sum(visit.grant.num_new_blocks for visit in plan.visits)
+        assert sum(entry.num_new_blocks for entry in batch) == num_new_blocks
+        assert plan.num_chunks == len([visit for visit in plan.visits if visit.phase is not Phase.DECODE])
         assert launch.launch_tokens >= launch.num_tokens, "launched with too few tokens"
         if all(visit.phase is Phase.DECODE for visit in plan.visits):
             assert launch.launch_tokens == launch.num_tokens, "a pure decode step is launched with too many tokens"

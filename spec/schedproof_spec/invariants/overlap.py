@@ -44,7 +44,10 @@ def prove_step(ctx: Context, forecast: LaunchForecast, num_decoding: Any, config
     num_left = ctx.integer("num_decoding_afterwards", 0)
     after = ctx.merged(lambda: launch_forecast.after_step(num_left, num_chunks, config))
     ctx.prove("step: the forecast is right", ctx.merged(lambda: forecast_is_right(after, num_left, config)))
-    if after.num_tokens != UNKNOWN:
+    is_known = ctx.merged(lambda: after.num_tokens != UNKNOWN)
+    decodes_only = ctx.merged(lambda: num_chunks == 0 and config.runs_decode)
+    ctx.prove("step: one that only decodes makes a forecast, and no other", is_known == decodes_only)
+    if is_known:
         ctx.cover("a forecast is made")
 
 
@@ -87,6 +90,7 @@ LAUNCH_COVERS_STEP = RunInvariant(
         {
             "launch_covers_step",
             "step: the forecast is right",
+            "step: one that only decodes makes a forecast, and no other",
             "a forecast is made",
             "a request joins: the forecast is right",
             "a request leaves: the forecast is right",

@@ -1,0 +1,88 @@
+"""A request starts with as much of its cached prefix as it may: a token is left to prefill, and no item is cut."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from schedproof.life import num_usable_cached_blocks
+from schedproof.request import new_request
+from schedproof_spec import Status
+from schedproof_spec.domain import any_item, draw_config
+from schedproof_spec.mutants import Mutant
+from schedproof_spec.prover.prove import prove
+from schedproof_spec.summaries import merged_on_path
+
+BLOCK_SIZES = (1, 2, 16, 64, 256)
+
+
+def usable(num_blocks, num_prompt_tokens, items, config):
+    """A prefix of this many blocks leaves something to prefill and ends inside no item."""
+    end = num_blocks * config.block_size
+    return end < num_prompt_tokens and not any(item.start < end and end < item.end for item in items)
+
+
+def any_prompt(ctx, config):
+    num_prompt_tokens = ctx.integer("num_prompt_tokens", 1)
+    first, second = any_item(ctx, "first", config), any_item(ctx, "second", config)
+    ctx.assume(first.end <= second.start)
+    ctx.assume(second.end <= num_prompt_tokens)
+    num_cached = ctx.integer("num_cached_blocks", 0)
+    request = new_request("a", num_prompt_tokens, (first, second))
+    return request, num_cached, merged_on_path(num_usable_cached_blocks, request, num_cached, config)
+
+
+def permitted(ctx):
+    """What is used is cached, and may be used."""
+    config = draw_config(ctx)
+    request, num_cached, num_used = any_prompt(ctx, config)
+    ctx.prove("it is cached", ctx.merged(lambda: num_used >= 0 and num_used <= num_cached))
+    may = ctx.merged(lambda: usable(num_used, request.need_prefill_tokens, request.items, config))
+    ctx.prove("it may be used", may)
+
+
+def longest(ctx):
+    """No longer prefix that is cached may be used."""
+    config = replace(draw_config(ctx), block_size=ctx.one_of("drawn_block_size", BLOCK_SIZES))
+    request, num_cached, num_used = any_prompt(ctx, config)
+    longer = ctx.integer("longer", 1)
+    ctx.assume(longer > num_used)
+    ctx.assume(longer <= num_cached)
+    may = ctx.merged(lambda: usable(longer, request.need_prefill_tokens, request.items, config))
+    ctx.prove("a longer one may not", ctx.merged(lambda: not may))
+
+
+def life_mutant(name, old, new):
+    return Mutant(name=name, module="schedproof.life", function="num_usable_cached_blocks", old=old, new=new)
+
+
+RULES = {
+    permitted: (
+        "every configuration, a prompt of any length with two items",
+        life_mutant("leave nothing to prefill", "need_prefill_tokens - 1", "need_prefill_tokens"),
+    ),
+    longest: (
+        "blocks of 1, 2, 16, 64 or 256 tokens, a prompt of any length with two items",
+        life_mutant("give up an item that ends with a block", "position < item.end", "position <= item.end"),
+    ),
+}
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_prefix_is(rule, theorem):
+    scope, _ = RULES[rule]
+    outcome = prove(rule)
+    assert outcome.status is Status.HELD, outcome.reason
+    assert outcome.reached
+    assert not outcome.unreached
+    theorem(f"cached prefix: {rule.__name__}", outcome, scope=scope)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_mutant_is_refuted(rule, theorem):
+    scope, mutant = RULES[rule]
+    with mutant.applied():
+        outcome = prove(rule)
+    assert outcome.status is Status.VIOLATED, outcome.reason
+    theorem(f"cached prefix: {rule.__name__} with the mutant '{mutant.name}'", outcome, scope=scope)
