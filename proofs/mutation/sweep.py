@@ -114,7 +114,7 @@ SUBJECTS = {
             "proofs/test_source_under_proof.py",
             "proofs/test_refusals.py",
             "proofs/test_room_to_finish.py",
-            "proofs/test_cached_prefix.py",
+            "proofs/test_life.py",
             "proofs/test_run_invariants.py",
             "proofs/test_short_runs.py",
             "tests/property/test_engine_pair.py",

@@ -64,8 +64,6 @@ def num_produced_tokens(request: Request, num_accepted: int, max_total_tokens: i
 
 def after_tokens(request: Request, num_produced: int) -> Request:
     """Return a request after the worker appended tokens; the last one has no keys and values yet."""
-    if num_produced == 0:
-        return request
     num_total_tokens = request.num_total_tokens + num_produced
     return replace(request, num_total_tokens=num_total_tokens, num_computed_tokens=num_total_tokens - 1)
 

@@ -1,4 +1,8 @@
-"""A request starts with as much of its cached prefix as it may: a token is left to prefill, and no item is cut."""
+"""What events make of one request's counts: all that they may, and no more.
+
+A request starts with as much of its cached prefix as leaves a token to prefill and cuts no item. A decode produces
+the accepted drafts and one token more, up to its end, and nothing without a free KV slot.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,11 @@ from dataclasses import replace
 
 import pytest
 
-from schedproof.life import num_usable_cached_blocks
+from schedproof import life
 from schedproof.request import new_request
 from schedproof_spec import Status
 from schedproof_spec.domain import any_item, draw_config
+from schedproof_spec.invariants.tokens import any_living_decode
 from schedproof_spec.mutants import Mutant
 from schedproof_spec.prover.prove import prove
 from schedproof_spec.summaries import merged_on_path
@@ -30,7 +35,7 @@ def any_prompt(ctx, config):
     ctx.assume(second.end <= num_prompt_tokens)
     num_cached = ctx.integer("num_cached_blocks", 0)
     request = new_request("a", num_prompt_tokens, (first, second))
-    return request, num_cached, merged_on_path(num_usable_cached_blocks, request, num_cached, config)
+    return request, num_cached, merged_on_path(life.num_usable_cached_blocks, request, num_cached, config)
 
 
 def permitted(ctx):
@@ -53,30 +58,61 @@ def longest(ctx):
     ctx.prove("a longer one may not", ctx.merged(lambda: not may))
 
 
-def life_mutant(name, old, new):
-    return Mutant(name=name, module="schedproof.life", function="num_usable_cached_blocks", old=old, new=new)
+def produced(ctx):
+    """A decode with a free KV slot produces what was accepted and one more, up to its end; one without, nothing."""
+    config = draw_config(ctx)
+    request, limit = any_living_decode(ctx, config)
+    num_accepted = ctx.integer("num_accepted", 0)
+    num_produced = merged_on_path(life.num_produced_tokens, request, num_accepted, limit, config)
+    after = life.after_tokens(request, num_produced)
+    has_slot = ctx.merged(lambda: request.num_computed_tokens < request.num_blocks * config.block_size)
+    if has_slot:
+        ends = request.num_total_tokens + num_accepted + 1 >= limit
+        ctx.prove(
+            "it ends, or has one more than was accepted",
+            ctx.merged(lambda: ends or num_produced == num_accepted + 1),
+        )
+        ctx.prove("it ends where it has to", ctx.merged(lambda: not ends or after.num_total_tokens == limit))
+    else:
+        ctx.prove("it waits", num_produced == 0)
+    ctx.prove("the last token is not computed", after.num_computed_tokens + 1 == after.num_total_tokens)
+
+
+def life_mutant(function, name, old, new):
+    return Mutant(name=name, module="schedproof.life", function=function, old=old, new=new)
 
 
 RULES = {
     permitted: (
         "every configuration, a prompt of any length with two items",
-        life_mutant("leave nothing to prefill", "need_prefill_tokens - 1", "need_prefill_tokens"),
+        life_mutant(
+            "num_usable_cached_blocks", "leave nothing to prefill", "need_prefill_tokens - 1", "need_prefill_tokens"
+        ),
     ),
     longest: (
         "blocks of 1, 2, 16, 64 or 256 tokens, a prompt of any length with two items",
-        life_mutant("give up an item that ends with a block", "position < item.end", "position <= item.end"),
+        life_mutant(
+            "num_usable_cached_blocks",
+            "give up an item that ends with a block",
+            "position < item.end",
+            "position <= item.end",
+        ),
+    ),
+    produced: (
+        "every configuration, a decode of any length",
+        life_mutant("num_produced_tokens", "forget the bonus token", "num_accepted + 1", "num_accepted"),
     ),
 }
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
-def test_prefix_is(rule, theorem):
+def test_counts_are_right(rule, theorem):
     scope, _ = RULES[rule]
     outcome = prove(rule)
     assert outcome.status is Status.HELD, outcome.reason
     assert outcome.reached
     assert not outcome.unreached
-    theorem(f"cached prefix: {rule.__name__}", outcome, scope=scope)
+    theorem(f"life: {rule.__name__}", outcome, scope=scope)
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
@@ -85,4 +121,4 @@ def test_mutant_is_refuted(rule, theorem):
     with mutant.applied():
         outcome = prove(rule)
     assert outcome.status is Status.VIOLATED, outcome.reason
-    theorem(f"cached prefix: {rule.__name__} with the mutant '{mutant.name}'", outcome, scope=scope)
+    theorem(f"life: {rule.__name__} with the mutant '{mutant.name}'", outcome, scope=scope)
