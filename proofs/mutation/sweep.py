@@ -107,7 +107,6 @@ SUBJECTS = {
             "output_reserve",
             "job",
             "transfers",
-            "output_sender",
             "engine",
         ),
         tests=(
