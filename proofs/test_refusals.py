@@ -279,6 +279,14 @@ def test_what_is_out_of_order_is_refused_and_changes_nothing(case):
     assert state(engine) == before
 
 
+def test_a_long_item_is_named_with_its_length():
+    item = MultimodalItem(start=1, end=3)
+    with pytest.raises(
+        RequestRefusedError, match="item 1 to 3 has 2 tokens, more than max_multimodal_item_tokens 0"
+    ):
+        Engine(CONFIG).add_request("a", 40, 4, items=(item,))
+
+
 def test_an_abort_of_an_aborted_request_changes_nothing():
     engine = Engine(NODES[Role.MIXED])
     prefilling(engine)
