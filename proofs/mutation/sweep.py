@@ -28,10 +28,9 @@ from pathlib import Path
 
 import click
 import pytest
+from proofs.mutation.generate import Change, changes
 from rich.console import Console
 from rich.progress import Progress
-
-from .generate import Change, changes
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -131,7 +130,7 @@ BROKEN_AT_IMPORT = "ImportError while loading conftest"
 FAILED = (1, 2)
 """How pytest ends when a test fails, or cannot even be collected; anything else says nothing about a change."""
 
-TIMEOUT_SECONDS = 900
+TIMEOUT_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True)
