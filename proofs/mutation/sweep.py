@@ -112,7 +112,7 @@ SUBJECTS = {
             "proofs/test_source_under_proof.py",
             "proofs/test_refusals.py",
             "proofs/test_room_to_finish.py",
-            "proofs/test_life.py",
+            "proofs/test_request_counts.py",
             "proofs/test_reserve_decays.py",
             "proofs/test_run_invariants.py",
             "proofs/test_short_runs.py",
