@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from schedproof.config import Role, ServingConfig, ceil_div
+from schedproof.blocks import decode_blocks
+from schedproof.config import Role, ServingConfig
 from schedproof.policy import Policy
 from schedproof.request import Request, new_request
 from schedproof.scheduler import Queues, schedule
@@ -115,19 +116,14 @@ FAMILIES = (
 
 
 def decodes(config: ServingConfig, num_decoding: int) -> tuple[Request, ...]:
-    """Return decodes that have just begun, with as many KV blocks as they do with in their next step."""
-    num_slots = 2 + max(config.tokens_per_seq, config.prealloc_dec_block_slot_num_threshold + 1)
-    num_blocks = min(ceil_div(num_slots, config.block_size), config.max_blocks_per_seq)
-    return tuple(
-        Request(
-            request_id=f"decode[{i}]",
-            need_prefill_tokens=1,
-            num_computed_tokens=1,
-            num_total_tokens=2,
-            num_blocks=num_blocks,
-        )
-        for i in range(num_decoding)
+    """Return decodes that have just begun, with the fewest KV blocks that do not grow in the next step."""
+    one = Request(
+        request_id="decode", need_prefill_tokens=1, num_computed_tokens=1, num_total_tokens=2, num_blocks=0
     )
+    num_blocks = least(
+        config.max_blocks_per_seq, lambda value: decode_blocks(replace(one, num_blocks=value), config) == 0
+    )
+    return tuple(replace(one, request_id=f"decode[{i}]", num_blocks=num_blocks) for i in range(num_decoding))
 
 
 def decodes_at_the_end_of_their_blocks(config: ServingConfig, num_decoding: int) -> tuple[Request, ...]:
