@@ -39,11 +39,9 @@ def decide_work(rule: WorkRule) -> tuple[WorkVerdict, ...]:
     for version in (*rule.kept_by, *rule.broken_by):
         outcome = decide_version(rule, version)
         status, message = outcome.status, outcome.reason
-        if status is Status.HELD and (outcome.unreached or outcome.reached != rule.reached):
-            status, message = (
-                Status.VACUOUS,
-                f"no state gets to: {', '.join(sorted(rule.reached - outcome.reached))}",
-            )
+        missed = (rule.reached - outcome.reached) | outcome.unreached
+        if status is Status.HELD and missed:
+            status, message = Status.VACUOUS, f"no state gets to: {', '.join(sorted(missed))}"
         verdicts.append(
             WorkVerdict(rule=rule, version=version, status=status, message=message, smallest=outcome.values)
         )
