@@ -37,9 +37,9 @@ class RunShape:
 SHAPES = (
     RunShape(num_steps=1),
     RunShape(num_steps=2),
-    RunShape(num_steps=3),
     RunShape(num_steps=1, enc_dec_block_num=0),
     RunShape(num_steps=2, enc_dec_block_num=0),
+    RunShape(num_steps=3),
     RunShape(num_steps=2, num_requests=2),
 )
 """Where a violation is looked for, in this order."""

@@ -123,6 +123,9 @@ class SymbolicContext:
         if self.explorer.is_replaying:
             return
         self.cover(label)
+        if condition is True:
+            self.claims.proved.add(label)
+            return
         broken = z3.Not(_truth_term(condition))
         answer = self.explorer.is_satisfiable(broken)
         if answer == z3.unsat:

@@ -55,7 +55,7 @@ class Minimiser:
     def __init__(self, conditions: Sequence[z3.BoolRef], resource_limit: int, work: SolverWork) -> None:
         self.work = work
         self.context = z3.Context()
-        self.solver = z3.Solver(ctx=self.context)
+        self.solver = z3.SimpleSolver(ctx=self.context)
         self.solver.set("rlimit", resource_limit)
         self.solver.add(*(condition.translate(self.context) for condition in conditions))
         self.model = self.solver.model() if work.check(self.solver) == z3.sat else None

@@ -1,6 +1,6 @@
 """Runs a function once for every feasible path through it.
 
-The solver keeps the conditions of the path, one scope an event, and a state that takes the path where it has named
+The solver keeps the conditions of the path, one scope a decision, and a state that takes the path where it has named
 one: a side that this state takes needs no question.
 """
 
@@ -29,8 +29,9 @@ class PathExplorer(PathWalker):
         """Names of the values that the current run has drawn."""
         self.bound: z3.BoolRef | None = None
         """What a state must satisfy to be looked for on the paths that are still to come."""
-        self.solver = z3.Solver()
+        self.solver = z3.SimpleSolver()
         self.solver.set("rlimit", FEASIBILITY_LIMIT)
+        self._num_scopes = 0
         self._model: z3.ModelRef | None = None
         """A state of the current path, when one is known."""
 
@@ -46,7 +47,7 @@ class PathExplorer(PathWalker):
 
     def is_possible(self) -> bool:
         """Return whether some state is known to take the current path, under all that the solver was told."""
-        has_more = self.solver.num_scopes() != len(self._events)
+        has_more = self.solver.num_scopes() != self._num_scopes
         if self._model is not None and not has_more:
             return True
         found, model = self._ask()
@@ -100,13 +101,16 @@ class PathExplorer(PathWalker):
         return turned
 
     def _enter(self, event: Event) -> None:
-        self.solver.push()
         if event.is_decision:
+            self.solver.push()
+            self._num_scopes += 1
             self.solver.add(event.conditions[event.sides[0]])
             self._model = event.models.get(event.sides[0])
 
-    def _leave(self) -> None:
-        self.solver.pop()
+    def _leave(self, event: Event) -> None:
+        if event.is_decision:
+            self.solver.pop()
+            self._num_scopes -= 1
 
 
 def is_true_in(model: z3.ModelRef, condition: z3.BoolRef) -> bool:

@@ -156,7 +156,7 @@ class PathWalker:
         """Go back to the last decision with an untried side; return False when there is none."""
         while self._events:
             event = self._events[-1]
-            self._leave()
+            self._leave(event)
             if len(event.sides) > 1:
                 event.sides.pop(0)
                 self._enter(event)
@@ -167,5 +167,5 @@ class PathWalker:
     def _enter(self, event: Event) -> None:
         """Begin what is beyond an event."""
 
-    def _leave(self) -> None:
-        """End what is beyond the last event."""
+    def _leave(self, event: Event) -> None:
+        """End what is beyond an event."""
