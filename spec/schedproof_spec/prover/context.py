@@ -11,7 +11,15 @@ import z3
 
 from schedproof_spec.prover.merge import merged
 from schedproof_spec.prover.paths import PathExplorer
-from schedproof_spec.prover.symbolic import SymBool, SymEnum, SymInt, UnsupportedError, active, term_of
+from schedproof_spec.prover.symbolic import (
+    SymBool,
+    SymEnum,
+    SymInt,
+    UnsupportedError,
+    active,
+    term_of,
+    values_split,
+)
 from schedproof_spec.prover.walk import PathEnded
 
 T = TypeVar("T")
@@ -104,8 +112,8 @@ class SymbolicContext:
 
     def one_of(self, name: str, values: Sequence[T]) -> T:
         """Draw any of the values on a path of its own."""
-        term = self.integer(name, 0, len(values) - 1).term
-        return values[self.explorer.branch([term == index for index in range(len(values))])]
+        index = self.integer(name, 0, len(values) - 1)
+        return values[self.explorer.branch(values_split(index, len(values)))]
 
     def assume(self, condition: Any) -> None:
         """Add a condition to the current path; one that is plainly false ends it."""

@@ -32,10 +32,10 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """A conditional value, and the conditions under which the function raises instead."""
+    """A conditional value, and where the function raises instead: on the first side of each split."""
 
     value: Any
-    errors: tuple[tuple[z3.BoolRef, Exception], ...]
+    errors: tuple[tuple[symbolic.Split, Exception], ...]
     num_paths: int
 
 
@@ -62,8 +62,8 @@ def merged_call(explorer: PathWalker, function: Callable[..., Any], *arguments: 
 
 def value_on_path(explorer: PathWalker, result: Merged) -> Any:
     """Return the merged value where the function returns; raise where it raises."""
-    for condition, error in result.errors:
-        if explorer.branch((condition, z3.Not(condition))) == 0:
+    for split, error in result.errors:
+        if explorer.branch(split) == 0:
             raise error
     return result.value
 
@@ -103,10 +103,16 @@ def merge(explorer: PathWalker, function: Callable[[], Any]) -> Merged:
     for leaf in leaves:
         if leaf.error is not None:
             raised.setdefault(repr(leaf.error), []).append(leaf)
-    errors = tuple((z3.Or(*(leaf.condition for leaf in same)), same[0].error) for same in raised.values())
+    errors = tuple((raising(same), same[0].error) for same in raised.values())
     returned = [leaf for leaf in leaves if leaf.error is None]
     value = select([(leaf.decisions, leaf.value) for leaf in returned]) if returned else None
     return Merged(value=value, errors=errors, num_paths=len(leaves))  # type: ignore[arg-type]
+
+
+def raising(leaves: list[Leaf]) -> symbolic.Split:
+    """Return the split into the states that take one of these paths, and the others."""
+    condition = z3.Or(*(leaf.condition for leaf in leaves))
+    return symbolic.Split((condition, z3.Not(condition)))
 
 
 def select(leaves: list[tuple[tuple[Decision, ...], Any]]) -> Any:
@@ -120,8 +126,12 @@ def select(leaves: list[tuple[tuple[Decision, ...], Any]]) -> Any:
             name: select([(decisions, getattr(value, name)) for decisions, value in leaves]) for name in names
         }
         return replace(first, **merged_fields)
-    terms = [(decisions, symbolic.term_of(value)) for decisions, value in leaves]
-    if any(term is None for _, term in terms):
+    terms = [
+        (decisions, term, term.get_id())
+        for decisions, value in leaves
+        if (term := symbolic.term_of(value)) is not None
+    ]
+    if len(terms) < len(leaves):
         if all(value == first for _, value in leaves):
             return first
         raise symbolic.UnsupportedError(f"paths return {type(first).__name__} values that cannot be merged")
@@ -129,11 +139,15 @@ def select(leaves: list[tuple[tuple[Decision, ...], Any]]) -> Any:
     return symbolic.SymBool(term) if z3.is_bool(term) else symbolic.SymInt(term)
 
 
-def select_term(leaves: list[tuple[tuple[Decision, ...], Any]], depth: int) -> z3.ExprRef:
-    """Return the decision tree over the leaves' terms; all of them share their first ``depth`` decisions."""
-    if all(term.eq(leaves[0][1]) for _, term in leaves):
-        return leaves[0][1]
-    condition, side = leaves[0][0][depth]
+def select_term(leaves: list[tuple[tuple[Decision, ...], z3.ExprRef, int]], depth: int) -> z3.ExprRef:
+    """Return the decision tree over the leaves' terms, each with its key.
+
+    All leaves share their first ``depth`` decisions.
+    """
+    decisions, term, first_key = leaves[0]
+    if all(key == first_key for _, _, key in leaves):
+        return term
+    condition, side = decisions[depth]
     inside = [leaf for leaf in leaves if leaf[0][depth][1] == side]
     outside = [leaf for leaf in leaves if leaf[0][depth][1] != side]
     if not outside:

@@ -1,17 +1,16 @@
 """Runs a function once for every feasible path through it.
 
-The solver keeps the conditions of the path, one scope a decision, and a state that takes the path where it has named
-one: a side that this state takes needs no question.
+The solver keeps the conditions of the path, one scope a decision, and a state that takes the path where it has
+named one: a side that this state takes needs no question.
 """
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import z3
 
 from schedproof_spec.prover import symbolic
 from schedproof_spec.prover.inquiry import DEFAULT_RESOURCE_LIMIT, SolverWork, answer
+from schedproof_spec.prover.symbolic import Split
 from schedproof_spec.prover.walk import Event, PathEnded, PathWalker
 
 FEASIBILITY_LIMIT = 200_000
@@ -66,10 +65,10 @@ class PathExplorer(PathWalker):
             found = answer([*self.solver.assertions(), *conditions], self.resource_limit, self.work)
         return found, model
 
-    def _decision(self, conditions: Sequence[z3.BoolRef]) -> Event:
+    def _decision(self, split: Split) -> Event:
         """Return a new decision with the sides that the solver cannot rule out."""
-        event = super()._decision(conditions)
-        for side, condition in enumerate(conditions):
+        event = super()._decision(split)
+        for side, condition in enumerate(split.conditions):
             found, model = self._state_with(condition)
             if found == z3.unsat:
                 event.sides.remove(side)
@@ -101,14 +100,14 @@ class PathExplorer(PathWalker):
         return turned
 
     def _enter(self, event: Event) -> None:
-        if event.is_decision:
+        if event.split is not None:
             self.solver.push()
             self._num_scopes += 1
-            self.solver.add(event.conditions[event.sides[0]])
+            self.solver.add(event.split.conditions[event.sides[0]])
             self._model = event.models.get(event.sides[0])
 
     def _leave(self, event: Event) -> None:
-        if event.is_decision:
+        if event.split is not None:
             self.solver.pop()
             self._num_scopes -= 1
 

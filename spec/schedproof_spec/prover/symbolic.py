@@ -7,7 +7,7 @@ They behave like the Python values they stand for. Where Python needs to know a 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable
 from enum import Enum
 from numbers import Number
 from typing import Any, NoReturn, Protocol
@@ -15,13 +15,24 @@ from typing import Any, NoReturn, Protocol
 import z3
 
 
+class Split:
+    """Conditions of which exactly one holds."""
+
+    __slots__ = ("conditions", "keys")
+
+    def __init__(self, conditions: Iterable[z3.BoolRef]) -> None:
+        self.conditions = tuple(conditions)
+        self.keys = tuple([condition.get_id() for condition in self.conditions])
+        """What tells the conditions from others."""
+
+
 class Brancher(Protocol):
-    """Decides, once for each path, between conditions of which exactly one holds."""
+    """Decides, once for each path, which way it goes."""
 
     memory: dict[Hashable, Any]
     """What has been computed of symbols; it holds on every path."""
 
-    def branch(self, conditions: Sequence[z3.BoolRef]) -> int:
+    def branch(self, split: Split) -> int:
         """Return the index of the condition that this path follows."""
 
     def holds(self, condition: SymBool) -> bool:
@@ -56,6 +67,15 @@ def deciding() -> Brancher:
     if brancher is None:
         raise UnsupportedError("a symbolic value has no truth value outside the prover")
     return brancher
+
+
+def values_split(number: SymInt, num_values: int) -> Split:
+    """Return the split into the values 0, 1, ... of a number that has no other."""
+    memory, key = deciding().memory, (Split, number.key, num_values)
+    known: Split | None = memory.get(key)
+    if known is None:
+        known = memory[key] = Split(number.term == value for value in range(num_values))
+    return known
 
 
 def term_of(value: Any) -> z3.ExprRef | None:
@@ -282,8 +302,7 @@ class SymEnum:
 
     def member(self) -> Enum:
         """Return the member that this path has, splitting the path where several are possible."""
-        conditions = [self.index.term == index for index in range(len(self.members))]
-        return self.members[deciding().branch(conditions)]
+        return self.members[deciding().branch(values_split(self.index, len(self.members)))]
 
     def __repr__(self) -> str:
         return f"<{self.index.term}>"

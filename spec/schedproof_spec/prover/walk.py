@@ -7,14 +7,14 @@ untried side.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import z3
 
 from schedproof_spec.prover import symbolic
-from schedproof_spec.prover.symbolic import SymBool
+from schedproof_spec.prover.symbolic import Split, SymBool
 
 MAX_PATHS = 20_000
 MAX_DECISIONS = 400
@@ -38,13 +38,11 @@ class Event:
 
     sides: list[int] = field(default_factory=list)
     """The first is the one that the path follows."""
-    conditions: Sequence[z3.BoolRef] = ()
-    keys: Sequence[int] = ()
-    """What tells the conditions from others."""
+    split: Split | None = None
+    """What the sides are; None where nothing is decided."""
     models: dict[int, z3.ModelRef] = field(default_factory=dict)
     """A state that takes a side, where one is known."""
     value: Any = None
-    is_decision: bool = True
 
 
 class PathWalker:
@@ -86,26 +84,26 @@ class PathWalker:
             if not self._turn_off():
                 return
 
-    def branch(self, conditions: Sequence[z3.BoolRef]) -> int:
-        """Follow one of these conditions, of which exactly one holds; the others get their own runs."""
-        for side, condition in enumerate(conditions):
-            if self._known.get(condition.get_id()):
+    def branch(self, split: Split) -> int:
+        """Follow one of these conditions; the others get their own runs."""
+        for side, key in enumerate(split.keys):
+            if self._known.get(key):
                 return side
-        return self._decide(lambda: conditions)
+        return self._decide(lambda: split)
 
     def holds(self, condition: SymBool) -> bool:
         """Follow a condition or its opposite; the other gets a run of its own."""
         known = self._known.get(condition.key)
         if known is not None:
             return known
-        return self._decide(lambda: (condition.term, self._opposite(condition))) == 0
+        return self._decide(lambda: self._halves(condition)) == 0
 
     def once(self, compute: Callable[[], Any]) -> Any:
         """Return a value that runs with the same beginning share, computed by the first of them."""
         if self.is_replaying:
             event = self._events[self._position]
         else:
-            event = Event(is_decision=False, value=compute())
+            event = Event(value=compute())
             self._record(event)
         self._position += 1
         return event.value
@@ -113,35 +111,35 @@ class PathWalker:
     def decisions(self) -> tuple[Decision, ...]:
         """Return the condition that each decision of the current path follows, with its side."""
         return tuple(
-            (event.conditions[event.sides[0]], event.sides[0]) for event in self._events if event.is_decision
+            [(event.split.conditions[event.sides[0]], event.sides[0]) for event in self._events if event.split]
         )
 
-    def _opposite(self, condition: SymBool) -> z3.BoolRef:
+    def _halves(self, condition: SymBool) -> Split:
         key = (operator.not_, condition.key)
-        known = self.memory.get(key)
+        known: Split | None = self.memory.get(key)
         if known is None:
-            known = self.memory[key] = (z3.Not(condition.term), condition)
-        return known[0]
+            known = self.memory[key] = Split((condition.term, z3.Not(condition.term)))
+        return known
 
-    def _decide(self, conditions: Callable[[], Sequence[z3.BoolRef]]) -> int:
+    def _decide(self, split: Callable[[], Split]) -> int:
         """Take the side that an earlier run took here, or the first side of a new decision."""
         if self.is_replaying:
             event = self._events[self._position]
         else:
-            event = self._decision(conditions())
+            event = self._decision(split())
             self._record(event)
             if len(self._events) > MAX_DECISIONS:
                 raise LimitReached(f"{MAX_DECISIONS} decisions on one path")
         self._position += 1
+        assert event.split is not None
         taken = event.sides[0]
-        for side, key in enumerate(event.keys):
+        for side, key in enumerate(event.split.keys):
             self._known[key] = side == taken
         return taken
 
-    def _decision(self, conditions: Sequence[z3.BoolRef]) -> Event:
+    def _decision(self, split: Split) -> Event:
         """Return a new decision with the sides to try."""
-        keys = [condition.get_id() for condition in conditions]
-        return Event(sides=list(range(len(conditions))), conditions=conditions, keys=keys)
+        return Event(sides=list(range(len(split.conditions))), split=split)
 
     def _begin(self) -> None:
         """Start a run."""
