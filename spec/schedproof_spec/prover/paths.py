@@ -13,8 +13,8 @@ from schedproof_spec.prover.inquiry import DEFAULT_RESOURCE_LIMIT, SolverWork, a
 from schedproof_spec.prover.symbolic import Split
 from schedproof_spec.prover.walk import Event, PathEnded, PathWalker
 
-FEASIBILITY_LIMIT = 200_000
-"""Resource units for the first look at a question, on the solver that all paths share."""
+FIRST_LOOK = {"rlimit": 200_000, "arith.nl.grobner": False}
+"""The solver that all paths share gives up early; what it leaves open is asked again with every means."""
 
 
 class PathExplorer(PathWalker):
@@ -29,7 +29,7 @@ class PathExplorer(PathWalker):
         self.bound: z3.BoolRef | None = None
         """What a state must satisfy to be looked for on the paths that are still to come."""
         self.solver = z3.SimpleSolver()
-        self.solver.set("rlimit", FEASIBILITY_LIMIT)
+        self.solver.set(**FIRST_LOOK)
         self._num_scopes = 0
         self._model: z3.ModelRef | None = None
         """A state of the current path, when one is known."""
