@@ -9,19 +9,16 @@ the same `pre` and `post`, on its own symbolic integers. The rules that are call
 from __future__ import annotations
 
 import argparse
-import json
-import platform
 import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from crosshair.core_and_libs import AnalysisMessage, MessageType, analyze_function, run_checkables
 from crosshair.options import AnalysisKind, AnalysisOptionSet
+from record import write_result
 from rich.console import Console
 from rich.table import Table
 
@@ -377,21 +374,8 @@ def main() -> None:
     arguments = parser.parse_args()
     rows = [measure(case, arguments.timeout, arguments.repeat) for case in CASES]
     show(rows, arguments.timeout, arguments.repeat)
-    result = {
-        "benchmark": "crosshair",
-        "date": datetime.now(UTC).date().isoformat(),
-        "machine": {
-            "system": platform.system(),
-            "machine": platform.machine(),
-            "python": platform.python_version(),
-        },
-        "versions": {name: metadata.version(name) for name in PACKAGES},
-        "timeout_seconds": arguments.timeout,
-        "repeat": arguments.repeat,
-        "rows": rows,
-    }
-    arguments.output.parent.mkdir(exist_ok=True)
-    arguments.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    figures = {"timeout_seconds": arguments.timeout, "repeat": arguments.repeat, "rows": rows}
+    write_result(arguments.output, "crosshair", PACKAGES, figures)
 
 
 if __name__ == "__main__":

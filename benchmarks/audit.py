@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import platform
 import resource
 import statistics
 import subprocess
@@ -19,11 +18,10 @@ import sys
 import tempfile
 import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from record import write_result
 from rich.console import Console
 from rich.table import Table
 
@@ -290,21 +288,8 @@ def main() -> None:
     rows = list(rows_of(sizes, arguments.repeat))
     hook_us = hook_microseconds(arguments.repeat)
     print(table_of(rows, hook_us))
-    result = {
-        "benchmark": "audit",
-        "date": datetime.now(UTC).date().isoformat(),
-        "machine": {
-            "system": platform.system(),
-            "machine": platform.machine(),
-            "python": platform.python_version(),
-        },
-        "versions": {name: metadata.version(name) for name in PACKAGES},
-        "repeat": arguments.repeat,
-        "hook_us_per_step": hook_us,
-        "rows": rows,
-    }
-    arguments.output.parent.mkdir(exist_ok=True)
-    arguments.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    figures = {"repeat": arguments.repeat, "hook_us_per_step": hook_us, "rows": rows}
+    write_result(arguments.output, "audit", PACKAGES, figures)
 
 
 if __name__ == "__main__":

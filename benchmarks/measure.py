@@ -8,12 +8,12 @@ import platform
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numba import cuda
+from record import versions
 
 from schedproof_kernels.device import Device, Graph, current
 from schedproof_kernels.jit import SIMULATED, kernel
@@ -131,16 +131,6 @@ def parse(description: str) -> argparse.Namespace:
     return arguments
 
 
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            found[package] = "absent"
-    return found
-
-
 def _gpu() -> dict[str, Any]:
     from cuda.bindings import driver
 
@@ -159,7 +149,7 @@ def write(bench: Bench, name: str, tests: str) -> None:
         "benchmark": name,
         "date": now.isoformat(timespec="seconds"),
         "gpu": _gpu(),
-        "versions": _versions(),
+        "versions": {"python": platform.python_version(), **versions(PACKAGES)},
         "tests": tests,
         "rows": bench.rows,
     }

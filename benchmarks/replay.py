@@ -9,16 +9,13 @@ to come to the same steps and tokens, which is asserted; what it leaves out is w
 from __future__ import annotations
 
 import argparse
-import json
-import platform
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from record import write_result
 from rich.console import Console
 from rich.table import Table
 
@@ -156,20 +153,9 @@ def main() -> None:
     if arguments.limit is not None:
         print(f"{len(rows)} rows of replay; nothing written")
         return
-    result = {
-        "benchmark": "replay",
-        "date": datetime.now(UTC).date().isoformat(),
-        "machine": {
-            "system": platform.system(),
-            "machine": platform.machine(),
-            "python": platform.python_version(),
-        },
-        "versions": {name: metadata.version(name) for name in ("schedproof", "numpy", "z3-solver")},
-        "trace": arguments.trace.name,
-        "requests": sum(1 for _ in plan.workload.arrivals()),
-        "rows": rows,
-    }
-    RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    num_requests = sum(1 for _ in plan.workload.arrivals())
+    figures = {"trace": arguments.trace.name, "requests": num_requests, "rows": rows}
+    write_result(RESULT, "replay", ("schedproof", "numpy", "z3-solver"), figures)
 
 
 if __name__ == "__main__":

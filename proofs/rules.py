@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from proofs.theorems import check_held
+
 from schedproof_spec.decide_work import decide_version
 from schedproof_spec.mutants import Mutant
 from schedproof_spec.prover.prove import prove
@@ -13,12 +15,9 @@ from schedproof_spec.work_rule import Version, WorkRule
 
 def check_kept(rule: WorkRule, version: Version, theorem: Callable[..., None]) -> None:
     """Assert that an implementation keeps the rule, and that the proof reaches what it claims."""
-    outcome = prove(lambda ctx: rule.theorem(ctx, version.function))
-    assert outcome.status is Status.HELD, outcome.reason
-    assert rule.reached
+    name = f"{rule.name}: {version.name}"
+    outcome = check_held(name, lambda ctx: rule.theorem(ctx, version.function), theorem, scope=rule.scope)
     assert outcome.reached == rule.reached
-    assert not outcome.unreached
-    theorem(f"{rule.name}: {version.name}", outcome, scope=rule.scope)
 
 
 def check_smallest(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from proofs.theorems import check_held, check_refuted
 
 from schedproof.config import Role
 from schedproof.policies import POLICIES, REFERENCE
@@ -14,8 +15,6 @@ from schedproof_spec.domain import any_config, any_request, draw_config
 from schedproof_spec.invariants.budget import has_budget
 from schedproof_spec.ledger import by_induction, nothing
 from schedproof_spec.mutants import Mutant
-from schedproof_spec.prover.prove import prove
-from schedproof_spec.prover.verdict import Status
 from schedproof_spec.summaries import MergedPolicy
 
 SCOPE = "every ledger, every configuration"
@@ -138,18 +137,12 @@ TURNS = {
 
 @pytest.mark.parametrize("turn", TURNS, ids=lambda turn: turn.__name__)
 def test_turn_moves_what_it_says(turn, theorem):
-    outcome = prove(turn)
-    assert outcome.status is Status.HELD, outcome.reason
-    assert not outcome.unreached
-    theorem(f"ledger: {turn.__name__}", outcome, scope=SCOPE)
+    check_held(f"ledger: {turn.__name__}", turn, theorem, scope=SCOPE)
 
 
 @pytest.mark.parametrize("turn", TURNS, ids=lambda turn: f"{turn.__name__}: {TURNS[turn].name}")
 def test_mutant_is_refuted(turn, theorem):
-    with TURNS[turn].applied():
-        outcome = prove(turn)
-    assert outcome.status is Status.VIOLATED, outcome.reason
-    theorem(f"ledger: {turn.__name__} with the mutant '{TURNS[turn].name}'", outcome, scope=SCOPE)
+    check_refuted(f"ledger: {turn.__name__}", turn, TURNS[turn], theorem, scope=SCOPE)
 
 
 @pytest.mark.parametrize("policy_name", POLICIES)
@@ -157,7 +150,9 @@ def test_every_ledger_is_possible(policy_name, theorem):
     """What the other proofs assume of a ledger holds for each policy; for the reference with its budget's sign."""
     policy = POLICIES[policy_name]
     claim = has_budget if policy is REFERENCE else nothing
-    outcome = prove(lambda ctx: by_induction(ctx, any_config, MergedPolicy(policy), claim, nothing))
-    assert outcome.status is Status.HELD, outcome.reason
-    assert not outcome.unreached
-    theorem(f"every ledger is possible under {policy_name}", outcome, scope="every state of every configuration")
+    check_held(
+        f"every ledger is possible under {policy_name}",
+        lambda ctx: by_induction(ctx, any_config, MergedPolicy(policy), claim, nothing),
+        theorem,
+        scope="every state of every configuration",
+    )

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 
 import pytest
+from proofs.theorems import check_held, check_refuted
 
 from schedproof import job
 from schedproof.blocks import preallocated_blocks
@@ -17,10 +18,8 @@ from schedproof.policies import POLICIES, REFERENCE
 from schedproof.pool import BlockPool
 from schedproof.request import MultimodalItem
 from schedproof.speculation import SpeculativeConfig, SpeculativeMethod
-from schedproof_spec import Status
 from schedproof_spec.domain import any_config
 from schedproof_spec.mutants import Mutant
-from schedproof_spec.prover.prove import prove
 from schedproof_spec.summaries import MergedPolicy
 
 
@@ -134,19 +133,13 @@ SCOPE = "every configuration, requests of any size"
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 def test_refuses_exactly(rule, theorem):
-    outcome = prove(rule)
-    assert outcome.status is Status.HELD, outcome.reason
+    outcome = check_held(f"refused: {rule.__name__}", rule, theorem, scope=SCOPE)
     assert outcome.reached == {"refused", "accepted"}
-    assert not outcome.unreached
-    theorem(f"refused: {rule.__name__}", outcome, scope=SCOPE)
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 def test_mutant_is_refuted(rule, theorem):
-    with RULES[rule].applied():
-        outcome = prove(rule)
-    assert outcome.status is Status.VIOLATED, outcome.reason
-    theorem(f"refused: {rule.__name__} with the mutant '{RULES[rule].name}'", outcome, scope=SCOPE)
+    check_refuted(f"refused: {rule.__name__}", rule, RULES[rule], theorem, scope=SCOPE)
 
 
 CONFIG = ServingConfig(max_num_seqs=2, max_num_batched_tokens=64, max_model_len=64, num_kv_blocks=8, block_size=16)

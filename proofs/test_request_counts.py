@@ -9,14 +9,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from proofs.theorems import check_held, check_refuted
 
 from schedproof import life
 from schedproof.request import new_request
-from schedproof_spec import Status
 from schedproof_spec.domain import any_item, draw_config
 from schedproof_spec.invariants.tokens import any_living_decode
 from schedproof_spec.mutants import Mutant
-from schedproof_spec.prover.prove import prove
 from schedproof_spec.summaries import merged_on_path
 
 BLOCK_SIZES = (1, 2, 16, 64, 256)
@@ -108,17 +107,10 @@ RULES = {
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 def test_counts_are_right(rule, theorem):
     scope, _ = RULES[rule]
-    outcome = prove(rule)
-    assert outcome.status is Status.HELD, outcome.reason
-    assert outcome.reached
-    assert not outcome.unreached
-    theorem(f"life: {rule.__name__}", outcome, scope=scope)
+    check_held(f"life: {rule.__name__}", rule, theorem, scope=scope)
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 def test_mutant_is_refuted(rule, theorem):
     scope, mutant = RULES[rule]
-    with mutant.applied():
-        outcome = prove(rule)
-    assert outcome.status is Status.VIOLATED, outcome.reason
-    theorem(f"life: {rule.__name__} with the mutant '{mutant.name}'", outcome, scope=scope)
+    check_refuted(f"life: {rule.__name__}", rule, mutant, theorem, scope=scope)

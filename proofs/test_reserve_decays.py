@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from proofs.theorems import check_held, check_refuted
 
 from schedproof.output_reserve import OutputReserve, reserved_blocks_per_seq
-from schedproof_spec import Status
 from schedproof_spec.mutants import Mutant
-from schedproof_spec.prover.prove import prove
 
 STEPS_PER_BLOCK = (1, 2, 7, 40)
 
@@ -42,17 +41,11 @@ SCOPE = "a reserve of any size that loses a block in 1, 2, 7 or 40 steps, after 
 
 
 def test_reserve_decays(theorem):
-    outcome = prove(decay)
-    assert outcome.status is Status.HELD, outcome.reason
-    assert not outcome.unreached
-    theorem("reserve: decay", outcome, scope=SCOPE)
+    check_held("reserve: decay", decay, theorem, scope=SCOPE)
 
 
 def test_mutant_is_refuted(theorem):
-    with GROWING.applied():
-        outcome = prove(decay)
-    assert outcome.status is Status.VIOLATED, outcome.reason
-    theorem(f"reserve: decay with the mutant '{GROWING.name}'", outcome, scope=SCOPE)
+    check_refuted("reserve: decay", decay, GROWING, theorem, scope=SCOPE)
 
 
 def test_presets_are_fastdeploys():

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from proofs.theorems import check_held, check_refuted
 
 from schedproof import life
 from schedproof.blocks import blocks_to_finish, preallocated_blocks
@@ -17,11 +18,9 @@ from schedproof.policies import REFERENCE
 from schedproof.request import new_request
 from schedproof.step import ask
 from schedproof.transfers import leaves_room_to_finish, most_blocks
-from schedproof_spec import Status
 from schedproof_spec.domain import any_config
 from schedproof_spec.invariants.tokens import any_living_decode
 from schedproof_spec.mutants import Mutant
-from schedproof_spec.prover.prove import prove
 from schedproof_spec.summaries import MergedPolicy
 
 
@@ -156,17 +155,11 @@ RULES = {
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 def test_transfers_leave_room(rule, theorem):
     scope, claims, _ = RULES[rule]
-    outcome = prove(rule)
-    assert outcome.status is Status.HELD, outcome.reason
+    outcome = check_held(f"transfers: {rule.__name__}", rule, theorem, scope=scope)
     assert outcome.reached == claims
-    assert not outcome.unreached
-    theorem(f"transfers: {rule.__name__}", outcome, scope=scope)
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 def test_mutant_is_refuted(rule, theorem):
     scope, _, mutant = RULES[rule]
-    with mutant.applied():
-        outcome = prove(rule)
-    assert outcome.status is Status.VIOLATED, outcome.reason
-    theorem(f"transfers: {rule.__name__} with the mutant '{mutant.name}'", outcome, scope=scope)
+    check_refuted(f"transfers: {rule.__name__}", rule, mutant, theorem, scope=scope)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from proofs.theorems import check_held
+
 from schedproof_spec.gpu.counting import counts, unknown_function
 from schedproof_spec.prover.prove import prove
 from schedproof_spec.prover.verdict import Status
@@ -20,7 +22,5 @@ def totals_grow(ctx, smallest_amount=0):
 
 
 def test_running_totals_grow(theorem):
-    outcome = prove(totals_grow)
-    assert outcome.status is Status.HELD
+    check_held("running totals never fall", totals_grow, theorem, scope="amounts of 0 or more")
     assert prove(lambda ctx: totals_grow(ctx, smallest_amount=-1)).status is Status.VIOLATED
-    theorem("running totals never fall", outcome, scope="amounts of 0 or more")

@@ -6,12 +6,12 @@ Sizes, drafts and the moment of each event are free; the number of requests and 
 from __future__ import annotations
 
 import pytest
+from proofs.theorems import check_held, check_refuted
 
 from schedproof.config import Role, ServingConfig
 from schedproof.engine import Engine
 from schedproof.places import SLOT_HOLDERS, Place
 from schedproof.policies import REFERENCE
-from schedproof_spec import Status
 from schedproof_spec.domain import accepted
 from schedproof_spec.engine_run import NO_RESERVE, SPECULATION, CountingEngine
 from schedproof_spec.invariants.overlap import launch_covers_step
@@ -19,7 +19,6 @@ from schedproof_spec.invariants.places import is_in_one_place
 from schedproof_spec.invariants.served import decode_runs_in_its_blocks
 from schedproof_spec.invariants.tokens import blocks_cover_tokens
 from schedproof_spec.mutants import Mutant
-from schedproof_spec.prover.prove import prove
 from schedproof_spec.summaries import MergedPolicy, with_merged_properties
 
 FIRST, SECOND = "first", "second"
@@ -171,17 +170,10 @@ SCOPE = "2 requests, 2 steps, blocks of 2 tokens, no drafts or one"
 
 @pytest.mark.parametrize("node", NODES, ids=lambda node: node.__name__)
 def test_runs_are_right(node, theorem):
-    outcome = prove(node)
-    assert outcome.status is Status.HELD, outcome.reason
+    outcome = check_held(f"runs of a {node.__name__}", node, theorem, scope=SCOPE)
     assert {"step 2: no block is lost", "step 2: the launch covers the step"} <= outcome.reached
-    assert not outcome.unreached
-    theorem(f"runs of a {node.__name__}", outcome, scope=SCOPE)
 
 
 @pytest.mark.parametrize("node", NODES, ids=lambda node: node.__name__)
 def test_mutant_is_refuted(node, theorem):
-    mutant = NODES[node]
-    with mutant.applied():
-        outcome = prove(node)
-    assert outcome.status is Status.VIOLATED, outcome.reason
-    theorem(f"runs of a {node.__name__} with the mutant '{mutant.name}'", outcome, scope=SCOPE)
+    check_refuted(f"runs of a {node.__name__}", node, NODES[node], theorem, scope=SCOPE)
