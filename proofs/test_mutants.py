@@ -8,6 +8,7 @@ from schedproof.policies import REFERENCE
 from schedproof_spec import INVARIANTS, Status
 from schedproof_spec.decide import proof_alone
 from schedproof_spec.memory import without_memory
+from schedproof_spec.question import Question
 
 MUTANTS = [(name, mutant) for name, invariant in INVARIANTS.items() for mutant in invariant.mutants]
 
@@ -19,6 +20,6 @@ def test_every_invariant_names_mutants():
 @pytest.mark.parametrize(("name", "mutant"), MUTANTS, ids=[f"{n}: {m.name}" for n, m in MUTANTS])
 def test_mutant_is_refuted(name, mutant, theorem):
     with mutant.applied(), without_memory():
-        outcome = proof_alone(INVARIANTS[name], REFERENCE)
+        outcome = proof_alone(Question(INVARIANTS[name], REFERENCE))
     assert outcome.status is Status.VIOLATED, outcome.reason
     theorem(f"{name} with the mutant '{mutant.name}'", outcome, scope="every state of every configuration")

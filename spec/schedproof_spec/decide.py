@@ -139,14 +139,12 @@ def decide_existence(decision: Decision, proof: Proved) -> Verdict:
     return decision.verdict(attained, witness)
 
 
-def proof_alone(invariant: Invariant, policy: Policy) -> Outcome:
-    """Return what becomes of an invariant's proofs for every configuration, without looking for a witness."""
-    question = Question(invariant, policy)
-    proof = proved(question)
-    if proof.outcome.status is not Status.HELD or invariant.existence is None:
+def proof_alone(question: Question) -> Outcome:
+    """Return what becomes of an invariant's proofs, without looking for a witness."""
+    proof, existence = proved(question), question.invariant.existence
+    if proof.outcome.status is not Status.HELD or existence is None:
         return proof.outcome
-    existence = invariant.existence
-    return prove(lambda ctx: existence(ctx, question.configs, MergedPolicy(policy), proof.given))
+    return prove(lambda ctx: existence(ctx, question.configs, MergedPolicy(question.policy), proof.given))
 
 
 def policy_matrix() -> list[Verdict]:

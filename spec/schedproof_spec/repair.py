@@ -17,7 +17,7 @@ from schedproof.capacity import loaded_dispatch_tokens
 from schedproof.config import ServingConfig
 from schedproof.policy import Policy
 from schedproof.scheduler import schedule
-from schedproof_spec.decide import Verdict, decide
+from schedproof_spec.decide import Verdict, proof_alone
 from schedproof_spec.domain import is_well_formed, the_config
 from schedproof_spec.invariant import Invariant, Proof
 from schedproof_spec.invariants import INVARIANTS
@@ -28,6 +28,7 @@ from schedproof_spec.prover.paths import PathExplorer
 from schedproof_spec.prover.prove import failures
 from schedproof_spec.prover.symbolic import SymInt, term_of
 from schedproof_spec.prover.verdict import Status
+from schedproof_spec.question import Question
 from schedproof_spec.witness import Witness
 
 MAX_VALUE = 2**20
@@ -152,7 +153,7 @@ def holds_without_state(proof: Proof, config: ServingConfig, policy: Policy) -> 
 
 
 class Judge:
-    """Says whether a configuration is safe; remembers the states that broke others, which may break it too."""
+    """Says whether a configuration is safe; the states that broke the one at hand may break it too."""
 
     def __init__(self, policy: Policy, violations: Iterable[Verdict], wanted: Sequence[Invariant]) -> None:
         self.policy = policy
@@ -177,10 +178,7 @@ class Judge:
         for invariant in (*self.violated, *self.wanted):
             if not invariant.applies(config):
                 continue
-            verdict = decide(invariant, self.policy, config)
-            if verdict.status is not Status.HELD:
-                if verdict.witness is not None:
-                    self.known.append((invariant, verdict.witness))
+            if proof_alone(Question(invariant, self.policy, config)).status is not Status.HELD:
                 return False
         return True
 

@@ -104,7 +104,7 @@ def test_merged_is_the_function_on_every_number(expression: Expression) -> None:
     result = merge(PathExplorer(), lambda: run(expression, symbols))
     for x, y in BOX:
         expected = in_python(expression, x, y)
-        fails = [error for condition, error in result.errors if at(condition, x, y)]
+        fails = [error for split, error in result.errors if at(split.conditions[0], x, y)]
         if expected == FAILS:
             assert [type(error) for error in fails] == [ZeroDivisionError]
         else:
