@@ -14,7 +14,7 @@ from schedproof_spec.prover.symbolic import Split
 from schedproof_spec.prover.walk import Event, PathEnded, PathWalker
 
 FIRST_LOOK = {"rlimit": 200_000, "arith.nl.grobner": False}
-"""The solver that all paths share gives up early; what it leaves open is asked again with every means."""
+"""The plain solver that all paths share gives up early; what it leaves open is asked again with every means."""
 
 
 class PathExplorer(PathWalker):
