@@ -35,6 +35,7 @@ class Change:
 
     module: str
     line: int
+    column: int
     place: str
     """The statement around the change, with the class and function around that."""
     old: str
@@ -43,9 +44,14 @@ class Change:
     """The whole module with the change."""
 
     @property
+    def edit(self) -> str:
+        """Return what changes, wherever it stands."""
+        return f"{self.old} -> {self.new}"
+
+    @property
     def name(self) -> str:
-        """Return a name that no other change of the module has."""
-        return f"{self.module}:{self.line}: {self.old} -> {self.new}"
+        """Return a name that no other change has."""
+        return f"{self.module}:{self.line}:{self.column}: {self.edit}"
 
     @property
     def lasting_name(self) -> str:
@@ -65,7 +71,9 @@ def changes(module: str, source: str) -> Iterator[Change]:
             old = ast.unparse(target)
             edit(target)
             new = one_line(ast.unparse(target))
-            yield Change(module, node.lineno, places[node], one_line(old), new, ast.unparse(changed))
+            yield Change(
+                module, node.lineno, node.col_offset, places[node], one_line(old), new, ast.unparse(changed)
+            )
 
 
 def places_in(node: ast.AST, around: str, statement: str) -> Iterator[tuple[ast.AST, str]]:

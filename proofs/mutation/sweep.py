@@ -202,7 +202,7 @@ def unchanged(name: str) -> Change:
     """Return the change that changes nothing."""
     path = module_path(name)
     source = path.read_text(encoding="utf-8")
-    return Change(module=f"schedproof.{name}", line=0, place="", old="", new="", source=source)
+    return Change(module=f"schedproof.{name}", line=0, column=0, place="", old="", new="", source=source)
 
 
 def refuse_failing_tests(change: Change, subject: Subject) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from proofs.mutation.sweep import HERE, SUBJECTS, changes_of, explained
 
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
 
 
 def recorded(subject):
@@ -20,10 +22,27 @@ def test_every_change_of_every_module_was_tried(subject):
     found = recorded(subject)
     assert tuple(found) == SUBJECTS[subject].modules
     for name, outcome in found.items():
-        names = [change.lasting_name for change in changes_of(name)]
+        changes = list(changes_of(name))
         again = f"run `python -m proofs.mutation.sweep {subject} --only {name}`"
-        assert outcome["num_changes"] == len(names), again
-        assert outcome["survivors"].keys() <= set(names), again
+        assert outcome["num_changes"] == len(changes), again
+        assert outcome["survivors"].keys() <= {change.lasting_name for change in changes}, again
+        killed = Counter(edit_of(change) for change in outcome["killed_by"])
+        assert killed.total() == outcome["num_killed"], again
+        assert killed <= Counter(change.edit for change in changes), again
+
+
+def edit_of(name):
+    """Return what a recorded change edits; its line and column may have moved since."""
+    return name.split(": ", 1)[1]
+
+
+@pytest.mark.parametrize("subject", SUBJECTS)
+def test_what_killed_a_change_is_still_there(subject):
+    for outcome in recorded(subject).values():
+        for killer in outcome["killed_by"].values():
+            if killer.startswith("FAILED "):
+                file, test = killer.removeprefix("FAILED ").split("[")[0].split("::", 1)
+                assert f"def {test.split('::')[-1]}(" in (ROOT / file).read_text(encoding="utf-8"), killer
 
 
 @pytest.mark.parametrize("subject", SUBJECTS)
