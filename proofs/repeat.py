@@ -49,8 +49,9 @@ def verdicts(tests: tuple[str, ...], seed: str, run: int) -> bytes:
             check=False,
         )
         if done.returncode != 0:
-            last_line = (done.stdout or done.stderr).strip().splitlines()[-1]
-            raise click.ClickException(f"PYTHONHASHSEED={seed}, run {run}: {last_line}")
+            written = (done.stdout or done.stderr).strip().splitlines()
+            told = [line for line in written if line.startswith(("E  ", "FAILED", "ERROR"))] + written[-1:]
+            raise click.ClickException("\n".join([f"PYTHONHASHSEED={seed}, run {run}:", *told]))
         content = path.read_bytes()
     digest = hashlib.sha256(content).hexdigest()[:16]
     click.echo(f"PYTHONHASHSEED={seed}, run {run}: sha256 {digest}, {time.perf_counter() - begin:.0f} s")
