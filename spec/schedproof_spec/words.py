@@ -8,6 +8,7 @@ from typing import Any
 import z3
 
 from schedproof_spec.gpu.memory import whole
+from schedproof_spec.prover.inquiry import Copies
 from schedproof_spec.prover.symbolic import SymBool, SymInt, deciding
 
 
@@ -50,7 +51,7 @@ class Words:
         base, offset = split(term)
         place = self._places.setdefault(base.get_id(), Place(base))
         if not place.inside or not min(place.inside) <= offset <= max(place.inside):
-            if not SymBool(z3.simplify(z3.And(term >= 0, term < self.length))):
+            if not SymBool(simplified(z3.And(term >= 0, term < self.length))):
                 raise IndexError(f"word {index!r} of {self.length}")
             place.inside.append(offset)
         return place, offset
@@ -60,7 +61,7 @@ def split(term: z3.ArithRef) -> tuple[z3.ArithRef, int]:
     """Return an index as what is unknown of it, and a number that is added."""
     memory, key = deciding().memory, (split, term.get_id())
     if key not in memory:
-        memory[key] = *base_and_offset(z3.simplify(term)), term
+        memory[key] = *base_and_offset(simplified(term)), term
     base, offset, _ = memory[key]
     return base, offset
 
@@ -70,5 +71,13 @@ def base_and_offset(term: z3.ArithRef) -> tuple[z3.ArithRef, int]:
     if z3.is_int_value(term):
         return z3.IntVal(0), term.as_long()
     if z3.is_add(term) and z3.is_int_value(term.arg(0)):
-        return z3.simplify(term - term.arg(0)), term.arg(0).as_long()
+        return simplified(term - term.arg(0)), term.arg(0).as_long()
     return term, 0
+
+
+def simplified(term: z3.ExprRef) -> z3.ExprRef:
+    """Return an equal term in the solver's own form."""
+    memory = deciding().memory
+    if Copies not in memory:
+        memory[Copies] = Copies()
+    return memory[Copies].simplified(term)

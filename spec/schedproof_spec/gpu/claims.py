@@ -19,7 +19,7 @@ def settle(ctx: SymbolicContext, unknowns: Unknowns, products: Iterable[Product]
     """Prove claims about the same state, together if that is possible, else one by one."""
     if ctx.explorer.is_replaying:
         return
-    conditions = [(label, z3.simplify(condition())) for label, condition in claims]
+    conditions = [(label, unknowns.simplified(condition())) for label, condition in claims]
     doubtful = [claim for claim in conditions if not z3.is_true(claim[1])]
     if len(doubtful) > 1 and is_known(ctx, z3.And(*(condition for _, condition in doubtful))):
         doubtful = []
@@ -43,17 +43,13 @@ def settle_alone(
     if is_known(ctx, condition):
         return
     explorer, defined = ctx.explorer, tuple(products)
-    explorer.solver.push()
-    explorer.solver.add(z3.Not(condition))
-    is_refuted = has_linear_state(explorer, unknowns, defined)
-    explorer.solver.pop()
-    explorer.solver.push()
-    explorer.solver.add(*(product.definition for product in defined))
-    if is_refuted:
-        ctx.claims.refuted = label
-        ctx.on_refuted(label, z3.Not(condition))
-    ctx.prove(label, SymBool(condition))
-    explorer.solver.pop()
+    with explorer.supposing(z3.Not(condition)):
+        is_refuted = has_linear_state(explorer, unknowns, defined)
+    with explorer.supposing(*(product.definition for product in defined)):
+        if is_refuted:
+            ctx.claims.refuted = label
+            ctx.on_refuted(label, z3.Not(condition))
+        ctx.prove(label, SymBool(condition))
 
 
 def cover(ctx: SymbolicContext, unknowns: Unknowns, products: Iterable[Product], labels: Iterable[str]) -> None:
@@ -62,11 +58,9 @@ def cover(ctx: SymbolicContext, unknowns: Unknowns, products: Iterable[Product],
     explorer = ctx.explorer
     if explorer.is_replaying or ctx.claims.reached.issuperset(labels):
         return
-    explorer.solver.push()
-    explorer.solver.add(*(product.definition for product in products))
-    for label in labels:
-        ctx.cover(label)
-    explorer.solver.pop()
+    with explorer.supposing(*(product.definition for product in products)):
+        for label in labels:
+            ctx.cover(label)
 
 
 def glimpse(ctx: SymbolicContext, unknowns: Unknowns, products: Iterable[Product], labels: Iterable[str]) -> None:
@@ -74,10 +68,9 @@ def glimpse(ctx: SymbolicContext, unknowns: Unknowns, products: Iterable[Product
     explorer = ctx.explorer
     if explorer.is_replaying or ctx.claims.reached.issuperset(labels):
         return
-    explorer.solver.push()
-    if has_linear_state(explorer, unknowns, tuple(products)):
-        ctx.claims.reached.update(labels)
-    explorer.solver.pop()
+    with explorer.supposing():
+        if has_linear_state(explorer, unknowns, tuple(products)):
+            ctx.claims.reached.update(labels)
 
 
 def has_linear_state(explorer: PathExplorer, unknowns: Unknowns, products: Sequence[Product]) -> bool:
@@ -85,15 +78,16 @@ def has_linear_state(explorer: PathExplorer, unknowns: Unknowns, products: Seque
 
     With one factor of each product given, what the solver has to find is linear. Adds to the solver.
     """
-    solver, work = explorer.solver, explorer.work
     given: dict[int, int] = {}
     for product in products:
         known = [factors for factors in product.factors() if factors[0].get_id() in given]
         factor, other = max(known or product.factors(), key=lambda factors: factors[0].get_id() in unknowns.sizes)
         if not known:
-            if work.check(solver) != z3.sat:
+            _, state = explorer.look()
+            if state is None:
                 return False
-            given[factor.get_id()] = int(solver.model().eval(factor, model_completion=True).as_long())
-            solver.add(factor == given[factor.get_id()])
-        solver.add(product.value == given[factor.get_id()] * other)
-    return bool(work.check(solver) == z3.sat)
+            given[factor.get_id()] = explorer.value_in(state, factor).as_long()
+            explorer.tell(factor == given[factor.get_id()])
+        explorer.tell(product.value == given[factor.get_id()] * other)
+    found, _ = explorer.look()
+    return bool(found == z3.sat)

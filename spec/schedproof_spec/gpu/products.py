@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 import z3
 
+from schedproof_spec.prover.inquiry import Copies
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Product:
@@ -49,8 +51,8 @@ class Unknowns:
     """Those that a launch is made with, by term."""
     derived: dict[int, z3.ExprRef] = field(default_factory=dict)
     """Those that stand for a product or a quotient, by term."""
-    _simplified: dict[int, tuple[z3.ArithRef, z3.ArithRef]] = field(default_factory=dict)
-    """With the term, which must outlive its number in the key."""
+    _copies: Copies = field(default_factory=Copies)
+    _simplified: dict[int, z3.ExprRef] = field(default_factory=dict)
     _products: dict[frozenset[int], tuple[Product, ...]] = field(default_factory=dict)
     _quotients: dict[tuple[int, int], tuple[Quotient, z3.ArithRef, z3.ArithRef]] = field(default_factory=dict)
     """With the operands, which must outlive their numbers in the key."""
@@ -63,12 +65,12 @@ class Unknowns:
         self.own[term.get_id()] = term
         return term
 
-    def simplified(self, term: z3.ArithRef) -> z3.ArithRef:
+    def simplified(self, term: z3.ExprRef) -> z3.ExprRef:
         """Return an equal term in the solver's own form."""
         key = term.get_id()
         if key not in self._simplified:
-            self._simplified[key] = term, z3.simplify(term)
-        return self._simplified[key][1]
+            self._simplified[key] = self._copies.simplified(term)
+        return self._simplified[key]
 
     def product(self, left: z3.ArithRef, right: z3.ArithRef) -> tuple[Product, ...]:
         """Return the product of two simplified terms, last, behind the products of their parts."""
@@ -90,7 +92,7 @@ class Unknowns:
             else:
                 alone = other_atom if atom is None else atom
                 value = value + (one * other if alone is None else one * other * alone)
-        return (*parts, Product(left, right, z3.simplify(value)))
+        return (*parts, Product(left, right, self.simplified(value)))
 
     def quotient(self, left: z3.ArithRef, right: z3.ArithRef) -> Quotient:
         """Return quotient and rest of two simplified terms."""

@@ -1,7 +1,7 @@
 """Questions to the solver whose answers depend on the question alone.
 
-Each inquiry has a solver context of its own: what the process asked before changes neither the answer nor the
-model, nor whether a hard question is given up.
+The solver orders terms by when their context met them. Each inquiry therefore has a context of its own: what the
+process asked before changes neither the answer nor the model, nor whether a hard question is given up.
 """
 
 from __future__ import annotations
@@ -17,6 +17,26 @@ DEFAULT_RESOURCE_LIMIT = 4_000_000
 
 SEEDS = (0, 1, 2)
 """An attempt that gives up is repeated with the next seed."""
+
+
+class Copies:
+    """Copies of terms in a context that meets nothing else, one for each term."""
+
+    def __init__(self) -> None:
+        self.context = z3.Context()
+        self._known: dict[int, tuple[z3.ExprRef, z3.ExprRef]] = {}
+        """With the term, which must outlive its number in the key."""
+
+    def of(self, term: z3.ExprRef) -> z3.ExprRef:
+        """Return the copy of a term."""
+        key = term.get_id()
+        if key not in self._known:
+            self._known[key] = term, term.translate(self.context)
+        return self._known[key][1]
+
+    def simplified(self, term: z3.ExprRef) -> z3.ExprRef:
+        """Return an equal term in the solver's own form, which depends on the terms that were copied before."""
+        return z3.simplify(self.of(term)).translate(term.ctx)
 
 
 @dataclass(slots=True)

@@ -6,11 +6,13 @@ named one: a side that this state takes needs no question.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import z3
 
-from schedproof_spec.prover import symbolic
-from schedproof_spec.prover.inquiry import DEFAULT_RESOURCE_LIMIT, SolverWork, answer
-from schedproof_spec.prover.symbolic import Split
+from schedproof_spec.prover.inquiry import DEFAULT_RESOURCE_LIMIT, Copies, SolverWork, answer
+from schedproof_spec.prover.symbolic import TRUE, Split
 from schedproof_spec.prover.walk import Event, PathEnded, PathWalker
 
 FIRST_LOOK = {"rlimit": 200_000, "arith.nl.grobner": False}
@@ -28,8 +30,9 @@ class PathExplorer(PathWalker):
         """Names of the values that the current run has drawn."""
         self.bound: z3.BoolRef | None = None
         """What a state must satisfy to be looked for on the paths that are still to come."""
-        self.solver = z3.SimpleSolver()
-        self.solver.set(**FIRST_LOOK)
+        self._copies = Copies()
+        self._solver = z3.SimpleSolver(ctx=self._copies.context)
+        self._solver.set(**FIRST_LOOK)
         self._num_scopes = 0
         self._model: z3.ModelRef | None = None
         """A state of the current path, when one is known."""
@@ -46,7 +49,7 @@ class PathExplorer(PathWalker):
 
     def is_possible(self) -> bool:
         """Return whether some state is known to take the current path, under all that the solver was told."""
-        has_more = self.solver.num_scopes() != self._num_scopes
+        has_more = self._solver.num_scopes() != self._num_scopes
         if self._model is not None and not has_more:
             return True
         found, model = self._ask()
@@ -55,15 +58,39 @@ class PathExplorer(PathWalker):
         return bool(found == z3.sat)
 
     def _ask(self, *conditions: z3.BoolRef) -> tuple[z3.CheckSatResult, z3.ModelRef | None]:
-        """Ask whether the path allows all conditions; the first look names a state that it allows."""
-        self.solver.push()
-        self.solver.add(*conditions)
-        found = self.work.check(self.solver)
-        model = self.solver.model() if found == z3.sat else None
-        self.solver.pop()
-        if found == z3.unknown:
-            found = answer([*self.solver.assertions(), *conditions], self.resource_limit, self.work)
-        return found, model
+        """Ask whether the path allows all conditions; a state is named where the first look finds one."""
+        with self.supposing(*conditions):
+            found, model = self.look()
+            if found == z3.unknown:
+                found = answer(self._solver.assertions(), self.resource_limit, self.work)
+            return found, model
+
+    def look(self) -> tuple[z3.CheckSatResult, z3.ModelRef | None]:
+        """Ask whether the path allows what the solver was told, at little cost; name a state that it allows."""
+        found = self.work.check(self._solver)
+        return found, self._solver.model() if found == z3.sat else None
+
+    def value_in(self, state: z3.ModelRef, term: z3.ExprRef) -> z3.ExprRef:
+        """Return what a term is in a state."""
+        return state.eval(self._copies.of(term), model_completion=True)
+
+    @contextmanager
+    def supposing(self, *conditions: z3.BoolRef) -> Iterator[None]:
+        """Restrict the current path to the states of these conditions, for a while."""
+        self._solver.push()
+        self.tell(*conditions)
+        try:
+            yield
+        finally:
+            self._solver.pop()
+
+    def conditions(self) -> list[z3.BoolRef]:
+        """Return what the solver was told of the current path."""
+        return [condition.translate(z3.main_ctx()) for condition in self._solver.assertions()]
+
+    def tell(self, *conditions: z3.BoolRef) -> None:
+        """Tell the solver what holds."""
+        self._solver.add(*map(self._copies.of, conditions))
 
     def _decision(self, split: Split) -> Event:
         """Return a new decision with the sides that the solver cannot rule out."""
@@ -78,14 +105,18 @@ class PathExplorer(PathWalker):
             raise PathEnded
         return event
 
+    def _allows(self, condition: z3.BoolRef) -> bool:
+        """Return whether the state at hand satisfies a condition."""
+        return self._model is not None and self.value_in(self._model, condition).eq(self._copies.of(TRUE))
+
     def _state_with(self, condition: z3.BoolRef) -> tuple[z3.CheckSatResult, z3.ModelRef | None]:
-        if self._model is not None and is_true_in(self._model, condition):
+        if self._allows(condition):
             return z3.sat, self._model
         return self._ask(condition)
 
     def _require(self, condition: z3.BoolRef) -> None:
-        self.solver.add(condition)
-        if self._model is not None and not is_true_in(self._model, condition):
+        self.tell(condition)
+        if not self._allows(condition):
             self._model = None
 
     def _begin(self) -> None:
@@ -101,18 +132,12 @@ class PathExplorer(PathWalker):
 
     def _enter(self, event: Event) -> None:
         if event.split is not None:
-            self.solver.push()
+            self._solver.push()
             self._num_scopes += 1
-            self.solver.add(event.split.conditions[event.sides[0]])
+            self.tell(event.split.conditions[event.sides[0]])
             self._model = event.models.get(event.sides[0])
 
     def _leave(self, event: Event) -> None:
         if event.split is not None:
-            self.solver.pop()
+            self._solver.pop()
             self._num_scopes -= 1
-
-
-def is_true_in(model: z3.ModelRef, condition: z3.BoolRef) -> bool:
-    """Return whether a state satisfies a condition."""
-    value: z3.BoolRef = model.eval(condition, model_completion=True)
-    return bool(value.eq(symbolic.TRUE))

@@ -29,7 +29,7 @@ class SearchContext(SymbolicContext):
 
     def on_refuted(self, label: str, broken: z3.BoolRef) -> None:
         """Keep this refutation if none is smaller."""
-        conditions = [*self.explorer.solver.assertions(), broken]
+        conditions = [*self.explorer.conditions(), broken]
         size = size_of(self.inputs)
         bound = [size <= self.smallest[0].size] if self.smallest else []
         least = self._minimiser([*conditions, *bound]).least(size)

@@ -118,7 +118,7 @@ def test_paths_are_the_function_and_every_number_has_exactly_one(expression: Exp
     explorer = PathExplorer()
     context = SymbolicContext(explorer)
     paths = [
-        (z3.And(*explorer.solver.assertions()), value, error)
+        (z3.And(*explorer.conditions()), value, error)
         for value, error in explorer.runs(lambda: run(expression, {name: context.integer(name) for name in NAMES}))
     ]
     for x, y in BOX:

@@ -81,17 +81,15 @@ def test_a_bound_ends_the_paths_beyond_it() -> None:
     assert [False, True, False] in seen
 
 
-def test_what_a_theorem_told_the_solver_itself_counts() -> None:
+def test_what_a_theorem_supposes_counts() -> None:
     explorer = PathExplorer()
     context = SymbolicContext(explorer)
 
     def run() -> tuple[bool, bool]:
         x = context.integer("x", 0)
         possible = explorer.is_possible()
-        explorer.solver.push()
-        explorer.solver.add((x < 0).term)
-        under_more = explorer.is_possible()
-        explorer.solver.pop()
+        with explorer.supposing((x < 0).term):
+            under_more = explorer.is_possible()
         return possible, under_more
 
     assert [value for value, _ in explorer.runs(run)] == [(True, False)]

@@ -62,17 +62,19 @@ def value_of(function: Callable[..., Any], *numbers: int) -> Any:
         if error is not None:
             outcomes.append(type(error))
             continue
-        assert explorer.solver.check() == z3.sat
-        outcomes.append(concrete(value, explorer.solver.model()))
+        outcomes.append(concrete(value, explorer))
     assert len(outcomes) == 1, "one state takes one path"
     return outcomes[0]
 
 
-def concrete(value: Any, model: z3.ModelRef) -> Any:
-    """Return the number or truth value of a result in a model."""
+def concrete(value: Any, explorer: PathExplorer) -> Any:
+    """Return the number or truth value of a result in a state of the current path."""
     if not hasattr(value, "term"):
         return value
-    term = model.eval(value.term, model_completion=True)
+    found, state = explorer.look()
+    assert found == z3.sat
+    assert state is not None
+    term = explorer.value_in(state, value.term)
     return term.as_long() if z3.is_int(term) else z3.is_true(term)
 
 
