@@ -14,7 +14,7 @@ from schedproof_spec.invariants import INVARIANTS
 from schedproof_spec.memory import Memory
 from schedproof_spec.proved import Proved, proved
 from schedproof_spec.prover.context import ConcreteContext
-from schedproof_spec.prover.prove import prove, search
+from schedproof_spec.prover.prove import first_found, prove, search
 from schedproof_spec.prover.verdict import Outcome, Status
 from schedproof_spec.question import Condition, Question
 from schedproof_spec.refute import refute
@@ -81,7 +81,7 @@ class Decision:
             policy=self.question.policy.name,
             status=outcome.status,
             scope=self.question.scope,
-            message=held if outcome.status is Status.HELD else outcome.reason,
+            message=held if outcome.status is Status.HELD else outcome.message,
             witness=witness,
             reached=outcome.reached,
             unreached=outcome.unreached,
@@ -103,7 +103,7 @@ def decide_anew(question: Question) -> Verdict:
     searches, witness = refute(question, decision.policy, proof.given)
     decision.explored += searches
     if witness is not None:
-        return decision.verdict(searches[-1], witness)
+        return decision.verdict(first_found(searches), witness)
     crowd = (
         None if question.config is None else smallest_crowd(question.invariant, question.policy, question.config)
     )

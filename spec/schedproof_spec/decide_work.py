@@ -38,7 +38,7 @@ def decide_work(rule: WorkRule) -> tuple[WorkVerdict, ...]:
     verdicts = []
     for version in (*rule.kept_by, *rule.broken_by):
         outcome = decide_version(rule, version)
-        status, message = outcome.status, outcome.reason
+        status, message = outcome.status, outcome.message
         missed = (rule.reached - outcome.reached) | outcome.unreached
         if status is Status.HELD and missed:
             status, message = Status.VACUOUS, f"no state gets to: {', '.join(sorted(missed))}"

@@ -44,6 +44,8 @@ class SolverWork:
     """What an exploration cost."""
 
     num_questions: int = 0
+    num_values_left_open: int = 0
+    """Questions for a lesser value that were given up."""
     solver_seconds: float = 0.0
 
     def check(self, solver: z3.Solver) -> z3.CheckSatResult:
@@ -78,22 +80,22 @@ class Minimiser:
         self.solver = z3.SimpleSolver(ctx=self.context)
         self.solver.set("rlimit", resource_limit)
         self.solver.add(*(condition.translate(self.context) for condition in conditions))
-        self.model = self.solver.model() if work.check(self.solver) == z3.sat else None
+        self.model = self.solver.model() if self._check() else None
 
     def least(self, measure: z3.ArithRef) -> int | None:
         """Return the least value of a measure that is not negative, and require it from now on.
 
-        None if nothing satisfies the conditions. A value below which the solver gives up counts as least.
-        The first question is whether the value at hand is least already, which it is more often than not.
+        None if nothing is known to satisfy the conditions. A value below which the solver gives up counts as least,
+        and the work notes it. The first question is whether the value at hand is the least, which it often is.
         """
         if self.model is None:
             return None
         term = measure.translate(self.context)
-        low, high = 0, self._value(term)
+        low, high = 0, self.value(measure)
         middle = high - 1
         while low < high:
             if self._has_model(term <= middle):
-                high = self._value(term)
+                high = self.value(measure)
             else:
                 low = middle + 1
             middle = (low + high) // 2
@@ -103,12 +105,18 @@ class Minimiser:
     def _has_model(self, condition: z3.BoolRef) -> bool:
         self.solver.push()
         self.solver.add(condition)
-        found: bool = self.work.check(self.solver) == z3.sat
+        found = self._check()
         if found:
             self.model = self.solver.model()
         self.solver.pop()
         return found
 
-    def _value(self, term: z3.ArithRef) -> int:
+    def _check(self) -> bool:
+        found = self.work.check(self.solver)
+        self.work.num_values_left_open += found == z3.unknown
+        return bool(found == z3.sat)
+
+    def value(self, measure: z3.ArithRef) -> int:
+        """Return the value of a measure in the state at hand, which there must be."""
         assert self.model is not None
-        return int(self.model.eval(term, model_completion=True).as_long())
+        return int(self.model.eval(measure.translate(self.context), model_completion=True).as_long())

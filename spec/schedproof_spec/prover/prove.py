@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import z3
@@ -62,7 +63,21 @@ def search(theorem: Theorem) -> Outcome:
         context.claims.refuted = None
         context.claims.undecided = f"the witness of {label} does not replay: {values}"
         return outcome(context, values=None)
-    return outcome(context, values=values)
+    found = outcome(context, values=values)
+    if explorer.work.num_values_left_open:
+        return replace(found, caveat=f"a smaller state may exist ({solver_limit(explorer)})")
+    if context.claims.undecided is not None:
+        return replace(found, caveat=f"a smaller state may exist (undecided: {context.claims.undecided})")
+    return found
+
+
+def first_found(outcomes: Sequence[Outcome]) -> Outcome:
+    """Return the last of several searches, which went from small states to large ones."""
+    *smaller, found = outcomes
+    undecided = [outcome for outcome in smaller if outcome.status is Status.UNDECIDED]
+    if not undecided or found.caveat:
+        return found
+    return replace(found, caveat=f"a smaller state may exist (undecided: {undecided[0].reason})")
 
 
 def is_finding(error: Exception, context: SymbolicContext) -> bool:
@@ -104,8 +119,7 @@ def outcome(context: SymbolicContext, values: dict[str, int] | None) -> Outcome:
     if claims.refuted is not None:
         status, reason = Status.VIOLATED, claims.refuted
     elif claims.undecided is not None:
-        limit = context.explorer.resource_limit
-        status, reason = Status.UNDECIDED, f"{claims.undecided} (solver limit: {limit} resource units a question)"
+        status, reason = Status.UNDECIDED, f"{claims.undecided} ({solver_limit(context.explorer)})"
     elif not claims.reached:
         status, reason = Status.VACUOUS, "no state satisfies the assumptions"
     else:
@@ -120,3 +134,8 @@ def outcome(context: SymbolicContext, values: dict[str, int] | None) -> Outcome:
         num_questions=work.num_questions,
         solver_ms=work.solver_seconds * 1000,
     )
+
+
+def solver_limit(explorer: PathExplorer) -> str:
+    """Return the limit in words."""
+    return f"solver limit: {explorer.resource_limit} resource units a question"

@@ -13,11 +13,12 @@ from schedproof_spec.prover.paths import PathExplorer
 
 @dataclass(frozen=True, slots=True)
 class Refutation:
-    """A refuted claim, the conditions of its path, and the smallest size found there."""
+    """A refuted claim, the conditions of its path, and a state of the smallest size found there."""
 
     label: str
     conditions: list[z3.BoolRef]
     size: int
+    numbers: dict[str, int]
 
 
 class SearchContext(SymbolicContext):
@@ -32,12 +33,14 @@ class SearchContext(SymbolicContext):
         conditions = [*self.explorer.conditions(), broken]
         size = size_of(self.inputs)
         bound = [size <= self.smallest[0].size] if self.smallest else []
-        least = self._minimiser([*conditions, *bound]).least(size)
+        minimiser = self._minimiser([*conditions, *bound])
+        least = minimiser.least(size)
         if least is None:
             return
         if self.smallest and least < self.smallest[0].size:
             self.smallest.clear()
-        self.smallest.append(Refutation(label=label, conditions=conditions, size=least))
+        numbers = {name: minimiser.value(as_number(term)) for name, term in self.inputs.items()}
+        self.smallest.append(Refutation(label=label, conditions=conditions, size=least, numbers=numbers))
         self.explorer.bound = size <= least
 
     def smallest_state(self) -> tuple[str, dict[str, int]]:
@@ -45,7 +48,8 @@ class SearchContext(SymbolicContext):
         found = []
         for refutation in self.smallest:
             minimiser = self._minimiser([*refutation.conditions, size_of(self.inputs) == refutation.size])
-            numbers = [minimiser.least(as_number(term)) or 0 for term in self.inputs.values()]
+            least = {name: minimiser.least(as_number(term)) for name, term in self.inputs.items()}
+            numbers = [refutation.numbers.get(name, 0) if low is None else low for name, low in least.items()]
             found.append((numbers, refutation.label))
         numbers, label = min(found)
         return label, dict(zip(self.inputs, numbers, strict=True))

@@ -20,6 +20,8 @@ class Outcome:
     status: Status
     reason: str
     """The refuted claim, the limit that was met, or what nothing satisfies; empty when held."""
+    caveat: str = ""
+    """Why the state may not be the smallest; empty when it is."""
     values: dict[str, int] | None
     """The smallest refuting state by input name, replayed on numbers; None unless searched and violated."""
     reached: frozenset[str]
@@ -29,3 +31,8 @@ class Outcome:
     num_paths: int
     num_questions: int
     solver_ms: float
+
+    @property
+    def message(self) -> str:
+        """The reason with its caveat."""
+        return "; ".join(filter(None, (self.reason, self.caveat)))

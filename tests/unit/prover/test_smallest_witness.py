@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from schedproof_spec.prover import prove
 from schedproof_spec.prover.context import Context
+from schedproof_spec.prover.paths import PathExplorer
 from schedproof_spec.prover.prove import Theorem, failures, search
 from schedproof_spec.prover.verdict import Status
 
@@ -83,3 +85,53 @@ def test_choices_count_by_their_index_and_truth_as_one() -> None:
         ctx.prove("claim", which == "first")
 
     assert search(theorem).values == {"which": 1, "flag": 1, "x": 0}
+
+
+def is_root_of_two(x: Any, y: Any) -> Any:
+    """Hold for no numbers, which the solver cannot tell."""
+    return x * x == 2 * (y + 1) * (y + 1)
+
+
+@pytest.fixture
+def _little_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prove, "PathExplorer", lambda: PathExplorer(resource_limit=20_000))
+
+
+@pytest.mark.usefixtures("_little_work")
+def test_a_state_that_may_not_be_the_smallest_is_not_called_so() -> None:
+    theorem = theorem_of(lambda x, y, z: (x < 1000) & (is_root_of_two(x, y) == (z < 0)), merges=True)
+    outcome = prove.search(theorem)
+    assert outcome.status is Status.VIOLATED
+    assert outcome.message == "claim; a smaller state may exist (solver limit: 20000 resource units a question)"
+    assert outcome.values is not None
+    assert failures(theorem, outcome.values) == ["claim"]
+
+
+@pytest.mark.usefixtures("_little_work")
+def test_a_state_beside_an_undecided_claim_may_not_be_the_smallest() -> None:
+    def theorem(ctx: Context) -> None:
+        x, y = ctx.integer("x", 0), ctx.integer("y", 0)
+        if x > 5:
+            ctx.prove("no root", ctx.merged(lambda: not is_root_of_two(x, y)))
+        ctx.prove("small", x < 8)
+
+    outcome = prove.search(theorem)
+    assert outcome.status is Status.VIOLATED
+    assert outcome.message == "small; a smaller state may exist (undecided: no root)"
+    assert outcome.values == {"x": 8, "y": 0}
+
+
+@pytest.mark.usefixtures("_little_work")
+def test_a_state_behind_an_undecided_search_may_not_be_the_smallest() -> None:
+    undecided = prove.search(theorem_of(lambda x, y, z: not is_root_of_two(x, y), merges=True))
+    held = prove.search(theorem_of(lambda x, y, z: x >= 0, merges=True))
+    found = prove.search(theorem_of(lambda x, y, z: x < 8, merges=True))
+    assert [undecided.status, held.status, found.status] == [Status.UNDECIDED, Status.HELD, Status.VIOLATED]
+    assert prove.first_found([held, found]) == found
+    doubtful = prove.first_found([held, undecided, found])
+    assert doubtful.message == f"claim; a smaller state may exist (undecided: {undecided.reason})"
+    assert doubtful.values == found.values
+
+
+def test_the_smallest_state_has_no_caveat() -> None:
+    assert search(theorem_of(CLAIMS["a sum stays small"], merges=True)).message == "claim"
