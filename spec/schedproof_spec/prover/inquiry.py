@@ -1,7 +1,7 @@
 """Questions to the solver whose answers depend on the question alone.
 
-The solver orders terms by when their context met them. Each inquiry therefore has a context of its own: what the
-process asked before changes neither the answer nor the model, nor whether a hard question is given up.
+The solver orders terms by when their context met them, and the order decides how hard a question is. Each inquiry
+therefore has a context of its own, which meets the same terms in the same order whatever the process asked before.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from schedproof_spec.prover.context import Context
 from schedproof_spec.prover.inquiry import SolverWork
 from schedproof_spec.prover.prove import prove
 
-Asked = tuple[z3.CheckSatResult, int, str]
+Asked = tuple[z3.CheckSatResult, int, dict[str, str]]
 """An answer, the resource units that its solver has used, and the state that it names."""
 
 
@@ -31,7 +31,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Asked]:
 
     def noted(work: SolverWork, solver: z3.Solver) -> z3.CheckSatResult:
         answer = check(work, solver)
-        state = solver.model().sexpr() if answer == z3.sat else ""
+        model = solver.model() if answer == z3.sat else []
+        state = {unknown.name(): str(model[unknown]) for unknown in model}
         found.append((answer, solver.statistics().get_key_value("rlimit count"), state))
         return answer
 
