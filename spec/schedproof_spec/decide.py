@@ -14,7 +14,7 @@ from schedproof_spec.invariants import INVARIANTS
 from schedproof_spec.memory import Memory
 from schedproof_spec.proved import Proved, proved
 from schedproof_spec.prover.context import ConcreteContext
-from schedproof_spec.prover.prove import first_found, prove, search
+from schedproof_spec.prover.prove import last_of, prove, search
 from schedproof_spec.prover.verdict import Outcome, Status
 from schedproof_spec.question import Condition, Question
 from schedproof_spec.refute import refute
@@ -103,7 +103,7 @@ def decide_anew(question: Question) -> Verdict:
     searches, witness = refute(question, decision.policy, proof.given)
     decision.explored += searches
     if witness is not None:
-        return decision.verdict(first_found(searches), witness)
+        return decision.verdict(last_of(searches), witness)
     crowd = (
         None if question.config is None else smallest_crowd(question.invariant, question.policy, question.config)
     )

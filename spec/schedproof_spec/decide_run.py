@@ -12,7 +12,7 @@ from schedproof_spec.engine_run import SHAPES, RunShape, any_arrivals, any_run_c
 from schedproof_spec.invariants import RUN_INVARIANTS
 from schedproof_spec.memory import Memory
 from schedproof_spec.prover.context import RecordingContext
-from schedproof_spec.prover.prove import failures_in, first_found, prove, search
+from schedproof_spec.prover.prove import failures_in, last_of, prove, search
 from schedproof_spec.prover.verdict import Outcome, Status
 from schedproof_spec.run_invariant import RunInvariant
 from schedproof_spec.run_witness import RunWitness
@@ -119,7 +119,7 @@ def verdict(
     if status is Status.HELD:
         message = invariant.scope
     elif witness is not None:
-        message = replace(first_found(outcomes), reason=f"this does not hold: {proof.reason}").message
+        message = replace(last_of(outcomes), reason=f"this does not hold: {proof.reason}").message
     elif status is Status.VIOLATED:
         status = Status.UNDECIDED
         message = f"no proof ({proof.reason}), and no run found that breaks it"

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import z3
 
 DEFAULT_RESOURCE_LIMIT = 4_000_000
-"""Solver resource units for one attempt at a question: a count of work, so that load changes no verdict."""
+"""Solver resource units for the longest attempt at a question: a count of work, so that load changes no verdict."""
 
-SHARES = (32, 32, 16, 16, 8, 4, 1, 1, 1)
-"""Each attempt may use this part of the limit, one in so many, and has its own number as random seed.
+LIMIT_DIVISORS = (32, 32, 16, 16, 8, 4, 1, 1, 1)
+"""What the limit is divided by in each attempt at a question; the random seed is the number of the attempt.
 
-A question that most seeds settle at once takes others for ever, so that short attempts come before the long ones.
+Some seeds never settle what most settle at once, so that short attempts come before the long ones.
 """
 
 
@@ -62,10 +62,10 @@ class SolverWork:
 
 def answer(conditions: Sequence[z3.BoolRef], resource_limit: int, work: SolverWork) -> z3.CheckSatResult:
     """Return whether the conditions can hold together; unknown when every attempt gives up."""
-    for seed, share in enumerate(SHARES):
+    for seed, divisor in enumerate(LIMIT_DIVISORS):
         context = z3.Context()
         solver = z3.Solver(ctx=context)
-        solver.set("rlimit", resource_limit // share)
+        solver.set("rlimit", resource_limit // divisor)
         solver.set("random_seed", seed)
         solver.add(*(condition.translate(context) for condition in conditions))
         found = work.check(solver)

@@ -65,19 +65,24 @@ def search(theorem: Theorem) -> Outcome:
         return outcome(context, values=None)
     found = outcome(context, values=values)
     if explorer.work.num_values_left_open:
-        return replace(found, caveat=f"a smaller state may exist ({solver_limit(explorer)})")
+        return doubtful(found, solver_limit(explorer))
     if context.claims.undecided is not None:
-        return replace(found, caveat=f"a smaller state may exist (undecided: {context.claims.undecided})")
+        return doubtful(found, f"undecided: {context.claims.undecided}")
     return found
 
 
-def first_found(outcomes: Sequence[Outcome]) -> Outcome:
-    """Return the last of several searches, which went from small states to large ones."""
-    *smaller, found = outcomes
-    undecided = [outcome for outcome in smaller if outcome.status is Status.UNDECIDED]
+def last_of(searches: Sequence[Outcome]) -> Outcome:
+    """Return the last of several searches, from small states to large ones, with an earlier one's doubt."""
+    *earlier, found = searches
+    undecided = [outcome for outcome in earlier if outcome.status is Status.UNDECIDED]
     if not undecided or found.caveat:
         return found
-    return replace(found, caveat=f"a smaller state may exist (undecided: {undecided[0].reason})")
+    return doubtful(found, f"undecided: {undecided[0].reason}")
+
+
+def doubtful(found: Outcome, reason: str) -> Outcome:
+    """Return a search with the reason why its state may not be the smallest."""
+    return replace(found, caveat=f"a smaller state may exist ({reason})")
 
 
 def is_finding(error: Exception, context: SymbolicContext) -> bool:
@@ -138,4 +143,4 @@ def outcome(context: SymbolicContext, values: dict[str, int] | None) -> Outcome:
 
 def solver_limit(explorer: PathExplorer) -> str:
     """Return the limit in words."""
-    return f"solver limit: {explorer.resource_limit} resource units a question"
+    return f"solver limit: {explorer.resource_limit} resource units an attempt"

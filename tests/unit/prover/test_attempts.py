@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import z3
 
-from schedproof_spec.prover.inquiry import SHARES, SolverWork, answer
+from schedproof_spec.prover.inquiry import LIMIT_DIVISORS, SolverWork, answer
 
 LIMIT = 3_200_000
 
@@ -38,7 +38,7 @@ class Stubborn(SolverWork):
         return z3.unknown if self.num_refusals >= 0 else super().check(solver)
 
 
-@pytest.mark.parametrize("num_refusals", [0, 1, len(SHARES) - 1])
+@pytest.mark.parametrize("num_refusals", [0, 1, len(LIMIT_DIVISORS) - 1])
 def test_the_first_attempt_that_decides_is_the_answer(num_refusals: int, limits: list[tuple[int, int]]) -> None:
     x = z3.Int("x")
     for conditions, expected in (([x > 1, x < 3], z3.sat), ([x > 1, x < 2], z3.unsat)):
@@ -47,12 +47,14 @@ def test_the_first_attempt_that_decides_is_the_answer(num_refusals: int, limits:
         work.num_refusals = num_refusals
         assert answer(conditions, LIMIT, work) == expected
         assert work.num_questions == 1
-        assert limits == [(LIMIT // share, seed) for seed, share in enumerate(SHARES)][: num_refusals + 1]
+        assert (
+            limits == [(LIMIT // divisor, seed) for seed, divisor in enumerate(LIMIT_DIVISORS)][: num_refusals + 1]
+        )
 
 
 def test_a_question_is_open_when_every_attempt_gives_up(limits: list[tuple[int, int]]) -> None:
     work = Stubborn()
-    work.num_refusals = len(SHARES)
+    work.num_refusals = len(LIMIT_DIVISORS)
     assert answer([z3.Int("x") > 1], LIMIT, work) == z3.unknown
     assert [limit for limit, _ in limits][-3:] == [LIMIT] * 3, "the last attempts have the whole limit"
-    assert len({seed for _, seed in limits}) == len(SHARES)
+    assert len({seed for _, seed in limits}) == len(LIMIT_DIVISORS)

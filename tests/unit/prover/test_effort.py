@@ -1,4 +1,7 @@
-"""What the solver answers, the states that it names and its effort do not depend on what was asked before."""
+"""A theorem that is decided twice asks the same, gets the same answers and states, and costs the same.
+
+What the process made in between is not met again.
+"""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ def test_a_state_that_may_not_be_the_smallest_is_not_called_so() -> None:
     theorem = theorem_of(lambda x, y, z: (x < 1000) & (is_root_of_two(x, y) == (z < 0)), merges=True)
     outcome = prove.search(theorem)
     assert outcome.status is Status.VIOLATED
-    assert outcome.message == "claim; a smaller state may exist (solver limit: 20000 resource units a question)"
+    assert outcome.message == "claim; a smaller state may exist (solver limit: 20000 resource units an attempt)"
     assert outcome.values is not None
     assert failures(theorem, outcome.values) == ["claim"]
 
@@ -127,8 +127,8 @@ def test_a_state_behind_an_undecided_search_may_not_be_the_smallest() -> None:
     held = prove.search(theorem_of(lambda x, y, z: x >= 0, merges=True))
     found = prove.search(theorem_of(lambda x, y, z: x < 8, merges=True))
     assert [undecided.status, held.status, found.status] == [Status.UNDECIDED, Status.HELD, Status.VIOLATED]
-    assert prove.first_found([held, found]) == found
-    doubtful = prove.first_found([held, undecided, found])
+    assert prove.last_of([held, found]) == found
+    doubtful = prove.last_of([held, undecided, found])
     assert doubtful.message == f"claim; a smaller state may exist (undecided: {undecided.reason})"
     assert doubtful.values == found.values
 

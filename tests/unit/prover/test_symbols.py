@@ -62,18 +62,18 @@ def value_of(function: Callable[..., Any], *numbers: int) -> Any:
         if error is not None:
             outcomes.append(type(error))
             continue
-        outcomes.append(concrete(value, explorer))
+        found, state = explorer.look()
+        assert found == z3.sat
+        assert state is not None
+        outcomes.append(concrete(value, explorer, state))
     assert len(outcomes) == 1, "one state takes one path"
     return outcomes[0]
 
 
-def concrete(value: Any, explorer: PathExplorer) -> Any:
+def concrete(value: Any, explorer: PathExplorer, state: z3.ModelRef) -> Any:
     """Return the number or truth value of a result in a state of the current path."""
     if not hasattr(value, "term"):
         return value
-    found, state = explorer.look()
-    assert found == z3.sat
-    assert state is not None
     term = explorer.value_in(state, value.term)
     return term.as_long() if z3.is_int(term) else z3.is_true(term)
 
