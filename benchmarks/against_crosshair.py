@@ -31,13 +31,13 @@ from schedproof import (
     SpeculativeConfig,
     SpeculativeMethod,
 )
-from schedproof.budget import decode_tokens, prefill_budget
-from schedproof.chunk import next_chunk
-from schedproof.step import Step, ask, open_step, run_decode, run_prefill
+from schedproof.engines.fastdeploy.ledger import Step, ask, open_step, run_decode, run_prefill
+from schedproof.engines.fastdeploy.rules.budget import decode_tokens, prefill_budget
+from schedproof.engines.fastdeploy.rules.chunk import next_chunk
 from schedproof_spec.prover.context import Context
 from schedproof_spec.prover.prove import Theorem, prove, search
 from schedproof_spec.prover.verdict import Outcome, Status
-from schedproof_spec.summaries import merged_on_path
+from schedproof_spec.states.merged import merged_on_path
 
 RESULT = Path(__file__).with_name("results") / "crosshair.json"
 PACKAGES = ("schedproof", "crosshair-tool", "z3-solver")

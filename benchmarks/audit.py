@@ -29,7 +29,7 @@ from schedproof import Phase
 from schedproof.step_record import RecordedRequest, RecordedStep, step_line
 from schedproof_gate.audit.auditing import audit_trace
 from schedproof_gate.audit.traces.forms import SCHEDPROOF
-from schedproof_gate.deployment_file import read_deployments
+from schedproof_gate.deployment.deployment_file import read_deployments
 from schedproof_spec import Status
 
 RESULT = Path(__file__).with_name("results") / "audit.json"

@@ -13,9 +13,9 @@ import numpy as np
 from measure import Bench, copies_for
 from numba import cuda
 
-from schedproof.combine import combine
-from schedproof.dispatch import pack_bf16, pack_fp8, route
-from schedproof.dispatch_limits import SCALE_GROUP, DispatchSizes
+from schedproof.dispatch.combine import combine
+from schedproof.dispatch.dispatch import pack_bf16, pack_fp8, route
+from schedproof.dispatch.limits import SCALE_GROUP, DispatchSizes
 from schedproof_kernels.dispatch import Dispatcher
 from schedproof_kernels.jit import SIMULATED
 from schedproof_kernels.layout import LayoutPlan

@@ -9,9 +9,9 @@ import numpy as np
 from measure import Bench, empty
 from numba import cuda
 
-from schedproof.message_layout import HEADER_WORDS, MAX_DRAFT_TOKENS, MAX_MESSAGE_SEQS, MESSAGE_WORDS
-from schedproof.save_output import TOKENS_BEGIN
-from schedproof.topk_layout import (
+from schedproof.output.message_layout import HEADER_WORDS, MAX_DRAFT_TOKENS, MAX_MESSAGE_SEQS, MESSAGE_WORDS
+from schedproof.output.save_output import TOKENS_BEGIN
+from schedproof.output.topk_layout import (
     COUNTS_BEGIN,
     KIND_TARGET,
     MAX_TOPK_COLUMNS,

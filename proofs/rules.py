@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from proofs.theorems import check_held
 
-from schedproof_spec.decide_work import decide_version
-from schedproof_spec.mutants import Mutant
+from schedproof_spec.prover.mutants import Mutant
 from schedproof_spec.prover.prove import prove
 from schedproof_spec.prover.verdict import Status
+from schedproof_spec.verdicts.decide_work import decide_version
 from schedproof_spec.work_rule import Version, WorkRule
 
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 import pytest
 
-from schedproof.config import Platform, Role, ServingConfig
-from schedproof.policies import POLICIES
-from schedproof.speculation import DRAFTS_IN_TARGET_BATCH, SpeculativeMethod
-from schedproof.startup import decodes_fit_budget
+from schedproof.engines.fastdeploy.config import Platform, Role, ServingConfig
+from schedproof.engines.fastdeploy.policies import POLICIES
+from schedproof.engines.fastdeploy.speculation import DRAFTS_IN_TARGET_BATCH, SpeculativeMethod
+from schedproof.engines.fastdeploy.startup import decodes_fit_budget
 from schedproof_spec import INVARIANTS, Status
-from schedproof_spec.decide import decide_where
-from schedproof_spec.question import Condition
+from schedproof_spec.verdicts.decide import decide_where
+from schedproof_spec.verdicts.question import Condition
 
 HELD, REFUTED = Status.HELD, Status.VIOLATED
 

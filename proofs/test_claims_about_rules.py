@@ -7,19 +7,19 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from schedproof.capacity import dispatch_capacity, loaded_dispatch_tokens
-from schedproof.config import Platform, Role, ServingConfig
-from schedproof.policies import POLICIES
-from schedproof.policy import Policy
-from schedproof.scheduler import Queues, schedule
-from schedproof.speculation import DRAFTS_IN_TARGET_BATCH, SpeculativeConfig, SpeculativeMethod
-from schedproof.startup import decodes_fit_budget
-from schedproof.upstream.pr_7237 import Pr7237Draft, is_replaced
-from schedproof.upstream.pr_7438 import Pr7438DraftWithoutFloor
+from schedproof.engines.fastdeploy.config import Platform, Role, ServingConfig
+from schedproof.engines.fastdeploy.loop import Queues, schedule
+from schedproof.engines.fastdeploy.policies import POLICIES
+from schedproof.engines.fastdeploy.policy import Policy
+from schedproof.engines.fastdeploy.rules.capacity import dispatch_capacity, loaded_dispatch_tokens
+from schedproof.engines.fastdeploy.speculation import DRAFTS_IN_TARGET_BATCH, SpeculativeConfig, SpeculativeMethod
+from schedproof.engines.fastdeploy.startup import decodes_fit_budget
+from schedproof.engines.fastdeploy.versions.pr_7237 import Pr7237Draft, is_replaced
+from schedproof.engines.fastdeploy.versions.pr_7438 import Pr7438DraftWithoutFloor
 from schedproof_spec import Status
-from schedproof_spec.domain import any_config, any_config_with_dispatch, any_request, familiar_config
 from schedproof_spec.prover.context import Context
 from schedproof_spec.prover.prove import Theorem, prove, search
+from schedproof_spec.states.domain import any_config, any_config_with_dispatch, any_request, familiar_config
 
 HELD, REFUTED = Status.HELD, Status.VIOLATED
 

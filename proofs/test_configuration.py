@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from schedproof import startup
-from schedproof.config import Role, ServingConfig
-from schedproof.policies import REFERENCE
-from schedproof.scheduler import Queues
-from schedproof.speculation import SpeculativeConfig, SpeculativeMethod
+from schedproof.engines.fastdeploy import startup
+from schedproof.engines.fastdeploy.config import Role, ServingConfig
+from schedproof.engines.fastdeploy.loop import Queues
+from schedproof.engines.fastdeploy.policies import REFERENCE
+from schedproof.engines.fastdeploy.speculation import SpeculativeConfig, SpeculativeMethod
 
 FASTDEPLOY_DEFAULTS = {
     "max_num_seqs": 8,

@@ -9,7 +9,7 @@ import json
 
 import pytest
 
-from schedproof.policies import POLICIES, REFERENCE
+from schedproof.engines.fastdeploy.policies import POLICIES, REFERENCE
 from schedproof_spec import INVARIANTS, Status, Witness, decide
 
 COVERS = {

@@ -7,15 +7,15 @@ from dataclasses import replace
 import pytest
 from proofs.theorems import check_held, check_refuted
 
-from schedproof.config import Role
-from schedproof.policies import POLICIES, REFERENCE
-from schedproof.scheduler import Queues, schedule
-from schedproof.step import Grant, Step, admit, open_step, preempt, run_decode, run_prefill
-from schedproof_spec.domain import any_config, any_request, draw_config
+from schedproof.engines.fastdeploy.config import Role
+from schedproof.engines.fastdeploy.ledger import Grant, Step, admit, open_step, preempt, run_decode, run_prefill
+from schedproof.engines.fastdeploy.loop import Queues, schedule
+from schedproof.engines.fastdeploy.policies import POLICIES, REFERENCE
 from schedproof_spec.invariants.budget import has_budget
-from schedproof_spec.ledger import by_induction, nothing
-from schedproof_spec.mutants import Mutant
-from schedproof_spec.summaries import MergedPolicy
+from schedproof_spec.prover.mutants import Mutant
+from schedproof_spec.states.domain import any_config, any_request, draw_config
+from schedproof_spec.states.ledger import by_induction, nothing
+from schedproof_spec.states.merged import MergedPolicy
 
 SCOPE = "every ledger, every configuration"
 
@@ -108,14 +108,14 @@ def preemption_turn(ctx):
 
 
 def step_mutant(name, function, old, new):
-    return Mutant(name=name, module="schedproof.step", function=function, old=old, new=new)
+    return Mutant(name=name, module="schedproof.engines.fastdeploy.ledger", function=function, old=old, new=new)
 
 
 TURNS = {
     opening: step_mutant("begin with a token handed out", "open_step", "prefill_tokens=0", "prefill_tokens=1"),
     prefill_node: Mutant(
         name="count decodes that wait for their hand-over",
-        module="schedproof.scheduler",
+        module="schedproof.engines.fastdeploy.loop",
         function="schedule",
         old="if request.is_decoding) if config.runs_decode else 0",
         new="if request.is_decoding)",

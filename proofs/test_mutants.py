@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from schedproof.policies import REFERENCE
+from schedproof.engines.fastdeploy.policies import REFERENCE
 from schedproof_spec import INVARIANTS, Status
-from schedproof_spec.decide import proof_alone
-from schedproof_spec.memory import without_memory
-from schedproof_spec.question import Question
+from schedproof_spec.verdicts.decide import proof_alone
+from schedproof_spec.verdicts.question import Question
+from schedproof_spec.verdicts.verdict_cache import without_memory
 
 MUTANTS = [(name, mutant) for name, invariant in INVARIANTS.items() for mutant in invariant.mutants]
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 from launches import ANY_SIZE, KernelProof, check_holds, check_races, check_refutes, names_of
 
-from schedproof.capacity import MAX_DISPATCH_TOKENS
-from schedproof.dispatch import NO_ROW
-from schedproof.dispatch_limits import (
+from schedproof.dispatch.dispatch import NO_ROW
+from schedproof.dispatch.limits import (
     MAX_CHOICES,
     MAX_EXPERTS,
     MAX_HIDDEN,
@@ -17,13 +16,14 @@ from schedproof.dispatch_limits import (
     DispatchError,
     DispatchSizes,
 )
+from schedproof.engines.fastdeploy.rules.capacity import MAX_DISPATCH_TOKENS
 from schedproof_kernels import payload_kernel, primitives
 from schedproof_kernels.dispatch_buffers import BF16_BYTES, WORD_BYTES, written_arrays
 from schedproof_spec.gpu.counting import all_of, any_of, unknown_function
 from schedproof_spec.gpu.integers import Data
 from schedproof_spec.gpu.memory import INT32, Log
 from schedproof_spec.gpu.thread import Thread
-from schedproof_spec.mutants import Mutant
+from schedproof_spec.prover.mutants import Mutant
 from schedproof_spec.prover.prove import prove
 from schedproof_spec.prover.verdict import Status
 

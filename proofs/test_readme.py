@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from schedproof.policies import POLICIES, REFERENCE
-from schedproof_gate.matrix import Matrix, updated
+from schedproof.engines.fastdeploy.policies import POLICIES, REFERENCE
+from schedproof_gate.policies.matrix import Matrix, updated
 from schedproof_spec import INVARIANTS, RUN_INVARIANTS, Status, Verdict
 
 GOLDENS = Path(__file__).parent / "goldens"

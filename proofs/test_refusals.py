@@ -8,19 +8,19 @@ from dataclasses import replace
 import pytest
 from proofs.theorems import check_held, check_refuted
 
-from schedproof import job
-from schedproof.blocks import preallocated_blocks
-from schedproof.config import Role, ServingConfig
-from schedproof.engine import Engine
-from schedproof.free_list import FreeList
-from schedproof.job import RequestRefusedError
-from schedproof.policies import POLICIES, REFERENCE
-from schedproof.pool import BlockPool
+from schedproof.engines.fastdeploy.config import Role, ServingConfig
+from schedproof.engines.fastdeploy.life import job
+from schedproof.engines.fastdeploy.life.engine import Engine
+from schedproof.engines.fastdeploy.life.job import RequestRefusedError
+from schedproof.engines.fastdeploy.policies import POLICIES, REFERENCE
+from schedproof.engines.fastdeploy.rules.blocks import preallocated_blocks
+from schedproof.engines.fastdeploy.speculation import SpeculativeConfig, SpeculativeMethod
+from schedproof.kv.free_list import FreeList
+from schedproof.kv.pool import BlockPool
 from schedproof.request import MultimodalItem
-from schedproof.speculation import SpeculativeConfig, SpeculativeMethod
-from schedproof_spec.domain import any_config
-from schedproof_spec.mutants import Mutant
-from schedproof_spec.summaries import MergedPolicy
+from schedproof_spec.prover.mutants import Mutant
+from schedproof_spec.states.domain import any_config
+from schedproof_spec.states.merged import MergedPolicy
 
 
 def refuses(function, *arguments):
@@ -97,7 +97,7 @@ def bad_preallocation(ctx):
     ctx.prove("refused" if refused else "accepted", ctx.merged(lambda: refused == right))
 
 
-JOB = "schedproof.job"
+JOB = "schedproof.engines.fastdeploy.life.job"
 RULES = {
     hopeless: Mutant(
         name="accept a prompt without room for output",

@@ -11,12 +11,12 @@ from dataclasses import replace
 import pytest
 from proofs.theorems import check_held, check_refuted
 
-from schedproof import life
+from schedproof.engines.fastdeploy.life import request_events as life
 from schedproof.request import new_request
-from schedproof_spec.domain import any_item, draw_config
 from schedproof_spec.invariants.tokens import any_living_decode
-from schedproof_spec.mutants import Mutant
-from schedproof_spec.summaries import merged_on_path
+from schedproof_spec.prover.mutants import Mutant
+from schedproof_spec.states.domain import any_item, draw_config
+from schedproof_spec.states.merged import merged_on_path
 
 BLOCK_SIZES = (1, 2, 16, 64, 256)
 
@@ -78,7 +78,9 @@ def produced(ctx):
 
 
 def life_mutant(function, name, old, new):
-    return Mutant(name=name, module="schedproof.life", function=function, old=old, new=new)
+    return Mutant(
+        name=name, module="schedproof.engines.fastdeploy.life.request_events", function=function, old=old, new=new
+    )
 
 
 RULES = {

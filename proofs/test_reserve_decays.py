@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from proofs.theorems import check_held, check_refuted
 
-from schedproof.output_reserve import OutputReserve, reserved_blocks_per_seq
-from schedproof_spec.mutants import Mutant
+from schedproof.engines.fastdeploy.rules.output_reserve import OutputReserve, reserved_blocks_per_seq
+from schedproof_spec.prover.mutants import Mutant
 
 STEPS_PER_BLOCK = (1, 2, 7, 40)
 
@@ -32,7 +32,7 @@ def decay(ctx):
 
 GROWING = Mutant(
     name="grow with every step",
-    module="schedproof.output_reserve",
+    module="schedproof.engines.fastdeploy.rules.output_reserve",
     function="reserved_blocks_per_seq",
     old="initial_blocks - lost",
     new="initial_blocks + lost",

@@ -11,17 +11,17 @@ from dataclasses import replace
 import pytest
 from proofs.theorems import check_held, check_refuted
 
-from schedproof import life
-from schedproof.blocks import blocks_to_finish, preallocated_blocks
-from schedproof.config import Role, ServingConfig
-from schedproof.policies import REFERENCE
+from schedproof.engines.fastdeploy.config import Role, ServingConfig
+from schedproof.engines.fastdeploy.ledger import ask
+from schedproof.engines.fastdeploy.life import request_events as life
+from schedproof.engines.fastdeploy.policies import REFERENCE
+from schedproof.engines.fastdeploy.rules.blocks import blocks_to_finish, preallocated_blocks
+from schedproof.engines.fastdeploy.rules.transfers import leaves_room_to_finish, most_blocks
 from schedproof.request import new_request
-from schedproof.step import ask
-from schedproof.transfers import leaves_room_to_finish, most_blocks
-from schedproof_spec.domain import any_config
 from schedproof_spec.invariants.tokens import any_living_decode
-from schedproof_spec.mutants import Mutant
-from schedproof_spec.summaries import MergedPolicy
+from schedproof_spec.prover.mutants import Mutant
+from schedproof_spec.states.domain import any_config
+from schedproof_spec.states.merged import MergedPolicy
 
 
 def any_decode_node(ctx):
@@ -102,7 +102,7 @@ def decides_exactly(ctx):
         ctx.prove("refused: one does not fit", ctx.merged(lambda: not all(alone)))
 
 
-TRANSFERS = "schedproof.transfers"
+TRANSFERS = "schedproof.engines.fastdeploy.rules.transfers"
 ANY = "every configuration, requests of any size"
 RULES = {
     bounded_at_arrival: (

@@ -10,9 +10,8 @@ import pytest
 from launches import ANY_SIZE, KernelProof, check_holds, check_refutes, names_of
 from test_payload_kernels import drawn_sizes
 
-from schedproof.capacity import MAX_DISPATCH_TOKENS
-from schedproof.dispatch import NO_ROW
-from schedproof.dispatch_limits import (
+from schedproof.dispatch.dispatch import NO_ROW
+from schedproof.dispatch.limits import (
     MAX_CHOICES,
     MAX_EXPERTS,
     MAX_RANKS,
@@ -21,13 +20,14 @@ from schedproof.dispatch_limits import (
     DispatchError,
     DispatchSizes,
 )
+from schedproof.engines.fastdeploy.rules.capacity import MAX_DISPATCH_TOKENS
 from schedproof_kernels import routing_kernel
 from schedproof_kernels.dispatch import chunks_of
 from schedproof_kernels.routing_kernel import TOKENS_PER_CHUNK
 from schedproof_spec.gpu.counting import all_of, chosen, counts, element, implies, unknown_function
 from schedproof_spec.gpu.integers import smaller
 from schedproof_spec.gpu.memory import BOOL, INT64
-from schedproof_spec.mutants import Mutant
+from schedproof_spec.prover.mutants import Mutant
 
 ROUTING = "schedproof_kernels.routing_kernel"
 MAX_BLOCKS = 2**31 - 1
@@ -344,7 +344,7 @@ PROOFS = (
         mutants=(
             Mutant(
                 name="a row beyond capacity",
-                module="schedproof.dispatch",
+                module="schedproof.dispatch.dispatch",
                 function="row_of_slot",
                 old="slot < capacity",
                 new="slot <= capacity",

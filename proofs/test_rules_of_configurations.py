@@ -12,13 +12,14 @@ from dataclasses import replace
 import pytest
 from proofs.theorems import check_held, check_refuted
 
-from schedproof import capacity, startup
-from schedproof.config import Platform, Role, ServingConfig
-from schedproof.message_layout import MAX_DRAFT_TOKENS
-from schedproof.policies import REFERENCE
-from schedproof.speculation import SpeculativeMethod
-from schedproof_spec.domain import draw_config, draw_configured_dispatch
-from schedproof_spec.mutants import Mutant
+from schedproof.engines.fastdeploy import startup
+from schedproof.engines.fastdeploy.config import Platform, Role, ServingConfig
+from schedproof.engines.fastdeploy.policies import REFERENCE
+from schedproof.engines.fastdeploy.rules import capacity
+from schedproof.engines.fastdeploy.speculation import SpeculativeMethod
+from schedproof.output.message_layout import MAX_DRAFT_TOKENS
+from schedproof_spec.prover.mutants import Mutant
+from schedproof_spec.states.domain import draw_config, draw_configured_dispatch
 
 
 def tokens_of_a_decode(ctx):
@@ -175,70 +176,70 @@ def override_is_recorded(ctx):
 RULES = {
     tokens_of_a_decode: Mutant(
         name="MTP ignores its model steps",
-        module="schedproof.config",
+        module="schedproof.engines.fastdeploy.config",
         function="ServingConfig.num_speculative_tokens",
         old="max(self",
         new="min(self",
     ),
     step_of_every_slot: Mutant(
         name="a prefill node decodes",
-        module="schedproof.config",
+        module="schedproof.engines.fastdeploy.config",
         function="ServingConfig.runs_decode",
         old="self.role != Role.PREFILL",
         new="True",
     ),
     longest_sequence: Mutant(
         name="forget the last step's drafts",
-        module="schedproof.config",
+        module="schedproof.engines.fastdeploy.config",
         function="ServingConfig.max_blocks_per_seq",
         old="self.max_model_len + self.tokens_per_seq - 1",
         new="self.max_model_len - 1",
     ),
     loaded_dispatch_buffer: Mutant(
         name="take 0 for a silent config",
-        module="schedproof.capacity",
+        module="schedproof.engines.fastdeploy.rules.capacity",
         function="loaded_dispatch_tokens",
         old="return PRESET_DISPATCH_TOKENS",
         new="return 0",
     ),
     smallest_dispatch_capacity: Mutant(
         name="leave the capacity unaligned",
-        module="schedproof.capacity",
+        module="schedproof.engines.fastdeploy.rules.capacity",
         function="dispatch_capacity",
         old="ceil_div(config.max_decode_tokens, DISPATCH_ALIGNMENT) * DISPATCH_ALIGNMENT",
         new="config.max_decode_tokens",
     ),
     library_limits: Mutant(
         name="a queue one entry short",
-        module="schedproof.capacity",
+        module="schedproof.engines.fastdeploy.rules.capacity",
         function="fits_dispatch_library",
         old="2 * (capacity + 1)",
         new="2 * capacity + 1",
     ),
     refused_only_if_unsafe: Mutant(
         name="refuse equality",
-        module="schedproof.startup",
+        module="schedproof.engines.fastdeploy.startup",
         function="decodes_fit_budget",
         old="config.max_decode_tokens <=",
         new="config.max_decode_tokens <",
     ),
     pool_holds_the_longest_request: Mutant(
         name="ask for one block more",
-        module="schedproof.startup",
+        module="schedproof.engines.fastdeploy.startup",
         function="longest_request_fits_pool",
         old="config.max_blocks_per_seq <=",
         new="config.max_blocks_per_seq <",
     ),
     largest_step: Mutant(
         name="plan for the limit everywhere",
-        module="schedproof.capacity",
+        module="schedproof.engines.fastdeploy.rules.capacity",
         function="max_chunk_tokens",
         old="config.role == Role.DECODE",
         new="False",
     ),
     override_is_recorded: Mutant(
         name="report every configured value",
-        module="schedproof.capacity",
+        module="schedproof.engines.fastdeploy.rules.capacity",
         function="DispatchCapacity.is_override",
         old="self.configured != self.tokens",
         new="True",

@@ -11,14 +11,14 @@ from dataclasses import replace
 import pytest
 from proofs.theorems import check_held, check_refuted
 
-from schedproof import blocks
-from schedproof.policies import REFERENCE
+from schedproof.engines.fastdeploy.ledger import Grant, ask
+from schedproof.engines.fastdeploy.policies import REFERENCE
+from schedproof.engines.fastdeploy.rules import blocks
 from schedproof.request import Request
-from schedproof.step import Grant, ask
-from schedproof_spec.domain import any_request, draw_config
 from schedproof_spec.invariants.budget import decode_is_served
-from schedproof_spec.mutants import Mutant
-from schedproof_spec.summaries import next_chunk, prefill_blocks
+from schedproof_spec.prover.mutants import Mutant
+from schedproof_spec.states.domain import any_request, draw_config
+from schedproof_spec.states.merged import next_chunk, prefill_blocks
 
 
 def permitted(request, chunk, config):
@@ -153,56 +153,56 @@ def whole_life(ctx):
 RULES = {
     nothing_for_nothing: Mutant(
         name="give a request without tokens its spare block",
-        module="schedproof.step",
+        module="schedproof.engines.fastdeploy.ledger",
         function="ask",
         old="if chunk == 0:",
         new="if False:",
     ),
     longest_chunk: Mutant(
         name="a prompt that just fits waits",
-        module="schedproof.chunk",
+        module="schedproof.engines.fastdeploy.rules.chunk",
         function="reachable_end",
         old="budget >= need - computed",
         new="budget > need - computed",
     ),
     item_that_alignment_cuts: Mutant(
         name="wait with an item that fits",
-        module="schedproof.chunk",
+        module="schedproof.engines.fastdeploy.rules.chunk",
         function="next_chunk",
         old="end = item.end",
         new="pass",
     ),
     chunk_ends_where_it_may: Mutant(
         name="align to the wrong side",
-        module="schedproof.chunk",
+        module="schedproof.engines.fastdeploy.rules.chunk",
         function="reachable_end",
         old="end - end %",
         new="end + end %",
     ),
     decode_growth: Mutant(
         name="grow when many slots are left",
-        module="schedproof.blocks",
+        module="schedproof.engines.fastdeploy.rules.blocks",
         function="has_few_free_slots",
         old="<=",
         new=">=",
     ),
     prefill_growth: Mutant(
         name="two spare blocks",
-        module="schedproof.blocks",
+        module="schedproof.engines.fastdeploy.rules.blocks",
         function="prefill_blocks",
         old="blocks + 1",
         new="blocks + 2",
     ),
     preallocation: Mutant(
         name="prompts grow beyond the table",
-        module="schedproof.blocks",
+        module="schedproof.engines.fastdeploy.rules.blocks",
         function="preallocated_blocks",
         old="min(blocks",
         new="max(blocks",
     ),
     whole_life: Mutant(
         name="forget that the last token is not written",
-        module="schedproof.blocks",
+        module="schedproof.engines.fastdeploy.rules.blocks",
         function="blocks_to_finish",
         old="max_total_tokens - 2 +",
         new="max_total_tokens +",

@@ -10,11 +10,11 @@ import json
 import pytest
 from proofs.theorems import check_refuted
 
-from schedproof.policies import POLICIES, REFERENCE
+from schedproof.engines.fastdeploy.policies import POLICIES, REFERENCE
 from schedproof_spec import RUN_INVARIANTS, RunWitness, Status, decide_run
 from schedproof_spec.invariants.progress import prove_progress_where
 from schedproof_spec.prover.prove import prove
-from schedproof_spec.summaries import MergedPolicy
+from schedproof_spec.states.merged import MergedPolicy
 
 
 @pytest.mark.parametrize("name", RUN_INVARIANTS)

@@ -8,18 +8,18 @@ from __future__ import annotations
 import pytest
 from proofs.theorems import check_held, check_refuted
 
-from schedproof.config import Role, ServingConfig
-from schedproof.engine import Engine
-from schedproof.places import SLOT_HOLDERS, Place
-from schedproof.policies import REFERENCE
-from schedproof_spec.domain import accepted
-from schedproof_spec.engine_run import NO_RESERVE, SPECULATION, CountingEngine
+from schedproof.engines.fastdeploy.config import Role, ServingConfig
+from schedproof.engines.fastdeploy.life.engine import Engine
+from schedproof.engines.fastdeploy.life.places import SLOT_HOLDERS, Place
+from schedproof.engines.fastdeploy.policies import REFERENCE
 from schedproof_spec.invariants.overlap import launch_covers_step
 from schedproof_spec.invariants.places import is_in_one_place
 from schedproof_spec.invariants.served import decode_runs_in_its_blocks
 from schedproof_spec.invariants.tokens import blocks_cover_tokens
-from schedproof_spec.mutants import Mutant
-from schedproof_spec.summaries import MergedPolicy, with_merged_properties
+from schedproof_spec.prover.mutants import Mutant
+from schedproof_spec.states.domain import accepted
+from schedproof_spec.states.merged import MergedPolicy, with_merged_properties
+from schedproof_spec.states.runs import NO_RESERVE, SPECULATION, CountingEngine
 
 FIRST, SECOND = "first", "second"
 
@@ -145,21 +145,21 @@ def prefill_node(ctx):
 NODES = {
     mixed_node: Mutant(
         name="admit a request and give it no blocks",
-        module="schedproof.engine",
+        module="schedproof.engines.fastdeploy.life.engine",
         function="Engine._hand_out_blocks",
         old="visit.grant.num_new_blocks - request.num_free_cached_blocks",
         new="0",
     ),
     decode_node: Mutant(
         name="receive a request and keep the forecast",
-        module="schedproof.engine",
+        module="schedproof.engines.fastdeploy.life.engine",
         function="Engine.receive",
         old="launch_forecast.after_batch_change(self.forecast)",
         new="self.forecast",
     ),
     prefill_node: Mutant(
         name="preallocate without looking at the slots",
-        module="schedproof.engine",
+        module="schedproof.engines.fastdeploy.life.engine",
         function="Engine.preallocate",
         old="num_slots >= self.config.max_num_seqs or ",
         new="",

@@ -40,18 +40,34 @@ def test_members_are_compared_by_value(path):
     assert identity_tests(path.read_text(encoding="utf-8")) == []
 
 
-VALUES = ("capacity", "config", "job", "launch_forecast", "outcome", "output_reserve", "request")
-VALUES += ("scheduler", "speculation", "step")
+VALUES = (
+    "schedproof.request",
+    *(
+        f"schedproof.engines.fastdeploy.{name}"
+        for name in (
+            "config",
+            "ledger",
+            "loop",
+            "speculation",
+            "life.job",
+            "life.outcome",
+            "rules.capacity",
+            "rules.launch_forecast",
+            "rules.output_reserve",
+        )
+    ),
+)
+STARTUP = "schedproof.engines.fastdeploy.startup"
 """Modules whose dataclasses are values: what is known of one is remembered, and its counts have names."""
 
 
 def dataclasses_in(module_name: str) -> list[type]:
-    module = importlib.import_module(f"schedproof.{module_name}")
+    module = importlib.import_module(module_name)
     classes = [value for value in vars(module).values() if isinstance(value, type) and is_dataclass(value)]
     return [each for each in classes if each.__module__ == module.__name__]
 
 
-@pytest.mark.parametrize("module_name", [*VALUES, "startup"])
+@pytest.mark.parametrize("module_name", [*VALUES, STARTUP])
 def test_what_is_proved_of_a_value_stays_true(module_name):
     """The prover remembers what a function returned for a value."""
     found = dataclasses_in(module_name)
@@ -66,7 +82,7 @@ def test_no_two_counts_of_a_value_can_be_swapped(module_name):
         assert all(field.kw_only for field in fields(each)), f"{each.__name__} takes fields by position"
 
 
-@pytest.mark.parametrize("module_name", [*VALUES, "startup", "output_sender"])
+@pytest.mark.parametrize("module_name", [*VALUES, STARTUP, "schedproof.output.output_sender"])
 def test_a_misspelt_field_is_an_error(module_name):
     for each in dataclasses_in(module_name):
         assert "__slots__" in vars(each), f"{each.__name__} accepts any attribute"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from schedproof.output_queue import OutputQueue, QueueError
+from schedproof.output.output_queue import OutputQueue, QueueError
 
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
 settings.load_profile("ci")

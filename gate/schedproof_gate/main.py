@@ -9,25 +9,25 @@ import click
 
 from schedproof import NEWEST, POLICIES, Policy
 from schedproof_gate.audit.command import audit
-from schedproof_gate.checking import check as check_deployment
-from schedproof_gate.deployment_file import COMMAND_LINE, read_command, read_deployments
-from schedproof_gate.engines import ENGINES, engine_named, policy_named
+from schedproof_gate.check.checking import check as check_deployment
+from schedproof_gate.deployment.deployment_file import COMMAND_LINE, read_command, read_deployments
+from schedproof_gate.deployment.engines import ENGINES, engine_named, policy_named
+from schedproof_gate.deployment.given import Origin
 from schedproof_gate.errors import InputError, shown
-from schedproof_gate.explaining import explain as explain_invariant
-from schedproof_gate.explaining import (
+from schedproof_gate.explain.explaining import explain as explain_invariant
+from schedproof_gate.explain.explaining import (
     explanation_json,
     explanation_text,
     invariant_named,
     read_state,
     replay_text,
 )
-from schedproof_gate.explaining_work import explain_work, refuse_policy_and_state, work_json, work_text
-from schedproof_gate.given import Origin
-from schedproof_gate.matrix import Matrix, matrix_json, matrix_markdown, matrix_text, updated
-from schedproof_gate.output import emit, write_atomically
-from schedproof_gate.renderers import RENDERERS
+from schedproof_gate.explain.explaining_work import explain_work, refuse_policy_and_state, work_json, work_text
+from schedproof_gate.policies.matrix import Matrix, matrix_json, matrix_markdown, matrix_text, updated
 from schedproof_gate.replay.command import replay
-from schedproof_gate.report import Report
+from schedproof_gate.report.output import emit, write_atomically
+from schedproof_gate.report.renderers import RENDERERS
+from schedproof_gate.report.report import Report
 from schedproof_spec import WORK_RULES, policy_matrix, run_matrix
 
 USAGE_ERROR = 2

@@ -9,7 +9,7 @@ import numpy as np
 from numba import cuda
 
 from schedproof.arguments import is_whole
-from schedproof.dispatch_limits import DispatchError, DispatchSizes, check_sizes
+from schedproof.dispatch.limits import DispatchError, DispatchSizes, check_sizes
 from schedproof_kernels.arrays import (
     BF16,
     VECTOR_BYTES,

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from schedproof.dispatch_limits import DispatchSizes
+from schedproof.dispatch.limits import DispatchSizes
 from schedproof_kernels.arrays import BF16, E4M3
 
 WORD_BYTES = 4
@@ -21,7 +21,7 @@ class DispatchBuffers:
 
     ``packed_recv_x`` uint16 bfloat16 bits or uint8 e4m3 bits [local_experts, ranks * capacity, hidden], ``scales``
     float32 [local_experts, ranks * capacity, hidden / 128] for fp8 and None for bfloat16; the others as
-    :class:`schedproof.dispatch.Routing`. Rows past an expert's count are left as they were.
+    :class:`schedproof.dispatch.dispatch.Routing`. Rows past an expert's count are left as they were.
     """
 
     packed_recv_x: Any

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numba import cuda
 
-from schedproof.dispatch_limits import SCALE_GROUP, DispatchSizes
+from schedproof.dispatch.limits import SCALE_GROUP, DispatchSizes
 from schedproof_kernels.arrays import as_kernel_argument, check, describe, device_ordinal
 from schedproof_kernels.device import Graph, current
 from schedproof_kernels.dispatch import chunks_of, routing_block
@@ -18,7 +18,7 @@ from schedproof_kernels.routing_kernel import count_layout_chunks, sum_chunks
 
 @dataclass(frozen=True, slots=True)
 class LayoutBuffers:
-    """What a layout writes, as device arrays of the shapes of :class:`schedproof.dispatch.Layout`."""
+    """What a layout writes, as device arrays of the shapes of :class:`schedproof.dispatch.dispatch.Layout`."""
 
     num_tokens_per_rank: Any
     num_tokens_per_expert: Any

@@ -16,7 +16,7 @@ from numba import cuda
 from numpy.typing import NDArray
 
 from schedproof.arguments import in_range, shown
-from schedproof.save_output import OutputError
+from schedproof.output.save_output import OutputError
 from schedproof_kernels.arrays import ArgumentError
 from schedproof_kernels.device import Event, Graph, current
 from schedproof_kernels.save_output_kernel import CONTROL_BATCH, REFUSED_TOKEN

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numba import cuda
 
-from schedproof.dispatch import MIN_AMAX, NO_ROW
-from schedproof.dispatch_limits import SCALE_GROUP
-from schedproof.low_precision import E4M3_MAX
+from schedproof.dispatch.dispatch import MIN_AMAX, NO_ROW
+from schedproof.dispatch.limits import SCALE_GROUP
+from schedproof.dispatch.low_precision import E4M3_MAX
 from schedproof_kernels.jit import kernel
 from schedproof_kernels.primitives import (
     added,

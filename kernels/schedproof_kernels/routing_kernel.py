@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from numba import cuda
 
-from schedproof.dispatch import NO_ROW, admitted, row_of_slot
+from schedproof.dispatch.dispatch import NO_ROW, admitted, row_of_slot
 from schedproof_kernels.jit import kernel
 from schedproof_kernels.words import Integers
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from schedproof.message_layout import HEADER_WORDS, MESSAGE_WORDS
-from schedproof.save_output import BATCH_WORD, check_batch, check_message_id, check_width, signed_id
+from schedproof.output.message_layout import HEADER_WORDS, MESSAGE_WORDS
+from schedproof.output.save_output import BATCH_WORD, check_batch, check_message_id, check_width, signed_id
 from schedproof_kernels.arrays import as_kernel_argument, check, describe, device_ordinal
 from schedproof_kernels.jit import SIMULATED
 from schedproof_kernels.message_packer import CapturedStep, MessagePacker, check_counts

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from numba import cuda
 
-from schedproof.message_layout import HEADER_WORDS, MAX_DRAFT_TOKENS, MESSAGE_WORDS
-from schedproof.save_output import BATCH_WORD, ID_WORD, INT32_MAX, INT32_MIN, TOKENS_BEGIN, live_count
+from schedproof.output.message_layout import HEADER_WORDS, MAX_DRAFT_TOKENS, MESSAGE_WORDS
+from schedproof.output.save_output import BATCH_WORD, ID_WORD, INT32_MAX, INT32_MIN, TOKENS_BEGIN, live_count
 from schedproof_kernels.jit import kernel
 from schedproof_kernels.words import Integers
 

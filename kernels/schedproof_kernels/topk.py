@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from schedproof.save_output import check_message_id, check_width, signed_id
-from schedproof.save_output_topk import check_columns, check_kind, check_topk_batch
-from schedproof.topk_layout import (
+from schedproof.output.save_output import check_message_id, check_width, signed_id
+from schedproof.output.save_output_topk import check_columns, check_kind, check_topk_batch
+from schedproof.output.topk_layout import (
     BATCH_WORD,
     COMPACT_COUNTS_BEGIN,
     COUNTS_BEGIN,

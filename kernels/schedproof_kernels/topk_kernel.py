@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from numba import cuda
 
-from schedproof.message_layout import MAX_DRAFT_TOKENS
-from schedproof.topk_layout import (
+from schedproof.output.message_layout import MAX_DRAFT_TOKENS
+from schedproof.output.topk_layout import (
     BATCH_WORD,
     COMPACT_COLUMNS_WORD,
     COMPACT_COUNTS_BEGIN,

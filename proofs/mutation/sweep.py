@@ -57,15 +57,15 @@ class Subject:
 SUBJECTS = {
     "rules": Subject(
         modules=(
-            "budget",
-            "chunk",
-            "config",
-            "speculation",
-            "reference_policy",
-            "capacity",
-            "blocks",
-            "step",
-            "startup",
+            "engines.fastdeploy.rules.budget",
+            "engines.fastdeploy.rules.chunk",
+            "engines.fastdeploy.config",
+            "engines.fastdeploy.speculation",
+            "engines.fastdeploy.reference_policy",
+            "engines.fastdeploy.rules.capacity",
+            "engines.fastdeploy.rules.blocks",
+            "engines.fastdeploy.ledger",
+            "engines.fastdeploy.startup",
         ),
         tests=(
             "proofs/test_source_under_proof.py",
@@ -82,7 +82,7 @@ SUBJECTS = {
         outcome="rules_result.json",
     ),
     "scheduler": Subject(
-        modules=("request", "scheduler"),
+        modules=("request", "engines.fastdeploy.loop"),
         tests=(
             "proofs/test_source_under_proof.py",
             "proofs/test_configuration.py",
@@ -99,16 +99,16 @@ SUBJECTS = {
     ),
     "engine": Subject(
         modules=(
-            "launch_forecast",
-            "life",
-            "places",
-            "free_list",
-            "pool",
-            "prefix_cache",
-            "output_reserve",
-            "job",
-            "transfers",
-            "engine",
+            "engines.fastdeploy.rules.launch_forecast",
+            "engines.fastdeploy.life.request_events",
+            "engines.fastdeploy.life.places",
+            "kv.free_list",
+            "kv.pool",
+            "kv.prefix_cache",
+            "engines.fastdeploy.rules.output_reserve",
+            "engines.fastdeploy.life.job",
+            "engines.fastdeploy.rules.transfers",
+            "engines.fastdeploy.life.engine",
         ),
         tests=(
             "proofs/test_source_under_proof.py",
@@ -155,7 +155,7 @@ def module_path(name: str) -> Path:
     spec = importlib.util.find_spec("schedproof")
     assert spec is not None
     assert spec.submodule_search_locations is not None
-    return Path(spec.submodule_search_locations[0]) / f"{name}.py"
+    return Path(spec.submodule_search_locations[0]) / f"{name.replace('.', '/')}.py"
 
 
 def run_tests(change: Change, subject: Subject, source: str, output: str) -> None:

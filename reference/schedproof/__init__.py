@@ -1,15 +1,15 @@
 """The reference engine: how many tokens a serving step runs, and how large the buffers behind it are."""
 
-from schedproof.capacity import DispatchCapacity
-from schedproof.config import Platform, Role, ServingConfig
-from schedproof.engine import Engine
-from schedproof.job import RequestRefusedError
-from schedproof.outcome import Ending, Launch, StepOutcome
-from schedproof.policies import NEWEST, POLICIES, REFERENCE
-from schedproof.policy import Policy
+from schedproof.engines.fastdeploy.config import Platform, Role, ServingConfig
+from schedproof.engines.fastdeploy.life.engine import Engine
+from schedproof.engines.fastdeploy.life.job import RequestRefusedError
+from schedproof.engines.fastdeploy.life.outcome import Ending, Launch, StepOutcome
+from schedproof.engines.fastdeploy.loop import Phase, Queues, ScheduledRequest, StepPlan, schedule
+from schedproof.engines.fastdeploy.policies import NEWEST, POLICIES, REFERENCE
+from schedproof.engines.fastdeploy.policy import Policy
+from schedproof.engines.fastdeploy.rules.capacity import DispatchCapacity
+from schedproof.engines.fastdeploy.speculation import SpeculativeConfig, SpeculativeMethod
 from schedproof.request import MultimodalItem, Request, new_request
-from schedproof.scheduler import Phase, Queues, ScheduledRequest, StepPlan, schedule
-from schedproof.speculation import SpeculativeConfig, SpeculativeMethod
 
 __all__ = [
     "NEWEST",

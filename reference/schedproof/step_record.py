@@ -10,8 +10,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from schedproof.config import ServingConfig
-from schedproof.scheduler import Phase, StepPlan
+from schedproof.engines.fastdeploy.config import ServingConfig
+from schedproof.engines.fastdeploy.loop import Phase, StepPlan
 
 SCHEMA = "schedproof/step/1"
 

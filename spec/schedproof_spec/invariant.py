@@ -7,13 +7,13 @@ import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from schedproof.config import ServingConfig
-from schedproof.policy import Policy
-from schedproof.scheduler import Queues, StepPlan
-from schedproof_spec.domain import Configs, Shape, familiar_config
-from schedproof_spec.ledger import Claim, nothing
-from schedproof_spec.mutants import Mutant
+from schedproof.engines.fastdeploy.config import ServingConfig
+from schedproof.engines.fastdeploy.loop import Queues, StepPlan
+from schedproof.engines.fastdeploy.policy import Policy
 from schedproof_spec.prover.context import Context
+from schedproof_spec.prover.mutants import Mutant
+from schedproof_spec.states.domain import Configs, Shape, familiar_config
+from schedproof_spec.states.ledger import Claim, nothing
 
 Proof = Callable[[Context, Configs, Policy, Claim], None]
 """Proves an invariant for every configuration of a domain and every state; the last argument is known to hold."""

@@ -7,10 +7,10 @@ import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from schedproof.policy import Policy
-from schedproof_spec.engine_run import RunStep
-from schedproof_spec.mutants import Mutant
+from schedproof.engines.fastdeploy.policy import Policy
 from schedproof_spec.prover.context import Context
+from schedproof_spec.prover.mutants import Mutant
+from schedproof_spec.states.runs import RunStep
 
 EventProof = Callable[[Context, Policy], None]
 """Proves that every event keeps an invariant, from any state that satisfies it."""

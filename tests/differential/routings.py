@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from hypothesis import strategies as st
 
-from schedproof.dispatch_limits import DispatchSizes
+from schedproof.dispatch.limits import DispatchSizes
 from schedproof_kernels.jit import SIMULATED
 
 Routing = Callable[[np.random.Generator, DispatchSizes], np.ndarray]

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from routings import ROUTINGS, all_to_one, dispatch_sizes, random_bits, uniform
 
-from schedproof.combine import combine
-from schedproof.dispatch import NO_ROW, Routing, pack_bf16, pack_fp8, route
-from schedproof.dispatch_limits import DispatchError, DispatchSizes
+from schedproof.dispatch.combine import combine
+from schedproof.dispatch.dispatch import NO_ROW, Routing, pack_bf16, pack_fp8, route
+from schedproof.dispatch.limits import DispatchError, DispatchSizes
 from schedproof_kernels.arrays import ArgumentError
 from schedproof_kernels.dispatch import Dispatcher
 from schedproof_kernels.dispatch_buffers import DispatchBuffers

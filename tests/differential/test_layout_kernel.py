@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from routings import ROUTINGS, dispatch_sizes, uniform
 
-from schedproof.dispatch import layout
-from schedproof.dispatch_limits import DispatchError, DispatchSizes
+from schedproof.dispatch.dispatch import layout
+from schedproof.dispatch.limits import DispatchError, DispatchSizes
 from schedproof_kernels.arrays import ArgumentError
 from schedproof_kernels.layout import LayoutPlan
 

@@ -6,14 +6,14 @@ import time
 
 import numpy as np
 
-from schedproof.output_queue import OutputQueue, OutputWriter
-from schedproof.output_sender import OutputSender
+from schedproof.output.output_queue import OutputQueue, OutputWriter
+from schedproof.output.output_sender import OutputSender
 from schedproof_kernels.save_output import SaveOutput
 
 READER = """
 import sys
-from schedproof.output_queue import OutputQueue
-from schedproof.save_output import unpack
+from schedproof.output.output_queue import OutputQueue
+from schedproof.output.save_output import unpack
 queue = OutputQueue(int(sys.argv[1]))
 for step in range(int(sys.argv[2])):
     print(unpack(queue.receive()).tokens)

@@ -7,7 +7,7 @@ import pytest
 from guarded import Guarded, guard
 from numba import cuda
 
-from schedproof.low_precision import float32_to_bf16, float32_to_e4m3
+from schedproof.dispatch.low_precision import float32_to_bf16, float32_to_e4m3
 from schedproof_kernels import primitives
 from schedproof_kernels.jit import Kernel, kernel
 from schedproof_kernels.primitives import bf16_pair, bf16_value, e4m3_pair, product, quotient

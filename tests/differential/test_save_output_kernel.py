@@ -8,8 +8,8 @@ from guarded import EXAMPLES, Guarded, guard, guarded_allocations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schedproof.message_layout import HEADER_WORDS, MAX_DRAFT_TOKENS, MAX_MESSAGE_SEQS, MESSAGE_WORDS
-from schedproof.save_output import INT32_MAX, INT32_MIN, OutputError, StepOutput, pack, unpack
+from schedproof.output.message_layout import HEADER_WORDS, MAX_DRAFT_TOKENS, MAX_MESSAGE_SEQS, MESSAGE_WORDS
+from schedproof.output.save_output import INT32_MAX, INT32_MIN, OutputError, StepOutput, pack, unpack
 from schedproof_kernels import save_output_kernel
 from schedproof_kernels.arrays import ArgumentError
 from schedproof_kernels.jit import SIMULATED

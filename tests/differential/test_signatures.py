@@ -9,7 +9,7 @@ import pytest
 from guarded import guard
 from numba import types
 
-from schedproof.dispatch_limits import DispatchSizes
+from schedproof.dispatch.limits import DispatchSizes
 from schedproof_kernels.dispatch import Dispatcher
 from schedproof_kernels.jit import Kernel
 from schedproof_kernels.layout import LayoutPlan

@@ -8,10 +8,22 @@ from guarded import FEW_EXAMPLES, Guarded, guard, guarded_allocations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schedproof.message_layout import MAX_DRAFT_TOKENS
-from schedproof.save_output import INT32_MAX, INT32_MIN, OutputError
-from schedproof.save_output_topk import TopkOutput, pack_topk, pack_topk_compact, unpack_topk, unpack_topk_compact
-from schedproof.topk_layout import KIND_DRAFT, KIND_TARGET, MAX_TOPK_COLUMNS, MAX_TOPK_SEQS, compact_row_begin
+from schedproof.output.message_layout import MAX_DRAFT_TOKENS
+from schedproof.output.save_output import INT32_MAX, INT32_MIN, OutputError
+from schedproof.output.save_output_topk import (
+    TopkOutput,
+    pack_topk,
+    pack_topk_compact,
+    unpack_topk,
+    unpack_topk_compact,
+)
+from schedproof.output.topk_layout import (
+    KIND_DRAFT,
+    KIND_TARGET,
+    MAX_TOPK_COLUMNS,
+    MAX_TOPK_SEQS,
+    compact_row_begin,
+)
 from schedproof_kernels.arrays import ArgumentError
 from schedproof_kernels.jit import SIMULATED
 from schedproof_kernels.topk import SaveTopk

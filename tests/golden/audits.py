@@ -15,9 +15,9 @@ import click
 from schedproof import POLICIES
 from schedproof_gate.audit.auditing import audit_trace
 from schedproof_gate.audit.traces.forms import form_of
-from schedproof_gate.deployment_file import read_deployments
-from schedproof_gate.renderers import RENDERERS
-from schedproof_gate.report import Report
+from schedproof_gate.deployment.deployment_file import read_deployments
+from schedproof_gate.report.renderers import RENDERERS
+from schedproof_gate.report.report import Report
 
 ROOT = Path(__file__).parents[2]
 TRACES = "examples/traces"

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import click
 
-from schedproof_gate.renderers import RENDERERS
 from schedproof_gate.replay.command import replay, replay_of
 from schedproof_gate.replay.findings import Replay, report_of
 from schedproof_gate.replay.options import ReplayOptions
 from schedproof_gate.replay.text import render_replay
+from schedproof_gate.report.renderers import RENDERERS
 
 ROOT = Path(__file__).parents[2]
 FOLDER = Path(__file__).parent / "replay"

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import click
 
-from schedproof_gate.checking import check
-from schedproof_gate.deployment_file import read_deployments
-from schedproof_gate.renderers import RENDERERS
-from schedproof_gate.report import Report
+from schedproof_gate.check.checking import check
+from schedproof_gate.deployment.deployment_file import read_deployments
+from schedproof_gate.report.renderers import RENDERERS
+from schedproof_gate.report.report import Report
 
 ROOT = Path(__file__).parents[2]
 FOLDER = Path(__file__).parent / "check"

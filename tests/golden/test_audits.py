@@ -6,7 +6,7 @@ import audits
 import click
 import pytest
 
-from schedproof_gate.renderers import RENDERERS
+from schedproof_gate.report.renderers import RENDERERS
 
 
 @pytest.mark.parametrize("form", list(audits.FORMS))

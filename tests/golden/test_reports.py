@@ -6,7 +6,7 @@ import click
 import pytest
 import reports
 
-from schedproof_gate.renderers import RENDERERS
+from schedproof_gate.report.renderers import RENDERERS
 
 
 @pytest.mark.parametrize("form", list(reports.FORMS))

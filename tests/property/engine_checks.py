@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from schedproof import Engine, Role, ServingConfig
-from schedproof.config import ceil_div
-from schedproof.places import Place
+from schedproof.engines.fastdeploy.config import ceil_div
+from schedproof.engines.fastdeploy.life.places import Place
 from schedproof_spec.invariants.tokens import blocks_cover_tokens, is_alive
 
 WITHOUT_SLOT = (Place.WAITING,)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from schedproof import Engine, MultimodalItem, Role
-from schedproof.places import Place
+from schedproof.engines.fastdeploy.life.places import Place
 
 Event = Callable[[], object]
 

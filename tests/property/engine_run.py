@@ -48,9 +48,9 @@ from schedproof import (
     ServingConfig,
     StepOutcome,
 )
-from schedproof.launch_forecast import no_forecast
-from schedproof.output_reserve import OutputReserve, reserved_blocks_per_seq
-from schedproof.places import Place
+from schedproof.engines.fastdeploy.life.places import Place
+from schedproof.engines.fastdeploy.rules.launch_forecast import no_forecast
+from schedproof.engines.fastdeploy.rules.output_reserve import OutputReserve, reserved_blocks_per_seq
 from schedproof_spec import INVARIANTS
 
 NAMES = "abcdefghijklmnop"

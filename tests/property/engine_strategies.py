@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 from strategies import items, limits
 
 from schedproof import MultimodalItem, Policy, Role, ServingConfig, SpeculativeConfig, SpeculativeMethod
-from schedproof.output_reserve import OutputReserve
+from schedproof.engines.fastdeploy.rules.output_reserve import OutputReserve
 
 MOST_DRAFTS = 5
 

@@ -10,8 +10,8 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 from schedproof import Engine, Phase, Policy, ServingConfig, SpeculativeConfig, SpeculativeMethod
-from schedproof.outcome import Launch
-from schedproof.places import Place
+from schedproof.engines.fastdeploy.life.outcome import Launch
+from schedproof.engines.fastdeploy.life.places import Place
 from schedproof.step_record import (
     RecordedStep,
     TraceHeader,
@@ -22,9 +22,9 @@ from schedproof.step_record import (
 )
 from schedproof_gate.audit.auditing import Audit, audit_trace
 from schedproof_gate.audit.traces.forms import FORMS
-from schedproof_gate.deployment import Deployment
-from schedproof_gate.fastdeploy import FASTDEPLOY
-from schedproof_gate.settings import Settings, Style
+from schedproof_gate.deployment.deployment import Deployment
+from schedproof_gate.deployment.fastdeploy import FASTDEPLOY
+from schedproof_gate.deployment.settings import Settings, Style
 from schedproof_spec import Status
 
 MAX_STEPS = 60

@@ -21,8 +21,8 @@ from schedproof import (
     SpeculativeConfig,
     SpeculativeMethod,
 )
-from schedproof.config import ceil_div
-from schedproof_spec.domain import is_well_formed
+from schedproof.engines.fastdeploy.config import ceil_div
+from schedproof_spec.states.domain import is_well_formed
 
 MAX_REQUESTS = 8
 """Running requests of a drawn state at most, and waiting ones."""

@@ -14,7 +14,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from schedproof import POLICIES, REFERENCE, Request, ServingConfig, SpeculativeConfig, SpeculativeMethod
-from schedproof.step import Grant
+from schedproof.engines.fastdeploy.ledger import Grant
 from schedproof_gate.audit.excerpt import write_excerpt
 from schedproof_gate.audit.traces.forms import SCHEDPROOF
 from schedproof_spec import INVARIANTS, Status

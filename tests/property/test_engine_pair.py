@@ -27,8 +27,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from schedproof import REFERENCE, Ending, Engine, Role, StepOutcome
-from schedproof.output_reserve import OutputReserve
-from schedproof.places import Place
+from schedproof.engines.fastdeploy.life.places import Place
+from schedproof.engines.fastdeploy.rules.output_reserve import OutputReserve
 
 NAMES = "abcdefghijkl"
 """The requests of a run, in order."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from schedproof import NEWEST, REFERENCE, ServingConfig
-from schedproof_gate import checking
+from schedproof_gate.check import checking
 from schedproof_gate.main import main
 from schedproof_spec import INVARIANTS, Invariant, Verdict, decide
 

@@ -17,13 +17,13 @@ from strategies import configs, states
 
 from schedproof import POLICIES, REFERENCE, Policy, Queues, Request, Role, ServingConfig, StepPlan, schedule
 from schedproof import Phase as Turn
-from schedproof.chunk import item_cut_by
-from schedproof.step import Step
+from schedproof.engines.fastdeploy.ledger import Step
+from schedproof.engines.fastdeploy.rules.chunk import item_cut_by
 from schedproof_spec import INVARIANTS, Witness
 from schedproof_spec.invariants.budget import charge_is_what_runs
 from schedproof_spec.invariants.capacity import decodes_fit_limit, dispatch_holds_a_step, message_holds_a_step
-from schedproof_spec.ledger import Moment, StepFrame, is_possible
-from schedproof_spec.mutants import Mutant
+from schedproof_spec.prover.mutants import Mutant
+from schedproof_spec.states.ledger import Moment, StepFrame, is_possible
 
 THOROUGH = settings(max_examples=60, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 UNTIL_FOUND = settings(THOROUGH, max_examples=2000, phases=[Phase.generate])
@@ -219,28 +219,28 @@ def test_the_drawn_states_contain(situation: str) -> None:
 SLIPS = {
     "budget_tight": Mutant(
         name="reserve for every slot",
-        module="schedproof.budget",
+        module="schedproof.engines.fastdeploy.rules.budget",
         function="prefill_budget",
         old="decode_tokens(config, num_decoding)",
         new="decode_tokens(config, config.max_num_seqs)",
     ),
     "every_decode_served": Mutant(
         name="forget that the last sampled token is written too",
-        module="schedproof.blocks",
+        module="schedproof.engines.fastdeploy.rules.blocks",
         function="decode_blocks",
         old="request.num_total_tokens - 1",
         new="request.num_total_tokens - 2",
     ),
     "chunk_within_prompt": Mutant(
         name="run past the prompt's end",
-        module="schedproof.chunk",
+        module="schedproof.engines.fastdeploy.rules.chunk",
         function="reachable_end",
         old="return need",
         new="return computed + budget",
     ),
     "chunk_capacity_covers_step": Mutant(
         name="forget the drafts of a decode node",
-        module="schedproof.capacity",
+        module="schedproof.engines.fastdeploy.rules.capacity",
         function="max_chunk_tokens",
         old="config.max_decode_tokens",
         new="config.max_num_seqs",

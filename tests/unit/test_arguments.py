@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from schedproof.arguments import array_fault, in_range
-from schedproof.dispatch_limits import DispatchError, DispatchSizes
-from schedproof.save_output import OutputError, check_batch, check_message_id, check_width, unpack
-from schedproof.save_output_topk import (
+from schedproof.dispatch.limits import DispatchError, DispatchSizes
+from schedproof.output.save_output import OutputError, check_batch, check_message_id, check_width, unpack
+from schedproof.output.save_output_topk import (
     check_columns,
     check_kind,
     check_topk_batch,

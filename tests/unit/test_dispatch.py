@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schedproof.combine import combine
-from schedproof.dispatch import NO_ROW, Routing, experts_of, layout, pack_bf16, pack_fp8, quantise, route
-from schedproof.dispatch_limits import DispatchError, DispatchSizes
-from schedproof.low_precision import bf16_to_float32, e4m3_to_float32, float32_to_bf16
-from schedproof.upstream.deepep_dispatch import slots
+from schedproof.dispatch.combine import combine
+from schedproof.dispatch.deepep import slots
+from schedproof.dispatch.dispatch import NO_ROW, Routing, experts_of, layout, pack_bf16, pack_fp8, quantise, route
+from schedproof.dispatch.limits import DispatchError, DispatchSizes
+from schedproof.dispatch.low_precision import bf16_to_float32, e4m3_to_float32, float32_to_bf16
 
 LOW_32 = 2**32 - 1
 

@@ -4,7 +4,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from schedproof.low_precision import bf16_to_float32, e4m3_to_float32, float32_to_bf16, float32_to_e4m3
+from schedproof.dispatch.low_precision import bf16_to_float32, e4m3_to_float32, float32_to_bf16, float32_to_e4m3
 
 
 @pytest.mark.parametrize(

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from schedproof.message_layout import MESSAGE_WORDS
-from schedproof.output_queue import OutputQueue, OutputWriter, QueueError, message_limit
-from schedproof.save_output import StepOutput, pack
+from schedproof.output.message_layout import MESSAGE_WORDS
+from schedproof.output.output_queue import OutputQueue, OutputWriter, QueueError, message_limit
+from schedproof.output.save_output import StepOutput, pack
 
 STEPS = 60
 READER = """
 import sys, time
-from schedproof.output_queue import OutputQueue
-from schedproof.save_output import unpack
+from schedproof.output.output_queue import OutputQueue
+from schedproof.output.save_output import unpack
 queue = OutputQueue(int(sys.argv[1]))
 time.sleep(float(sys.argv[3]))
 for step in range(int(sys.argv[2])):

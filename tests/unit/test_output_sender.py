@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from schedproof.output_sender import OutputSender, finish_step, sends
-from schedproof.upstream.save_output_7172 import early_return_skips_reset, every_rank_sends
+from schedproof.output.before_7172 import early_return_skips_reset, every_rank_sends
+from schedproof.output.output_sender import OutputSender, finish_step, sends
 
 RANKS = range(8)
 

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schedproof.message_layout import MAX_DRAFT_TOKENS, MAX_MESSAGE_SEQS, MESSAGE_BYTES, MESSAGE_WORDS
-from schedproof.save_output import (
+from schedproof.output.before_7172 import pack_reading_past_width
+from schedproof.output.message_layout import MAX_DRAFT_TOKENS, MAX_MESSAGE_SEQS, MESSAGE_BYTES, MESSAGE_WORDS
+from schedproof.output.save_output import (
     INT32_MAX,
     INT32_MIN,
     OutputError,
@@ -17,7 +18,6 @@ from schedproof.save_output import (
     token_word,
     unpack,
 )
-from schedproof.upstream.save_output_7172 import pack_reading_past_width
 
 
 def step_of(tokens: list[list[int]], counts: list[int], **flags: bool) -> StepOutput:

@@ -5,16 +5,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schedproof.message_layout import MAX_DRAFT_TOKENS
-from schedproof.save_output import INT32_MAX, INT32_MIN, OutputError
-from schedproof.save_output_topk import (
+from schedproof.output.before_7172 import pack_topk_over_stale
+from schedproof.output.message_layout import MAX_DRAFT_TOKENS
+from schedproof.output.save_output import INT32_MAX, INT32_MIN, OutputError
+from schedproof.output.save_output_topk import (
     TopkOutput,
     pack_topk,
     pack_topk_compact,
     unpack_topk,
     unpack_topk_compact,
 )
-from schedproof.topk_layout import (
+from schedproof.output.topk_layout import (
     KIND_DRAFT,
     KIND_TARGET,
     MAX_TOPK_COLUMNS,
@@ -29,8 +30,7 @@ from schedproof.topk_layout import (
     score_word,
     used_words,
 )
-from schedproof.topk_rows import TopkRow
-from schedproof.upstream.save_output_7172 import pack_topk_over_stale
+from schedproof.output.topk_rows import TopkRow
 
 
 def topk(

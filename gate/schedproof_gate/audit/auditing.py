@@ -13,10 +13,10 @@ from schedproof_gate.audit.chunk_order import ChunkOrder
 from schedproof_gate.audit.tally import Finding, Tally
 from schedproof_gate.audit.traces.blocks import read_blocks
 from schedproof_gate.audit.traces.forms import TraceForm
-from schedproof_gate.checking import config_json
-from schedproof_gate.deployment import Deployment
-from schedproof_gate.report import NotApplicable, Result, Subject
-from schedproof_gate.wording import flag_values, in_own_flags
+from schedproof_gate.check.checking import config_json
+from schedproof_gate.deployment.deployment import Deployment
+from schedproof_gate.report.report import NotApplicable, Result, Subject
+from schedproof_gate.report.wording import flag_values, in_own_flags
 from schedproof_spec import Status
 
 

@@ -14,7 +14,7 @@ from schedproof_gate.audit.chunk_order import BrokenTile, ChunkOrder
 from schedproof_gate.audit.tally import Finding, Tally
 from schedproof_gate.audit.traces.columns import ABSENT, UNBOUNDED, StepBatch, StepColumns, Truths
 from schedproof_gate.errors import quoted, shown
-from schedproof_gate.renderers.text import plural
+from schedproof_gate.report.renderers.text import plural
 
 FASTDEPLOY_LIKE = ("", "fastdeploy", "schedproof-reference")
 """Whose traces the rules of FastDeploy's policies speak of; empty where the trace names no engine."""

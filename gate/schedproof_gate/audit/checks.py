@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from schedproof import Policy, ServingConfig
-from schedproof.step import Grant
+from schedproof.engines.fastdeploy.ledger import Grant
 from schedproof_gate.audit.traces.columns import RequestColumns, Truths
 from schedproof_spec import INVARIANTS
 from schedproof_spec.invariants.blocks import BLOCKS_CONSERVED, totals_are_conserved
 from schedproof_spec.invariants.capacity import dispatch_holds
 from schedproof_spec.invariants.overlap import LAUNCH_COVERS_STEP
 from schedproof_spec.invariants.tokens import BLOCKS_COVER_TOKENS
-from schedproof_spec.ledger import slots_suffice
+from schedproof_spec.states.ledger import slots_suffice
 
 Counts = Mapping[str, int]
 """The counts of one step or request that are known, by their names."""

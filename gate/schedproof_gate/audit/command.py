@@ -11,14 +11,14 @@ import click
 from schedproof_gate.audit.auditing import Audit, audit_trace
 from schedproof_gate.audit.excerpt import OPTION, write_excerpt
 from schedproof_gate.audit.traces.forms import FORMS, TraceForm, form_of
-from schedproof_gate.deployment import Deployment
-from schedproof_gate.deployment_file import COMMAND_LINE, read_deployments
-from schedproof_gate.engines import policy_named
+from schedproof_gate.deployment.deployment import Deployment
+from schedproof_gate.deployment.deployment_file import COMMAND_LINE, read_deployments
+from schedproof_gate.deployment.engines import policy_named
+from schedproof_gate.deployment.given import Origin
 from schedproof_gate.errors import InputError
-from schedproof_gate.given import Origin
-from schedproof_gate.output import emit
-from schedproof_gate.renderers import RENDERERS
-from schedproof_gate.report import Report
+from schedproof_gate.report.output import emit
+from schedproof_gate.report.renderers import RENDERERS
+from schedproof_gate.report.report import Report
 
 AUTO = "auto"
 

@@ -8,7 +8,7 @@ from schedproof.step_record import header_line
 from schedproof_gate.audit.tally import Finding
 from schedproof_gate.audit.traces.blocks import read_blocks
 from schedproof_gate.audit.traces.forms import SCHEDPROOF, TraceForm
-from schedproof_gate.output import replaced
+from schedproof_gate.report.output import replaced
 
 OPTION = "--excerpt"
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import chain
 
 from schedproof import Engine, Launch, Policy, Queues, ServingConfig, StepOutcome
-from schedproof.places import Place
-from schedproof.pool import BlockPool
+from schedproof.engines.fastdeploy.life.places import Place
+from schedproof.kv.pool import BlockPool
 from schedproof_spec import INVARIANTS
 from schedproof_spec.invariants.blocks import BLOCKS_CONSERVED, block_is_conserved
 from schedproof_spec.invariants.budget import BUDGET_FIELDS

@@ -13,13 +13,11 @@ from typing import Any
 import click
 
 from schedproof import NEWEST, POLICIES, Policy
-from schedproof_gate.deployment import Deployment
-from schedproof_gate.deployment_file import COMMAND_LINE, read_deployments
-from schedproof_gate.engines import policy_named
+from schedproof_gate.deployment.deployment import Deployment
+from schedproof_gate.deployment.deployment_file import COMMAND_LINE, read_deployments
+from schedproof_gate.deployment.engines import policy_named
+from schedproof_gate.deployment.given import Given, Origin
 from schedproof_gate.errors import InputError
-from schedproof_gate.given import Given, Origin
-from schedproof_gate.output import emit, replaced
-from schedproof_gate.renderers import RENDERERS
 from schedproof_gate.replay.findings import PolicyReplay, Replay, report_of
 from schedproof_gate.replay.measurements import Measurements
 from schedproof_gate.replay.options import MAX_KV_BLOCKS, ReplayOptions, replay_options
@@ -31,7 +29,9 @@ from schedproof_gate.replay.recording import Recorder
 from schedproof_gate.replay.step_time import StepTime
 from schedproof_gate.replay.text import render_replay
 from schedproof_gate.replay.workloads.formats import Workload, recognised_format
-from schedproof_gate.wording import in_own_flags
+from schedproof_gate.report.output import emit, replaced
+from schedproof_gate.report.renderers import RENDERERS
+from schedproof_gate.report.wording import in_own_flags
 
 ALL = "all"
 KV_BLOCKS = "num_kv_blocks"

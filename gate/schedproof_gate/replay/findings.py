@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from schedproof import Policy
-from schedproof_gate.checking import STARTUP_SCOPE, STARTUP_SENTENCE, config_json, mentioned_fields, place_of
-from schedproof_gate.deployment import Deployment
-from schedproof_gate.renderers.text import plural
+from schedproof_gate.check.checking import STARTUP_SCOPE, STARTUP_SENTENCE, config_json, mentioned_fields, place_of
+from schedproof_gate.deployment.deployment import Deployment
 from schedproof_gate.replay.checks import NO_STANDSTILL
 from schedproof_gate.replay.measurements import Measurements, Quantiles, StepFigures, Tally
 from schedproof_gate.replay.nodes import NODES
 from schedproof_gate.replay.plan import ReplayPlan, Survey
-from schedproof_gate.report import STARTUP, NotApplicable, Report, Result, Subject
-from schedproof_gate.wording import flag_values, in_own_flags
+from schedproof_gate.report.renderers.text import plural
+from schedproof_gate.report.report import STARTUP, NotApplicable, Report, Result, Subject
+from schedproof_gate.report.wording import flag_values, in_own_flags
 from schedproof_spec import INVARIANTS, Status
 
 CONFIGURATION_ONLY = "says nothing about a step; `schedproof check` decides it"

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Hashable
 
 from schedproof import Engine, Queues, Role, StepOutcome
-from schedproof.places import Place
+from schedproof.engines.fastdeploy.life.places import Place
 from schedproof_gate.replay.step_time import StepTime
 from schedproof_gate.replay.workloads.arrival import Arrival, block_hashes
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import click
 
-from schedproof_gate.given import MAX_NUMBER
-from schedproof_gate.renderers import RENDERERS
+from schedproof_gate.deployment.given import MAX_NUMBER
 from schedproof_gate.replay.acceptance import ACCEPTANCE_RATE
 from schedproof_gate.replay.step_time import BASE_LATENCY_US, LATENCY_PER_TOKEN_US, TRANSFER_PER_TOKEN_US
 from schedproof_gate.replay.workloads.formats import FORMATS
 from schedproof_gate.replay.workloads.mooncake import TOKENS_PER_HASH
+from schedproof_gate.report.renderers import RENDERERS
 
 MAX_RATE_SCALE = 1e6
 MAX_LATENCY_US = 1e9

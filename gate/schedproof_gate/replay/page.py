@@ -6,8 +6,6 @@ import io
 from html import escape
 from pathlib import Path
 
-from schedproof_gate.output import replaced
-from schedproof_gate.renderers.text import sentence
 from schedproof_gate.replay.findings import Replay, assumptions, report_of, status_of
 from schedproof_gate.replay.pictures import save
 from schedproof_gate.replay.tables import (
@@ -20,6 +18,8 @@ from schedproof_gate.replay.tables import (
     waiting_figures,
     workload_sentence,
 )
+from schedproof_gate.report.output import replaced
+from schedproof_gate.report.renderers.text import sentence
 from schedproof_spec import Status
 
 STYLE = """

@@ -9,12 +9,12 @@ import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from schedproof_gate.deployment_file import COMMAND_LINE
+from schedproof_gate.deployment.deployment_file import COMMAND_LINE
 from schedproof_gate.errors import InputError, shown
-from schedproof_gate.output import replaced
 from schedproof_gate.replay.findings import Replay, seconds
 from schedproof_gate.replay.measurements import Measurements
 from schedproof_gate.replay.series import Bucket
+from schedproof_gate.report.output import replaced
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

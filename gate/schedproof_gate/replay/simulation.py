@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from schedproof import Ending, Launch, Phase, Queues, RequestRefusedError, StepOutcome
-from schedproof.places import Place
+from schedproof.engines.fastdeploy.life.places import Place
 from schedproof_gate.replay.acceptance import Acceptance
 from schedproof_gate.replay.checks import NO_STANDSTILL, Check, CompletedStep, Rule
 from schedproof_gate.replay.nodes import Node, RefusedForNowError, Transfer

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from schedproof import Role
-from schedproof_gate.renderers.text import plural
 from schedproof_gate.replay.findings import Replay, seconds, status_of
 from schedproof_gate.replay.measurements import Measurements, Quantiles, Tally
-from schedproof_gate.wording import in_own_flags
+from schedproof_gate.report.renderers.text import plural
+from schedproof_gate.report.wording import in_own_flags
 from schedproof_spec import Status
 
 NONE = "-"

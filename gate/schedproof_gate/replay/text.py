@@ -8,7 +8,6 @@ import textwrap
 from rich.console import Console
 from rich.table import Table
 
-from schedproof_gate.renderers.text import sentence, styled, wrapped
 from schedproof_gate.replay.findings import Replay, assumptions, report_of
 from schedproof_gate.replay.tables import (
     Figures,
@@ -20,6 +19,7 @@ from schedproof_gate.replay.tables import (
     waiting_figures,
     workload_sentence,
 )
+from schedproof_gate.report.renderers.text import sentence, styled, wrapped
 
 WIDEST = 160
 """Columns in which no table is cut; those of a replay fit in 80."""

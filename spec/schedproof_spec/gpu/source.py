@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from types import CodeType, FunctionType
 from typing import Any
 
-from schedproof_spec.mutants import Mutant, code_named
+from schedproof_spec.prover.mutants import Mutant, code_named
 from schedproof_spec.prover.symbolic import UnsupportedError
 
 LOOPS = "__loops__"

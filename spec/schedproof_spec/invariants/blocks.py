@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from schedproof.policy import Policy
-from schedproof.pool import BlockPool
-from schedproof_spec.mutants import Mutant
+from schedproof.engines.fastdeploy.policy import Policy
+from schedproof.kv.pool import BlockPool
 from schedproof_spec.prover.context import Context
+from schedproof_spec.prover.mutants import Mutant
 from schedproof_spec.run_invariant import RunInvariant
 
 TOUCHED, OTHER = 0, 1
@@ -182,28 +182,28 @@ BLOCKS_CONSERVED = RunInvariant(
     mutants=(
         Mutant(
             name="free a block that another table still holds",
-            module="schedproof.pool",
+            module="schedproof.kv.pool",
             function="BlockPool.give_back",
             old="self.num_holders[block_id] == 0",
             new="self.num_holders[block_id] >= 0",
         ),
         Mutant(
             name="lose the block that was shared last",
-            module="schedproof.pool",
+            module="schedproof.kv.pool",
             function="BlockPool.give_back",
             old="self.num_holders[block_id] == 0",
             new="self.num_holders[block_id] < 0",
         ),
         Mutant(
             name="share a cached block and leave it in the free list",
-            module="schedproof.pool",
+            module="schedproof.kv.pool",
             function="BlockPool.share",
             old="self.num_holders[block_id] == 0",
             new="self.num_holders[block_id] < 0",
         ),
         Mutant(
             name="take a block without counting its holder",
-            module="schedproof.pool",
+            module="schedproof.kv.pool",
             function="BlockPool.take",
             old="self.num_holders[block_id] + 1",
             new="self.num_holders[block_id]",

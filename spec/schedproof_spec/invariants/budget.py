@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from schedproof.config import Role, ServingConfig
-from schedproof.policy import Policy
+from schedproof.engines.fastdeploy.config import Role, ServingConfig
+from schedproof.engines.fastdeploy.ledger import NOTHING, Grant, Step, ask
+from schedproof.engines.fastdeploy.loop import Phase, Queues, StepPlan, has_blocks_to_admit, visit_waiting
+from schedproof.engines.fastdeploy.policy import Policy
 from schedproof.request import Request
-from schedproof.scheduler import Phase, Queues, StepPlan, has_blocks_to_admit, visit_waiting
-from schedproof.step import NOTHING, Grant, Step, ask
-from schedproof_spec.domain import Configs, Shape, any_config, any_request
 from schedproof_spec.invariant import Invariant, always
-from schedproof_spec.ledger import (
+from schedproof_spec.prover.context import Context
+from schedproof_spec.prover.mutants import Mutant
+from schedproof_spec.states.domain import Configs, Shape, any_config, any_request
+from schedproof_spec.states.ledger import (
     TURNS,
     Claim,
     Moment,
@@ -20,9 +22,7 @@ from schedproof_spec.ledger import (
     any_turn,
     by_induction,
 )
-from schedproof_spec.mutants import Mutant
-from schedproof_spec.prover.context import Context
-from schedproof_spec.summaries import next_chunk, prefill_blocks
+from schedproof_spec.states.merged import next_chunk, prefill_blocks
 
 ITEM_SHAPE = Shape(0, 1, num_items=1)
 """One prompt with an item that a chunk may cut."""
@@ -58,14 +58,14 @@ BUDGET_NONNEGATIVE = Invariant(
     mutants=(
         Mutant(
             name="reserve nothing for drafts at the start-up check",
-            module="schedproof.startup",
+            module="schedproof.engines.fastdeploy.startup",
             function="decodes_fit_budget",
             old="config.max_decode_tokens",
             new="config.max_num_seqs",
         ),
         Mutant(
             name="run an item past the budget",
-            module="schedproof.chunk",
+            module="schedproof.engines.fastdeploy.rules.chunk",
             function="next_chunk",
             old="end = item.start",
             new="end = item.end",
@@ -101,14 +101,14 @@ NO_OVERSHOOT = Invariant(
     mutants=(
         Mutant(
             name="charge one token a decode",
-            module="schedproof.budget",
+            module="schedproof.engines.fastdeploy.rules.budget",
             function="decode_tokens",
             old="num_decoding * config.tokens_per_seq",
             new="num_decoding",
         ),
         Mutant(
             name="forget the bonus token",
-            module="schedproof.budget",
+            module="schedproof.engines.fastdeploy.rules.budget",
             function="decode_tokens",
             old="config.tokens_per_seq",
             new="(config.tokens_per_seq - 1)",
@@ -236,14 +236,14 @@ BUDGET_TIGHT = Invariant(
     mutants=(
         Mutant(
             name="reserve for every slot",
-            module="schedproof.budget",
+            module="schedproof.engines.fastdeploy.rules.budget",
             function="prefill_budget",
             old="decode_tokens(config, num_decoding)",
             new="decode_tokens(config, config.max_num_seqs)",
         ),
         Mutant(
             name="take a decode off the budget that is not there",
-            module="schedproof.budget",
+            module="schedproof.engines.fastdeploy.rules.budget",
             function="decode_tokens",
             old="num_decoding *",
             new="(num_decoding + 1) *",
@@ -309,14 +309,14 @@ EVERY_DECODE_SERVED = Invariant(
     mutants=(
         Mutant(
             name="stop when the budget is used up",
-            module="schedproof.reference_policy",
+            module="schedproof.engines.fastdeploy.reference_policy",
             function="ReferencePolicy.keeps_visiting",
             old="return True",
             new="return budget > 0",
         ),
         Mutant(
             name="forget that the last sampled token is written too",
-            module="schedproof.blocks",
+            module="schedproof.engines.fastdeploy.rules.blocks",
             function="decode_blocks",
             old="request.num_total_tokens - 1 + config.tokens_per_seq",
             new="request.num_total_tokens - 2 + config.tokens_per_seq",
@@ -358,14 +358,14 @@ CHARGE_FOLLOWS_METHOD = Invariant(
     mutants=(
         Mutant(
             name="charge a decode without its drafts",
-            module="schedproof.budget",
+            module="schedproof.engines.fastdeploy.rules.budget",
             function="decode_tokens",
             old="num_decoding * config.tokens_per_seq",
             new="num_decoding",
         ),
         Mutant(
             name="charge a visited decode once more",
-            module="schedproof.reference_policy",
+            module="schedproof.engines.fastdeploy.reference_policy",
             function="ReferencePolicy.decode_charge",
             old="return 0",
             new="return 1",

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from schedproof.capacity import DispatchCapacity, fits_dispatch_library
-from schedproof.config import ServingConfig
-from schedproof.message_layout import (
+from schedproof.engines.fastdeploy.config import ServingConfig
+from schedproof.engines.fastdeploy.policy import Policy
+from schedproof.engines.fastdeploy.rules.capacity import DispatchCapacity, fits_dispatch_library
+from schedproof.output.message_layout import (
     MAX_DRAFT_TOKENS,
     MAX_MESSAGE_SEQS,
     MAX_QUEUE_MESSAGE_BYTES,
     MESSAGE_BYTES,
 )
-from schedproof.policy import Policy
-from schedproof_spec.domain import (
+from schedproof_spec.invariant import Invariant, always
+from schedproof_spec.prover.context import Context
+from schedproof_spec.prover.mutants import Mutant
+from schedproof_spec.states.domain import (
     Configs,
     any_config,
     any_config_with_dispatch,
     familiar_config_with_dispatch,
 )
-from schedproof_spec.invariant import Invariant, always
-from schedproof_spec.ledger import Claim
-from schedproof_spec.mutants import Mutant
-from schedproof_spec.prover.context import Context
+from schedproof_spec.states.ledger import Claim
 
 
 def decodes_fit_limit(config: ServingConfig) -> bool:
@@ -44,14 +44,14 @@ DECODE_FITS_BUDGET = Invariant(
     mutants=(
         Mutant(
             name="check the sequences without their drafts",
-            module="schedproof.startup",
+            module="schedproof.engines.fastdeploy.startup",
             function="decodes_fit_budget",
             old="config.max_decode_tokens",
             new="config.max_num_seqs",
         ),
         Mutant(
             name="compare the wrong way round",
-            module="schedproof.startup",
+            module="schedproof.engines.fastdeploy.startup",
             function="decodes_fit_budget",
             old="config.max_decode_tokens <=",
             new="config.max_decode_tokens >=",
@@ -100,14 +100,14 @@ DISPATCH_CAPACITY_COVERS_STEP = Invariant(
     mutants=(
         Mutant(
             name="round the capacity down",
-            module="schedproof.capacity",
+            module="schedproof.engines.fastdeploy.rules.capacity",
             function="dispatch_capacity",
             old="ceil_div(config.max_decode_tokens, DISPATCH_ALIGNMENT)",
             new="(config.max_decode_tokens // DISPATCH_ALIGNMENT)",
         ),
         Mutant(
             name="check the library's limits on every node but those that dispatch",
-            module="schedproof.startup",
+            module="schedproof.engines.fastdeploy.startup",
             function="dispatch_fits_library",
             old="if not config.uses_low_latency_dispatch",
             new="if config.uses_low_latency_dispatch",
@@ -146,14 +146,14 @@ MESSAGE_FITS = Invariant(
     mutants=(
         Mutant(
             name="accept one draft too many",
-            module="schedproof.startup",
+            module="schedproof.engines.fastdeploy.startup",
             function="drafts_fit_message",
             old="<= MAX_DRAFT_TOKENS",
             new="<= MAX_DRAFT_TOKENS + 1",
         ),
         Mutant(
             name="accept any number of sequences",
-            module="schedproof.startup",
+            module="schedproof.engines.fastdeploy.startup",
             function="seqs_in_range",
             old="config.max_num_seqs <= MAX_MESSAGE_SEQS",
             new="config.max_num_seqs >= 1",

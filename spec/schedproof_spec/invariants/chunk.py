@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from schedproof.chunk import item_cut_by
-from schedproof.config import Role, ServingConfig
-from schedproof.policy import Policy
+from schedproof.engines.fastdeploy.config import Role, ServingConfig
+from schedproof.engines.fastdeploy.ledger import NOTHING, Step, admit, ask, open_step
+from schedproof.engines.fastdeploy.loop import Phase, Queues, StepPlan
+from schedproof.engines.fastdeploy.policy import Policy
+from schedproof.engines.fastdeploy.rules.chunk import item_cut_by
 from schedproof.request import Request
-from schedproof.scheduler import Phase, Queues, StepPlan
-from schedproof.step import NOTHING, Step, admit, ask, open_step
-from schedproof_spec.domain import Configs, Shape, any_config
 from schedproof_spec.invariant import Invariant, always
 from schedproof_spec.invariants.budget import BUDGET_FIELDS, BUDGET_NONNEGATIVE, STEP_SHAPES
-from schedproof_spec.ledger import (
+from schedproof_spec.prover.context import Context
+from schedproof_spec.prover.mutants import Mutant
+from schedproof_spec.states.domain import Configs, Shape, any_config
+from schedproof_spec.states.ledger import (
     Claim,
     any_frame,
     any_moment,
     any_prefilling_request,
     by_induction,
 )
-from schedproof_spec.mutants import Mutant
-from schedproof_spec.prover.context import Context
 
 ITEM_SHAPES = (Shape(0, 1, num_items=1), Shape(1, 1, num_items=1))
 """States with an item to cut."""
@@ -74,14 +74,14 @@ CHUNK_WITHIN_PROMPT = Invariant(
     mutants=(
         Mutant(
             name="let the budget decide beyond the prompt's end",
-            module="schedproof.chunk",
+            module="schedproof.engines.fastdeploy.rules.chunk",
             function="reachable_end",
             old="return need",
             new="return computed + budget",
         ),
         Mutant(
             name="align an end below the start",
-            module="schedproof.chunk",
+            module="schedproof.engines.fastdeploy.rules.chunk",
             function="reachable_end",
             old="max(computed, aligned)",
             new="aligned",
@@ -125,14 +125,14 @@ CHUNK_RESPECTS_ITEMS = Invariant(
     mutants=(
         Mutant(
             name="cut the item",
-            module="schedproof.chunk",
+            module="schedproof.engines.fastdeploy.rules.chunk",
             function="next_chunk",
             old="end = item.start",
             new="pass",
         ),
         Mutant(
             name="run the item past the budget",
-            module="schedproof.chunk",
+            module="schedproof.engines.fastdeploy.rules.chunk",
             function="next_chunk",
             old="end = item.start",
             new="end = item.end",
@@ -243,14 +243,14 @@ CHUNK_CAPACITY_COVERS_STEP = Invariant(
     mutants=(
         Mutant(
             name="forget the drafts of a decode node",
-            module="schedproof.capacity",
+            module="schedproof.engines.fastdeploy.rules.capacity",
             function="max_chunk_tokens",
             old="config.max_decode_tokens",
             new="config.max_num_seqs",
         ),
         Mutant(
             name="plan for the limit on a decode node",
-            module="schedproof.capacity",
+            module="schedproof.engines.fastdeploy.rules.capacity",
             function="max_chunk_tokens",
             old="config.max_decode_tokens",
             new="config.max_num_batched_tokens",

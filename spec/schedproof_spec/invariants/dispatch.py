@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from schedproof.combine import combine
-from schedproof.dispatch import NO_ROW, pack_bf16, route
-from schedproof.dispatch_limits import SCALE_GROUP, DispatchSizes
-from schedproof.upstream import deepep_dispatch
-from schedproof_spec.mutants import Mutant
+from schedproof.dispatch import deepep as deepep_dispatch
+from schedproof.dispatch.combine import combine
+from schedproof.dispatch.dispatch import NO_ROW, pack_bf16, route
+from schedproof.dispatch.limits import SCALE_GROUP, DispatchSizes
 from schedproof_spec.prover.context import Context
+from schedproof_spec.prover.mutants import Mutant
 from schedproof_spec.work_rule import Version, WorkRule, picked
 
 RANKS = 4
@@ -142,14 +142,14 @@ def cover_ends(ctx: Context, routed: Routed) -> None:
 ENDS = frozenset({"a token arrives", "a token is dropped"})
 COUNT_REPEATS = Mutant(
     name="a repeated expert is a second token",
-    module="schedproof.dispatch",
+    module="schedproof.dispatch.dispatch",
     function="experts_of",
     old="tuple(dict.fromkeys(choice for choice in choices if 0 <= choice < experts))",
     new="tuple(choice for choice in choices if 0 <= choice < experts)",
 )
 IGNORE_CAPACITY = Mutant(
     name="a row beyond capacity",
-    module="schedproof.dispatch",
+    module="schedproof.dispatch.dispatch",
     function="row_of_slot",
     old="slot < capacity",
     new="slot <= capacity",
@@ -199,14 +199,14 @@ COMBINE_INVERTS = dispatch_rule(
     mutants=(
         Mutant(
             name="the first row is none",
-            module="schedproof.combine",
+            module="schedproof.dispatch.combine",
             function="combine",
             old="row != NO_ROW",
             new="row > 0",
         ),
         Mutant(
             name="combine reads the row behind",
-            module="schedproof.combine",
+            module="schedproof.dispatch.combine",
             function="combine",
             old="rows[row[used]]",
             new="rows[row[used] + 1]",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from schedproof.dispatch import NO_ROW, Filling, RankShare, admitted, row_of_slot
+from schedproof.dispatch.dispatch import NO_ROW, Filling, RankShare, admitted, row_of_slot
 from schedproof_spec.gpu.counting import chosen, implies, unknown_function
 from schedproof_spec.invariants.dispatch import (
     COMBINE_INVERTS,
@@ -18,11 +18,11 @@ from schedproof_spec.invariants.dispatch import (
     IGNORE_CAPACITY,
 )
 from schedproof_spec.invariants.output import all_hold
-from schedproof_spec.mutants import Mutant
 from schedproof_spec.prover.context import Context
+from schedproof_spec.prover.mutants import Mutant
 from schedproof_spec.work_rule import Version, WorkRule
 
-DISPATCH = "schedproof.dispatch"
+DISPATCH = "schedproof.dispatch.dispatch"
 ANY_SIZE = "any capacity, any number of tokens, ranks and experts"
 
 TakeToken = Callable[[Filling, int], int]

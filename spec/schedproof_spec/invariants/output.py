@@ -8,10 +8,11 @@ import operator
 from collections.abc import Callable, MutableSequence, Sequence
 from typing import Any
 
-from schedproof import output_sender
-from schedproof.message_layout import MAX_DRAFT_TOKENS, MAX_MESSAGE_SEQS, MESSAGE_WORDS
-from schedproof.output_sender import OutputSender
-from schedproof.save_output import (
+from schedproof.output import before_7172 as save_output_7172
+from schedproof.output import output_sender
+from schedproof.output.message_layout import MAX_DRAFT_TOKENS, MAX_MESSAGE_SEQS, MESSAGE_WORDS
+from schedproof.output.output_sender import OutputSender
+from schedproof.output.save_output import (
     INT32_MAX,
     INT32_MIN,
     OutputError,
@@ -21,11 +22,10 @@ from schedproof.save_output import (
     read_slot,
     token_word,
 )
-from schedproof.upstream import save_output_7172
-from schedproof_spec.mutants import Mutant
 from schedproof_spec.prover.context import Context
+from schedproof_spec.prover.mutants import Mutant
 from schedproof_spec.prover.symbolic import active
-from schedproof_spec.words import Words
+from schedproof_spec.states.message_words import Words
 from schedproof_spec.work_rule import Version, WorkRule, picked
 
 FinishStep = Callable[[int, bool, int], tuple[bool, int]]
@@ -112,14 +112,14 @@ ONE_SENDER = WorkRule(
     mutants=(
         Mutant(
             name="every rank but the first sends",
-            module="schedproof.output_sender",
+            module="schedproof.output.output_sender",
             function="sends",
             old="rank == 0",
             new="rank != 0",
         ),
         Mutant(
             name="rank 0 alone, even when each saves",
-            module="schedproof.output_sender",
+            module="schedproof.output.output_sender",
             function="sends",
             old="save_each_rank or rank == 0",
             new="rank == 0",
@@ -156,14 +156,14 @@ CLEANUP_ON_EVERY_RANK = WorkRule(
     mutants=(
         Mutant(
             name="leave the state as it is",
-            module="schedproof.output_sender",
+            module="schedproof.output.output_sender",
             function="finish_step",
             old="sends(rank, save_each_rank), 0",
             new="sends(rank, save_each_rank), last_preempted_idx",
         ),
         Mutant(
             name="reset only what rank 0 holds",
-            module="schedproof.output_sender",
+            module="schedproof.output.output_sender",
             function="OutputSender.finish",
             old="last_preempted_idx[:] = 0",
             new="last_preempted_idx[:] = 0 if self.rank == 0 else last_preempted_idx.value",
@@ -173,7 +173,7 @@ CLEANUP_ON_EVERY_RANK = WorkRule(
 )
 
 PackSlot = Callable[[MutableSequence[int], int, int, bool, int, int, Sequence[int]], None]
-"""See `schedproof.save_output.pack_slot`."""
+"""See `schedproof.output.save_output.pack_slot`."""
 
 
 def slot_is_faithful(message: Sequence[int], slot: int, accepted: int, row: Sequence[int]) -> bool:
@@ -282,28 +282,28 @@ MESSAGE_FAITHFUL = WorkRule(
     mutants=(
         Mutant(
             name="a count of the width and one more",
-            module="schedproof.save_output",
+            module="schedproof.output.save_output",
             function="pack_slot",
             old="0 <= count <= len(row)",
             new="0 <= count <= len(row) + 1",
         ),
         Mutant(
             name="copy what was not accepted",
-            module="schedproof.save_output",
+            module="schedproof.output.save_output",
             function="write_slot",
             old="if position < count:",
             new="if position < len(tokens):",
         ),
         Mutant(
             name="a slot one token narrower",
-            module="schedproof.save_output",
+            module="schedproof.output.save_output",
             function="token_word",
             old="slot * MAX_DRAFT_TOKENS",
             new="slot * (MAX_DRAFT_TOKENS - 1)",
         ),
         Mutant(
             name="report prefills that are skipped",
-            module="schedproof.save_output",
+            module="schedproof.output.save_output",
             function="pack_slot",
             old="live_count(accepted, skip_prefill, seq_len_decoder, prompt_len)",
             new="accepted",

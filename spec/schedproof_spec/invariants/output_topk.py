@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from schedproof.message_layout import MAX_DRAFT_TOKENS
-from schedproof.save_output import OutputError
-from schedproof.save_output_topk import TopkOutput, pack_topk, unpack_topk
-from schedproof.topk_layout import KIND_TARGET, MAX_TOPK_COLUMNS, TOPK_MESSAGE_WORDS, UNUSED_ID
-from schedproof.topk_rows import TopkRow
-from schedproof.upstream.save_output_7172 import pack_topk_over_stale
+from schedproof.output.before_7172 import pack_topk_over_stale
+from schedproof.output.message_layout import MAX_DRAFT_TOKENS
+from schedproof.output.save_output import OutputError
+from schedproof.output.save_output_topk import TopkOutput, pack_topk, unpack_topk
+from schedproof.output.topk_layout import KIND_TARGET, MAX_TOPK_COLUMNS, TOPK_MESSAGE_WORDS, UNUSED_ID
+from schedproof.output.topk_rows import TopkRow
 from schedproof_spec.invariants.output import MESSAGE_FAITHFUL
-from schedproof_spec.mutants import Mutant
 from schedproof_spec.prover.context import Context
+from schedproof_spec.prover.mutants import Mutant
 from schedproof_spec.work_rule import Version, WorkRule, picked
 
 
@@ -117,7 +117,7 @@ TOPK_RULES = (
         (MAX_TOPK_COLUMNS,),
         Mutant(
             name="a row at the one behind",
-            module="schedproof.topk_rows",
+            module="schedproof.output.topk_rows",
             function="write_row",
             old="message[rank_word(slot, position)]",
             new="message[rank_word(slot, position + 1)]",
@@ -130,7 +130,7 @@ TOPK_RULES = (
         (MAX_TOPK_COLUMNS,),
         Mutant(
             name="a count beyond the tensor",
-            module="schedproof.topk_rows",
+            module="schedproof.output.topk_rows",
             function="check_slot_rows",
             old="0 <= count <= len(rows)",
             new="0 <= count",
@@ -143,7 +143,7 @@ TOPK_RULES = (
         (1, MAX_TOPK_COLUMNS),
         Mutant(
             name="columns past the tensor's are ids",
-            module="schedproof.topk_rows",
+            module="schedproof.output.topk_rows",
             function="padded",
             old="(UNUSED_ID,) * missing",
             new="(0,) * missing",

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, MutableSequence, Sequence
 from typing import Any
 
-from schedproof.message_layout import MAX_DRAFT_TOKENS
-from schedproof.save_output import INT32_MAX, INT32_MIN, OutputError
-from schedproof.topk_layout import (
+from schedproof.output.message_layout import MAX_DRAFT_TOKENS
+from schedproof.output.save_output import INT32_MAX, INT32_MIN, OutputError
+from schedproof.output.topk_layout import (
     BATCH_WORD,
     COMPACT_COUNTS_BEGIN,
     FLAG_WORD,
@@ -26,7 +26,7 @@ from schedproof.topk_layout import (
     score_word,
     topk_count_word,
 )
-from schedproof.topk_rows import (
+from schedproof.output.topk_rows import (
     TopkRow,
     check_row,
     check_slot_rows,
@@ -38,14 +38,14 @@ from schedproof.topk_rows import (
     write_slot_rows,
 )
 from schedproof_spec.invariants.output import MESSAGE_FAITHFUL, all_hold
-from schedproof_spec.mutants import Mutant
 from schedproof_spec.prover.context import Context
+from schedproof_spec.prover.mutants import Mutant
 from schedproof_spec.prover.symbolic import active
-from schedproof_spec.words import Words
+from schedproof_spec.states.message_words import Words
 from schedproof_spec.work_rule import Version, WorkRule, picked
 
-LAYOUT = "schedproof.topk_layout"
-ROWS = "schedproof.topk_rows"
+LAYOUT = "schedproof.output.topk_layout"
+ROWS = "schedproof.output.topk_rows"
 
 Message = MutableSequence[int]
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from schedproof import launch_forecast
-from schedproof.config import ServingConfig
-from schedproof.launch_forecast import UNKNOWN, LaunchForecast
-from schedproof.policy import Policy
-from schedproof.upstream.pr_6753 import insertion_keeps_forecast
-from schedproof_spec.domain import any_config
-from schedproof_spec.mutants import Mutant
+from schedproof.engines.fastdeploy.config import ServingConfig
+from schedproof.engines.fastdeploy.policy import Policy
+from schedproof.engines.fastdeploy.rules import launch_forecast
+from schedproof.engines.fastdeploy.rules.launch_forecast import UNKNOWN, LaunchForecast
+from schedproof.engines.fastdeploy.versions.pr_6753 import insertion_keeps_forecast
 from schedproof_spec.prover.context import Context
+from schedproof_spec.prover.mutants import Mutant
 from schedproof_spec.run_invariant import BrokenVersion, RunInvariant
+from schedproof_spec.states.domain import any_config
 
 BatchChange = Callable[[LaunchForecast], LaunchForecast]
 
@@ -102,28 +102,28 @@ LAUNCH_COVERS_STEP = RunInvariant(
     mutants=(
         Mutant(
             name="a preemption keeps the forecast",
-            module="schedproof.launch_forecast",
+            module="schedproof.engines.fastdeploy.rules.launch_forecast",
             function="at_planning",
             old="num_preempted > 0 or ",
             new="",
         ),
         Mutant(
             name="an insertion keeps the forecast",
-            module="schedproof.launch_forecast",
+            module="schedproof.engines.fastdeploy.rules.launch_forecast",
             function="after_batch_change",
             old="no_forecast()",
             new="forecast",
         ),
         Mutant(
             name="forecast one token a decode",
-            module="schedproof.launch_forecast",
+            module="schedproof.engines.fastdeploy.rules.launch_forecast",
             function="after_step",
             old="num_decoding * config.tokens_per_seq",
             new="num_decoding",
         ),
         Mutant(
             name="forecast on a prefill node",
-            module="schedproof.launch_forecast",
+            module="schedproof.engines.fastdeploy.rules.launch_forecast",
             function="after_step",
             old=" or not config.runs_decode",
             new="",

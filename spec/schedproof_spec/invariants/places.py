@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from schedproof.places import MOVES, Place, Places
-from schedproof.policy import Policy
-from schedproof_spec.mutants import Mutant
+from schedproof.engines.fastdeploy.life.places import MOVES, Place, Places
+from schedproof.engines.fastdeploy.policy import Policy
 from schedproof_spec.prover.context import Context
+from schedproof_spec.prover.mutants import Mutant
 from schedproof_spec.run_invariant import RunInvariant
 
 ACTOR, BYSTANDER = "actor", "bystander"
@@ -93,28 +93,28 @@ REQUESTS_CONSERVED = RunInvariant(
     mutants=(
         Mutant(
             name="forget to leave the old queue",
-            module="schedproof.places",
+            module="schedproof.engines.fastdeploy.life.places",
             function="Places._take_out",
             old="self.queues[place].remove(request_id)",
             new="pass",
         ),
         Mutant(
             name="let a request in twice",
-            module="schedproof.places",
+            module="schedproof.engines.fastdeploy.life.places",
             function="Places.enter",
             old="request_id in self.place_of",
             new="False",
         ),
         Mutant(
             name="allow any move",
-            module="schedproof.places",
+            module="schedproof.engines.fastdeploy.life.places",
             function="Places._take_out",
             old="to not in MOVES[place]",
             new="False",
         ),
         Mutant(
             name="end a request and keep it queued",
-            module="schedproof.places",
+            module="schedproof.engines.fastdeploy.life.places",
             function="Places.leave",
             old="self.queues[place].remove(request_id)",
             new="pass",

@@ -16,22 +16,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from schedproof import life
-from schedproof.config import Role, ServingConfig
-from schedproof.places import Place, Places
-from schedproof.policy import Policy
+from schedproof.engines.fastdeploy.config import Role, ServingConfig
+from schedproof.engines.fastdeploy.ledger import ask, open_step
+from schedproof.engines.fastdeploy.life import request_events as life
+from schedproof.engines.fastdeploy.life.places import Place, Places
+from schedproof.engines.fastdeploy.loop import Queues, has_blocks_to_admit
+from schedproof.engines.fastdeploy.policy import Policy
 from schedproof.request import Request
-from schedproof.scheduler import Queues, has_blocks_to_admit
-from schedproof.step import ask, open_step
-from schedproof_spec.domain import any_config
-from schedproof_spec.engine_run import RunStep
 from schedproof_spec.invariant import always
 from schedproof_spec.invariants.tokens import any_living_request
-from schedproof_spec.mutants import Mutant
 from schedproof_spec.prover.context import Context
-from schedproof_spec.question import Condition
+from schedproof_spec.prover.mutants import Mutant
 from schedproof_spec.run_invariant import RunInvariant
-from schedproof_spec.summaries import merged_on_path
+from schedproof_spec.states.domain import any_config
+from schedproof_spec.states.merged import merged_on_path
+from schedproof_spec.states.runs import RunStep
+from schedproof_spec.verdicts.question import Condition
 
 
 def measure(request: Request, max_total_tokens: int) -> tuple[int, int, int]:
@@ -259,42 +259,42 @@ PROGRESS = RunInvariant(
     mutants=(
         Mutant(
             name="visit nobody without budget",
-            module="schedproof.reference_policy",
+            module="schedproof.engines.fastdeploy.reference_policy",
             function="ReferencePolicy.keeps_visiting",
             old="return True",
             new="return budget > 0",
         ),
         Mutant(
             name="grow by a fixed number of blocks, which may be none",
-            module="schedproof.blocks",
+            module="schedproof.engines.fastdeploy.rules.blocks",
             function="decode_blocks",
             old="max(missing, min(config.enc_dec_block_num, room), 0)",
             new="config.enc_dec_block_num",
         ),
         Mutant(
             name="fill the table past its width",
-            module="schedproof.blocks",
+            module="schedproof.engines.fastdeploy.rules.blocks",
             function="prefill_blocks",
             old="min(blocks, config.max_blocks_per_seq)",
             new="blocks",
         ),
         Mutant(
             name="wait for an item that alignment alone cuts",
-            module="schedproof.chunk",
+            module="schedproof.engines.fastdeploy.rules.chunk",
             function="next_chunk",
             old="item.end <= request.num_computed_tokens + budget",
             new="False",
         ),
         Mutant(
             name="a preempted request goes to the end of the queue",
-            module="schedproof.places",
+            module="schedproof.engines.fastdeploy.life.places",
             function="Places.move_to_front",
             old="insert(0, request_id)",
             new="append(request_id)",
         ),
         Mutant(
             name="a new request goes to the front",
-            module="schedproof.places",
+            module="schedproof.engines.fastdeploy.life.places",
             function="Places.enter",
             old="self.queues[place].append(request_id)",
             new="self.queues[place].insert(0, request_id)",

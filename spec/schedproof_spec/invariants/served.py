@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from schedproof.config import ServingConfig
-from schedproof.policy import Policy
+from schedproof.engines.fastdeploy.config import ServingConfig
+from schedproof.engines.fastdeploy.ledger import Grant, ask
+from schedproof.engines.fastdeploy.policy import Policy
 from schedproof.request import Request
-from schedproof.step import Grant, ask
-from schedproof_spec.domain import any_config
-from schedproof_spec.engine_run import RunStep
 from schedproof_spec.invariants.budget import decode_is_served
 from schedproof_spec.invariants.tokens import any_living_decode
-from schedproof_spec.mutants import Mutant
 from schedproof_spec.prover.context import Context
+from schedproof_spec.prover.mutants import Mutant
 from schedproof_spec.run_invariant import RunInvariant
+from schedproof_spec.states.domain import any_config
+from schedproof_spec.states.runs import RunStep
 
 
 def decode_runs_in_its_blocks(request: Request, config: ServingConfig) -> bool:
@@ -58,14 +58,14 @@ EVERY_DECODE_SERVED_OVER_TIME = RunInvariant(
     mutants=(
         Mutant(
             name="stop when the budget is used up",
-            module="schedproof.reference_policy",
+            module="schedproof.engines.fastdeploy.reference_policy",
             function="ReferencePolicy.keeps_visiting",
             old="return True",
             new="return budget > 0",
         ),
         Mutant(
             name="give a decode room for the bonus token only",
-            module="schedproof.blocks",
+            module="schedproof.engines.fastdeploy.rules.blocks",
             function="decode_blocks",
             old="request.num_total_tokens - 1 + config.tokens_per_seq",
             new="request.num_total_tokens",

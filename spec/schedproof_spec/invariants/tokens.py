@@ -6,18 +6,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from schedproof import life
-from schedproof.blocks import preallocated_blocks
-from schedproof.config import Role, ServingConfig
-from schedproof.policy import Policy
+from schedproof.engines.fastdeploy.config import Role, ServingConfig
+from schedproof.engines.fastdeploy.ledger import ask
+from schedproof.engines.fastdeploy.life import request_events as life
+from schedproof.engines.fastdeploy.policy import Policy
+from schedproof.engines.fastdeploy.rules.blocks import preallocated_blocks
 from schedproof.request import Request, new_request
-from schedproof.step import ask
-from schedproof_spec.domain import any_config, any_item, any_request, is_well_formed
-from schedproof_spec.engine_run import RunStep
-from schedproof_spec.mutants import Mutant
 from schedproof_spec.prover.context import Context
+from schedproof_spec.prover.mutants import Mutant
 from schedproof_spec.run_invariant import RunInvariant
-from schedproof_spec.summaries import merged_on_path
+from schedproof_spec.states.domain import any_config, any_item, any_request, is_well_formed
+from schedproof_spec.states.merged import merged_on_path
+from schedproof_spec.states.runs import RunStep
 
 
 def blocks_cover_tokens(request: Request, config: ServingConfig) -> bool:
@@ -203,42 +203,42 @@ BLOCKS_COVER_TOKENS = RunInvariant(
     mutants=(
         Mutant(
             name="give a decode no room for its drafts",
-            module="schedproof.blocks",
+            module="schedproof.engines.fastdeploy.rules.blocks",
             function="decode_blocks",
             old="request.num_total_tokens - 1 + config.tokens_per_seq",
             new="request.num_total_tokens",
         ),
         Mutant(
             name="produce one token more than the limit",
-            module="schedproof.life",
+            module="schedproof.engines.fastdeploy.life.request_events",
             function="num_produced_tokens",
             old="max_total_tokens - request.num_total_tokens",
             new="max_total_tokens - request.num_total_tokens + 1",
         ),
         Mutant(
             name="count a cached block twice",
-            module="schedproof.life",
+            module="schedproof.engines.fastdeploy.life.request_events",
             function="after_chunk",
             old=" - request.num_free_cached_blocks",
             new="",
         ),
         Mutant(
             name="resume with the old prompt only",
-            module="schedproof.life",
+            module="schedproof.engines.fastdeploy.life.request_events",
             function="after_preemption",
             old="need_prefill_tokens=request.num_total_tokens",
             new="need_prefill_tokens=request.need_prefill_tokens",
         ),
         Mutant(
             name="start in the middle of an item",
-            module="schedproof.life",
+            module="schedproof.engines.fastdeploy.life.request_events",
             function="num_usable_cached_blocks",
             old="position < item.end",
             new="False",
         ),
         Mutant(
             name="take the whole prompt from the cache",
-            module="schedproof.life",
+            module="schedproof.engines.fastdeploy.life.request_events",
             function="num_usable_cached_blocks",
             old="request.need_prefill_tokens - 1",
             new="request.need_prefill_tokens",

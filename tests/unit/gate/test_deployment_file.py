@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from schedproof import Platform, Role, ServingConfig, SpeculativeConfig, SpeculativeMethod
-from schedproof_gate.deployment import Deployment
-from schedproof_gate.deployment_file import read_command, read_deployments
+from schedproof_gate.deployment.deployment import Deployment
+from schedproof_gate.deployment.deployment_file import read_command, read_deployments
+from schedproof_gate.deployment.fastdeploy import FASTDEPLOY
+from schedproof_gate.deployment.given import Origin
 from schedproof_gate.errors import InputError
-from schedproof_gate.fastdeploy import FASTDEPLOY
-from schedproof_gate.given import Origin
-from schedproof_gate.wording import flag_values, in_own_flags
+from schedproof_gate.report.wording import flag_values, in_own_flags
 
 EXPECTED = ServingConfig(
     max_num_seqs=64,

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
+from schedproof_gate.deployment.json_text import read_json
+from schedproof_gate.deployment.toml_file import read_toml
+from schedproof_gate.deployment.tree import MAX_DEPTH, MAX_ITEMS, Node
+from schedproof_gate.deployment.yaml_file import read_yaml
 from schedproof_gate.errors import InputError
-from schedproof_gate.json_text import read_json
-from schedproof_gate.toml_file import read_toml
-from schedproof_gate.tree import MAX_DEPTH, MAX_ITEMS, Node
-from schedproof_gate.yaml_file import read_yaml
 
 Reader = Callable[[str, str], Node]
 

@@ -6,7 +6,7 @@ import pytest
 
 from schedproof import NEWEST, POLICIES, REFERENCE
 from schedproof_gate.errors import InputError
-from schedproof_gate.explaining import (
+from schedproof_gate.explain.explaining import (
     explain,
     explanation_json,
     explanation_text,

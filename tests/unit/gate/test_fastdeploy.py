@@ -3,9 +3,9 @@
 import pytest
 
 from schedproof import Platform, Role, ServingConfig, SpeculativeConfig, SpeculativeMethod
-from schedproof_gate.deployment_file import read_command
+from schedproof_gate.deployment.deployment_file import read_command
+from schedproof_gate.deployment.fastdeploy import FASTDEPLOY
 from schedproof_gate.errors import InputError
-from schedproof_gate.fastdeploy import FASTDEPLOY
 
 MTP = SpeculativeConfig(method=SpeculativeMethod.MTP, num_speculative_tokens=3)
 

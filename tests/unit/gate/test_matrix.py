@@ -7,7 +7,7 @@ import pytest
 
 from schedproof import NEWEST, POLICIES, REFERENCE
 from schedproof_gate.errors import InputError
-from schedproof_gate.matrix import BEGIN, END, Matrix, matrix_json, matrix_markdown, matrix_text, updated
+from schedproof_gate.policies.matrix import BEGIN, END, Matrix, matrix_json, matrix_markdown, matrix_text, updated
 from schedproof_spec import INVARIANTS, Status, decide
 
 CHEAP = ["decode_fits_budget", "message_fits"]

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from schedproof_gate.errors import InputError
-from schedproof_gate.output import emit, write_atomically
+from schedproof_gate.report.output import emit, write_atomically
 
 
 def test_a_file_is_written_whole_and_alone(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from xml.etree import ElementTree
 import click
 import pytest
 
-from schedproof_gate.renderers import RENDERERS
-from schedproof_gate.report import FlagChange, FlagValue, NotApplicable, Report, Result, Subject
+from schedproof_gate.report.renderers import RENDERERS
+from schedproof_gate.report.report import FlagChange, FlagValue, NotApplicable, Report, Result, Subject
 from schedproof_spec import Status
 
 HELD = Result(

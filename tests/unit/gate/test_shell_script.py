@@ -1,7 +1,7 @@
 import pytest
 
+from schedproof_gate.deployment.shell_script import MAX_EXPANDED_CHARACTERS, Launch, launches
 from schedproof_gate.errors import InputError
-from schedproof_gate.shell_script import MAX_EXPANDED_CHARACTERS, Launch, launches
 
 
 def run(script: str) -> list[Launch]:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from schedproof_gate.deployment.text_file import MAX_FILE_BYTES, read_text
 from schedproof_gate.errors import InputError
-from schedproof_gate.text_file import MAX_FILE_BYTES, read_text
 
 
 def write(path: Path, content: bytes) -> Path:

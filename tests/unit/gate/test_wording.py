@@ -1,8 +1,8 @@
 import pytest
 
 from schedproof import MultimodalItem, Queues, Request, ServingConfig
-from schedproof_gate.report import FlagChange
-from schedproof_gate.wording import repair_sentence, shown_value, state_lines
+from schedproof_gate.report.report import FlagChange
+from schedproof_gate.report.wording import repair_sentence, shown_value, state_lines
 from schedproof_spec import Witness
 
 

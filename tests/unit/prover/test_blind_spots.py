@@ -6,8 +6,8 @@ from contextlib import suppress
 import pytest
 
 from schedproof import Role, ServingConfig
-from schedproof.reference_policy import ReferencePolicy
-from schedproof.startup import StartupCheck
+from schedproof.engines.fastdeploy.reference_policy import ReferencePolicy
+from schedproof.engines.fastdeploy.startup import StartupCheck
 from schedproof_spec import INVARIANTS, Status, decide
 from schedproof_spec.prover.blind_spots import refuse_blind_spots
 from schedproof_spec.prover.symbolic import UnsupportedError

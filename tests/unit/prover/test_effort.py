@@ -17,10 +17,10 @@ from schedproof_spec import INVARIANTS, decide
 from schedproof_spec.gpu.memory import Log
 from schedproof_spec.gpu.races import no_races
 from schedproof_spec.gpu.thread import Thread
-from schedproof_spec.memory import without_memory
 from schedproof_spec.prover.context import Context
 from schedproof_spec.prover.inquiry import SolverWork
 from schedproof_spec.prover.prove import prove
+from schedproof_spec.verdicts.verdict_cache import without_memory
 
 Asked = tuple[z3.CheckSatResult, int, dict[str, str]]
 """An answer, the resource units that its solver has used, and the state that it names."""

@@ -9,7 +9,7 @@ import pytest
 from schedproof_spec.prover.context import Context
 from schedproof_spec.prover.prove import prove
 from schedproof_spec.prover.verdict import Outcome, Status
-from schedproof_spec.words import Words
+from schedproof_spec.states.message_words import Words
 
 
 def decided(use: Any) -> Outcome:

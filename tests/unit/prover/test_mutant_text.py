@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from schedproof import REFERENCE, ServingConfig, new_request, schedule
-from schedproof.budget import decode_tokens
-from schedproof.chunk import next_chunk
-from schedproof.scheduler import Queues
+from schedproof.engines.fastdeploy.loop import Queues
+from schedproof.engines.fastdeploy.rules.budget import decode_tokens
+from schedproof.engines.fastdeploy.rules.chunk import next_chunk
 from schedproof_spec import INVARIANTS
-from schedproof_spec.mutants import Mutant, code_named, function_named
+from schedproof_spec.prover.mutants import Mutant, code_named, function_named
 
 CONFIG = ServingConfig()
 
@@ -21,7 +21,9 @@ def mutant(module: str, function: str, old: str, new: str) -> Mutant:
 def test_a_mutant_is_seen_by_those_who_imported_the_function_and_is_undone() -> None:
     queues = Queues(running=(), waiting=(new_request("r", 100),), num_free_blocks=10)
     before = schedule(queues, CONFIG, REFERENCE)
-    with mutant("schedproof.chunk", "reachable_end", "return need", "return need - 1").applied():
+    with mutant(
+        "schedproof.engines.fastdeploy.rules.chunk", "reachable_end", "return need", "return need - 1"
+    ).applied():
         assert next_chunk(new_request("r", 100), 200, CONFIG) == 99
         assert schedule(queues, CONFIG, REFERENCE).num_tokens(CONFIG) == 99
     assert next_chunk(new_request("r", 100), 200, CONFIG) == 100
@@ -29,7 +31,7 @@ def test_a_mutant_is_seen_by_those_who_imported_the_function_and_is_undone() -> 
 
 
 def test_a_mutant_is_undone_after_an_error() -> None:
-    slip = mutant("schedproof.budget", "decode_tokens", "num_decoding *", "0 *")
+    slip = mutant("schedproof.engines.fastdeploy.rules.budget", "decode_tokens", "num_decoding *", "0 *")
     with pytest.raises(RuntimeError, match="inside"), slip.applied():
         assert decode_tokens(CONFIG, 5) == 0
         raise RuntimeError("inside")
@@ -37,9 +39,11 @@ def test_a_mutant_is_undone_after_an_error() -> None:
 
 
 def test_methods_and_properties_can_be_changed() -> None:
-    with mutant("schedproof.config", "ServingConfig.runs_decode", "!=", "==").applied():
+    with mutant("schedproof.engines.fastdeploy.config", "ServingConfig.runs_decode", "!=", "==").applied():
         assert CONFIG.runs_decode is False
-    with mutant("schedproof.reference_policy", "ReferencePolicy.decode_charge", "return 0", "return 7").applied():
+    with mutant(
+        "schedproof.engines.fastdeploy.reference_policy", "ReferencePolicy.decode_charge", "return 0", "return 7"
+    ).applied():
         assert REFERENCE.decode_charge(CONFIG) == 7
     assert CONFIG.runs_decode is True
     assert REFERENCE.decode_charge(CONFIG) == 0
@@ -47,7 +51,7 @@ def test_methods_and_properties_can_be_changed() -> None:
 
 @pytest.mark.parametrize(("old", "times"), [("no such text", 0), ("computed", 6)])
 def test_a_stale_mutant_is_an_error(old: str, times: int) -> None:
-    stale = mutant("schedproof.chunk", "reachable_end", old, "pass")
+    stale = mutant("schedproof.engines.fastdeploy.rules.chunk", "reachable_end", old, "pass")
     with pytest.raises(ValueError, match="a slip") as caught, stale.applied():
         pytest.fail("a stale mutant was applied")
     assert f"occurs {times} times" in str(caught.value)
@@ -56,7 +60,7 @@ def test_a_stale_mutant_is_an_error(old: str, times: int) -> None:
 def test_only_functions_are_changed() -> None:
     with (
         pytest.raises(ValueError, match="not a function"),
-        mutant("schedproof.chunk", "ServingConfig", "x", "y").applied(),
+        mutant("schedproof.engines.fastdeploy.rules.chunk", "ServingConfig", "x", "y").applied(),
     ):
         pytest.fail("a class was changed")
 

@@ -14,7 +14,7 @@ from schedproof import (
     SpeculativeMethod,
 )
 from schedproof_spec import INVARIANTS, Change, Status, decide, find_repairs, find_repairs_of
-from schedproof_spec.repair import value_of, with_value
+from schedproof_spec.verdicts.repair import value_of, with_value
 
 FIELDS = ("max_num_batched_tokens", "max_num_seqs", "num_speculative_tokens")
 NEIGHBOURS = 3

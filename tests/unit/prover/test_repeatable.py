@@ -9,13 +9,14 @@ import sys
 
 from schedproof import POLICIES, REFERENCE
 from schedproof_spec import INVARIANTS, decide
-from schedproof_spec.decide import Verdict
-from schedproof_spec.memory import without_memory
+from schedproof_spec.verdicts.decide import Verdict
+from schedproof_spec.verdicts.verdict_cache import without_memory
 
 PROGRAM = """
 import json
 from schedproof import POLICIES
-from schedproof_spec import INVARIANTS, decide
+from schedproof_spec import INVARIANTS
+from schedproof_spec import decide
 
 found = []
 questions = ("original", "budget_nonnegative"), ("7756", "charge_follows_method"), ("7756", "chunk_within_prompt")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from schedproof import Engine, ServingConfig, SpeculativeConfig, SpeculativeMethod, StepOutcome
-from schedproof.output_reserve import OutputReserve
-from schedproof.places import Place
+from schedproof.engines.fastdeploy.life.places import Place
+from schedproof.engines.fastdeploy.rules.output_reserve import OutputReserve
 
 NO_RESERVE = OutputReserve(initial_blocks=0)
 

@@ -3,8 +3,8 @@
 import pytest
 
 from schedproof import Request, ServingConfig, SpeculativeConfig, SpeculativeMethod, new_request
-from schedproof.blocks import decode_blocks, decode_blocks_by_threshold, prefill_blocks
-from schedproof.config import ceil_div
+from schedproof.engines.fastdeploy.config import ceil_div
+from schedproof.engines.fastdeploy.rules.blocks import decode_blocks, decode_blocks_by_threshold, prefill_blocks
 
 PLAIN = ServingConfig(
     block_size=64, max_model_len=1024, enc_dec_block_num=2, prealloc_dec_block_slot_num_threshold=12

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from schedproof import MultimodalItem, Request, ServingConfig, new_request
-from schedproof.chunk import item_cut_by, next_chunk, next_chunk_rounding_up, reachable_end
+from schedproof.engines.fastdeploy.rules.chunk import item_cut_by, next_chunk, next_chunk_rounding_up, reachable_end
 
 CHUNKED = ServingConfig()
 WHOLE = ServingConfig(chunked_prefill=False)

@@ -16,8 +16,8 @@ from small_engines import (
 )
 
 from schedproof import POLICIES, Ending, Engine, MultimodalItem, RequestRefusedError, Role, StepOutcome
-from schedproof.output_reserve import OutputReserve
-from schedproof.places import Place
+from schedproof.engines.fastdeploy.life.places import Place
+from schedproof.engines.fastdeploy.rules.output_reserve import OutputReserve
 
 
 def prefill_node(**fields: int) -> Engine:

@@ -8,7 +8,7 @@ import pytest
 from small_engines import NO_RESERVE, mtp, small_config, small_engine
 
 from schedproof import Engine, Role
-from schedproof.launch_forecast import LaunchForecast, no_forecast
+from schedproof.engines.fastdeploy.rules.launch_forecast import LaunchForecast, no_forecast
 
 
 def decoding_engine(**fields: int) -> Engine:

@@ -6,8 +6,8 @@ import pytest
 from small_engines import batch, counts, preempted, queue, run_until_idle, small_engine
 
 from schedproof import Ending, Engine, Phase
-from schedproof.output_reserve import OutputReserve
-from schedproof.places import Place
+from schedproof.engines.fastdeploy.life.places import Place
+from schedproof.engines.fastdeploy.rules.output_reserve import OutputReserve
 
 
 def crowded_engine() -> Engine:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from small_engines import batch, counts, preempted, queue, run_until_idle, small_engine
 
 from schedproof import Engine, MultimodalItem
-from schedproof.places import Place
+from schedproof.engines.fastdeploy.life.places import Place
 
 X = ("x0", "x1")
 """Hashes of two blocks of four tokens."""

@@ -6,8 +6,8 @@ import pytest
 from small_engines import NO_RESERVE, batch, counts, mtp, queue, run_until_idle, small_config, small_engine
 
 from schedproof import POLICIES, REFERENCE, Ending, Engine, MultimodalItem
-from schedproof.output_reserve import OutputReserve
-from schedproof.places import Place
+from schedproof.engines.fastdeploy.life.places import Place
+from schedproof.engines.fastdeploy.rules.output_reserve import OutputReserve
 
 
 def test_a_request_is_prefilled_in_a_step_and_gets_its_first_token_with_it() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from schedproof import POLICIES, REFERENCE, Platform, Role, ServingConfig, SpeculativeConfig, SpeculativeMethod
-from schedproof.capacity import fits_dispatch_library
+from schedproof.engines.fastdeploy.rules.capacity import fits_dispatch_library
 
 
 def speculating(

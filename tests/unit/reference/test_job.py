@@ -10,8 +10,13 @@ from schedproof import (
     SpeculativeConfig,
     SpeculativeMethod,
 )
-from schedproof.blocks import preallocated_blocks
-from schedproof.job import refuse_bad_hashes, refuse_bad_items, refuse_hopeless, refuse_preallocation
+from schedproof.engines.fastdeploy.life.job import (
+    refuse_bad_hashes,
+    refuse_bad_items,
+    refuse_hopeless,
+    refuse_preallocation,
+)
+from schedproof.engines.fastdeploy.rules.blocks import preallocated_blocks
 
 MTP = SpeculativeConfig(method=SpeculativeMethod.MTP, num_speculative_tokens=3)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from schedproof import Role, ServingConfig, SpeculativeConfig, SpeculativeMethod
-from schedproof.launch_forecast import (
+from schedproof.engines.fastdeploy.rules.launch_forecast import (
     UNKNOWN,
     LaunchForecast,
     after_batch_change,

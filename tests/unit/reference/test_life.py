@@ -3,7 +3,8 @@
 import pytest
 
 from schedproof import MultimodalItem, Request, ServingConfig, new_request
-from schedproof.life import (
+from schedproof.engines.fastdeploy.ledger import Grant
+from schedproof.engines.fastdeploy.life.request_events import (
     after_arrival_of_cache,
     after_chunk,
     after_growth,
@@ -13,7 +14,6 @@ from schedproof.life import (
     num_usable_cached_blocks,
     with_cached_prefix,
 )
-from schedproof.step import Grant
 
 CONFIG = ServingConfig(block_size=4, max_model_len=64)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from schedproof.output_reserve import OutputReserve, reserved_blocks_per_seq
+from schedproof.engines.fastdeploy.rules.output_reserve import OutputReserve, reserved_blocks_per_seq
 
 
 @pytest.mark.parametrize(

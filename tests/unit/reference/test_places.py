@@ -2,7 +2,7 @@
 
 import pytest
 
-from schedproof.places import SLOT_HOLDERS, Place, Places
+from schedproof.engines.fastdeploy.life.places import SLOT_HOLDERS, Place, Places
 
 
 def places_with(**queues: list[str]) -> Places:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from schedproof.free_list import FreeList
-from schedproof.pool import BlockPool
+from schedproof.kv.free_list import FreeList
+from schedproof.kv.pool import BlockPool
 
 
 def test_the_block_that_is_free_for_longest_goes_first() -> None:

@@ -1,7 +1,7 @@
 """What blocks hold, and how many of them stay when a request is preempted."""
 
-from schedproof.pool import BlockPool
-from schedproof.prefix_cache import PrefixCache, num_shared_blocks
+from schedproof.kv.pool import BlockPool
+from schedproof.kv.prefix_cache import PrefixCache, num_shared_blocks
 
 
 def cache_with(**block_of: int) -> PrefixCache:

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from schedproof import POLICIES, REFERENCE, Role, ServingConfig, SpeculativeConfig, SpeculativeMethod, startup
+from schedproof import POLICIES, REFERENCE, Role, ServingConfig, SpeculativeConfig, SpeculativeMethod
+from schedproof.engines.fastdeploy import startup
 
 MTP = SpeculativeConfig(method=SpeculativeMethod.MTP, num_speculative_tokens=5)
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from schedproof import Request, Role, ServingConfig, SpeculativeConfig, SpeculativeMethod
-from schedproof.blocks import decode_blocks, preallocated_blocks
-from schedproof.life import after_arrival_of_cache, after_growth, after_tokens
-from schedproof.transfers import leaves_room_to_finish, most_blocks
+from schedproof.engines.fastdeploy.life.request_events import after_arrival_of_cache, after_growth, after_tokens
+from schedproof.engines.fastdeploy.rules.blocks import decode_blocks, preallocated_blocks
+from schedproof.engines.fastdeploy.rules.transfers import leaves_room_to_finish, most_blocks
 
 CONFIG = ServingConfig(
     role=Role.DECODE,

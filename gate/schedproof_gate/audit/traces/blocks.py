@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from schedproof_gate.deployment.text_file import opened
 from schedproof_gate.errors import InputError
-from schedproof_gate.text_file import opened
 
 BLOCK_BYTES = 1 << 18
 """256 KiB are read at a time: hundreds of steps, and little enough for a cache."""

@@ -1,7 +1,7 @@
 """Recorded steps and requests by columns, so that an invariant's own statement is asked about many at once.
 
-The columns carry the names of `schedproof.step.Step` and `schedproof.request.Request`, which is what the statements
-read. A count that a record leaves out is `ABSENT` there.
+The columns carry the names of the ledger `Step` and of `Request`, which is what the statements read. A count that a
+record leaves out is `ABSENT` there.
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@ import numpy as np
 
 from schedproof_gate.audit.traces.blocks import Block
 from schedproof_gate.audit.traces.columns import ABSENT, Integers, StepBatch, StepColumns
+from schedproof_gate.deployment.given import MAX_NUMBER
 from schedproof_gate.errors import InputError, shown
-from schedproof_gate.given import MAX_NUMBER
 
 MAX_ENGINES = 4096
 """Engines that one log may tell apart: data-parallel ranks, and restarts of them do not count."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
-from schedproof_gate.line_file import Line
+from schedproof_gate.deployment.line_file import Line
 from schedproof_gate.replay.workloads.arrival import Arrival
 from schedproof_gate.replay.workloads.fields import Record, shown
 from schedproof_gate.replay.workloads.table import read_rows

@@ -8,9 +8,9 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from schedproof_gate.deployment.flags import closest
+from schedproof_gate.deployment.given import MAX_NUMBER, parsed_number
 from schedproof_gate.errors import InputError, quoted
-from schedproof_gate.flags import closest
-from schedproof_gate.given import MAX_NUMBER, parsed_number
 
 MAX_SECONDS = 10_000_000_000
 """Some 300 years; a clock that counts from 1970 fits."""

@@ -8,8 +8,8 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
+from schedproof_gate.deployment.line_file import Line, read_lines
 from schedproof_gate.errors import InputError
-from schedproof_gate.line_file import Line, read_lines
 from schedproof_gate.replay.workloads import azure, generic, mooncake
 from schedproof_gate.replay.workloads.arrival import Arrival
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from schedproof import MultimodalItem
+from schedproof_gate.deployment.line_file import Line
 from schedproof_gate.errors import quoted
-from schedproof_gate.line_file import Line
 from schedproof_gate.replay.workloads.arrival import Arrival
 from schedproof_gate.replay.workloads.fields import Record, read_object, shown
 from schedproof_gate.replay.workloads.table import read_rows

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from schedproof.config import ceil_div
-from schedproof_gate.line_file import Line
+from schedproof.engines.fastdeploy.config import ceil_div
+from schedproof_gate.deployment.line_file import Line
 from schedproof_gate.replay.workloads.arrival import Arrival
 from schedproof_gate.replay.workloads.fields import read_object
 

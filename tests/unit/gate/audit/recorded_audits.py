@@ -10,10 +10,10 @@ from typing import Any
 from schedproof import POLICIES, ServingConfig, SpeculativeConfig, SpeculativeMethod
 from schedproof_gate.audit.auditing import Audit, audit_trace
 from schedproof_gate.audit.traces.forms import FORMS
-from schedproof_gate.deployment import Deployment
-from schedproof_gate.fastdeploy import FASTDEPLOY
-from schedproof_gate.report import Result
-from schedproof_gate.settings import Settings, Style
+from schedproof_gate.deployment.deployment import Deployment
+from schedproof_gate.deployment.fastdeploy import FASTDEPLOY
+from schedproof_gate.deployment.settings import Settings, Style
+from schedproof_gate.report.report import Result
 
 CONFIG = ServingConfig(
     max_num_seqs=4,

@@ -24,10 +24,10 @@ from schedproof import NEWEST, REFERENCE, Role, ServingConfig
 from schedproof.step_record import SCHEMA
 from schedproof_gate.audit.auditing import audit_trace
 from schedproof_gate.audit.traces.forms import SCHEDPROOF
-from schedproof_gate.deployment import Deployment
-from schedproof_gate.fastdeploy import FASTDEPLOY
-from schedproof_gate.report import Report
-from schedproof_gate.settings import Settings, Style
+from schedproof_gate.deployment.deployment import Deployment
+from schedproof_gate.deployment.fastdeploy import FASTDEPLOY
+from schedproof_gate.deployment.settings import Settings, Style
+from schedproof_gate.report.report import Report
 from schedproof_spec import Status
 
 

@@ -23,7 +23,7 @@ from schedproof.step_record import SCHEMA
 from schedproof_gate.audit.excerpt import write_excerpt
 from schedproof_gate.audit.traces import blocks
 from schedproof_gate.audit.traces.forms import SCHEDPROOF
-from schedproof_gate.report import Report
+from schedproof_gate.report.report import Report
 from schedproof_spec import Status
 
 

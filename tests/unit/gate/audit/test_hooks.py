@@ -16,9 +16,9 @@ import pytest
 from schedproof import POLICIES, ServingConfig, SpeculativeConfig, SpeculativeMethod
 from schedproof_gate.audit.auditing import Audit, audit_trace
 from schedproof_gate.audit.traces.forms import SCHEDPROOF
-from schedproof_gate.deployment import Deployment
-from schedproof_gate.fastdeploy import FASTDEPLOY
-from schedproof_gate.settings import Settings, Style
+from schedproof_gate.deployment.deployment import Deployment
+from schedproof_gate.deployment.fastdeploy import FASTDEPLOY
+from schedproof_gate.deployment.settings import Settings, Style
 from schedproof_spec import Status
 
 HOOKS = Path(__file__).parents[4] / "examples" / "hooks"

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from schedproof import REFERENCE, ServingConfig
-from schedproof.places import Place
+from schedproof.engines.fastdeploy.life.places import Place
 from schedproof_gate.replay.checks import STEPS_PER_INVENTORY, CompletedStep, checks_of
 from schedproof_gate.replay.nodes import WatchedEngine
 from schedproof_spec import INVARIANTS

@@ -18,8 +18,8 @@ from schedproof import (
     SpeculativeConfig,
     SpeculativeMethod,
 )
-from schedproof.output_reserve import OutputReserve
-from schedproof.reference_policy import ReferencePolicy
+from schedproof.engines.fastdeploy.reference_policy import ReferencePolicy
+from schedproof.engines.fastdeploy.rules.output_reserve import OutputReserve
 from schedproof_gate.replay.acceptance import Acceptance
 from schedproof_gate.replay.checks import checks_of
 from schedproof_gate.replay.measurements import Measurements, Meter, nearest_rank

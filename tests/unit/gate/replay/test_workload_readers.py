@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from schedproof import MultimodalItem
+from schedproof_gate.deployment.line_file import MAX_LINE_BYTES
 from schedproof_gate.errors import InputError
-from schedproof_gate.line_file import MAX_LINE_BYTES
 from schedproof_gate.replay.workloads.arrival import Arrival, block_hashes
 from schedproof_gate.replay.workloads.formats import FORMATS, Workload, recognised_format
 

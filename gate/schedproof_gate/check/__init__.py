@@ -1,0 +1,1 @@
+"""Decides the invariants for one deployment."""

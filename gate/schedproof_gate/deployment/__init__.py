@@ -1,0 +1,1 @@
+"""From files, scripts and flags to a configuration with the place of each value."""

@@ -1,0 +1,287 @@
+"""FastDeploy's flags, variables and defaults. The only module that knows them.
+
+Source: ``fastdeploy/engine/args_utils.py``, ``fastdeploy/config.py`` and ``fastdeploy/envs.py``; the V1 scheduler.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from schedproof import Platform, Role, ServingConfig, SpeculativeConfig, SpeculativeMethod
+from schedproof.engines.fastdeploy.rules.capacity import loaded_dispatch_tokens
+from schedproof_gate.deployment.flags import closest
+from schedproof_gate.deployment.given import Given
+from schedproof_gate.deployment.settings import Engine, Settings, Understood
+from schedproof_gate.deployment.shell_script import Argument
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A setting that is one integer: its field, what the engine takes when it is absent, and the least value."""
+
+    field: str
+    default: int | None
+    least: int = 1
+
+
+FLAGS = {
+    "max_num_seqs": Number("max_num_seqs", 8),
+    "max_model_len": Number("max_model_len", 2048),
+    "block_size": Number("block_size", 64),
+    "num_gpu_blocks_override": Number("num_kv_blocks", None),
+    "tensor_parallel_size": Number("tensor_parallel_size", 1),
+    "data_parallel_size": Number("data_parallel_size", 1),
+    "prealloc_dec_block_slot_num_threshold": Number("prealloc_dec_block_slot_num_threshold", 12, least=0),
+}
+
+VARIABLES = {
+    "FD_ENC_DEC_BLOCK_NUM": Number("enc_dec_block_num", 2, least=0),
+    "FD_DETERMINISTIC_SPLIT_KV_SIZE": Number("split_kv_size", 16),
+    "NVSHMEM_QP_DEPTH": Number("dispatch_queue_depth", 1024),
+}
+
+MODEL_KEYS = {
+    "num_max_dispatch_tokens_per_rank": Number("num_max_dispatch_tokens_per_rank", None, least=0),
+}
+
+BUDGET = "max_num_batched_tokens"
+DEFAULT_BUDGET = 8192
+EXPERT_KEYS = ("moe_num_experts", "num_experts", "n_routed_experts")
+
+ROLES = {role.value: role.value for role in Role}
+PLATFORMS = {platform.value: platform.value for platform in Platform}
+METHODS = {
+    "mtp": SpeculativeMethod.MTP.value,
+    "hybrid_mtp_ngram": SpeculativeMethod.MTP.value,
+    "ngram": SpeculativeMethod.NGRAM.value,
+    "ngram_match": SpeculativeMethod.NGRAM.value,
+    "suffix": SpeculativeMethod.SUFFIX.value,
+    "naive": SpeculativeMethod.NAIVE.value,
+}
+SPECULATION_KEYS = {
+    "num_speculative_tokens": Number("num_speculative_tokens", 1, least=0),
+    "num_model_steps": Number("num_model_steps", 1),
+}
+
+OTHER_FLAGS = """
+api_key cache_queue_port cache_transfer_protocol chat_template chunked_moe_size controller_port convert
+early_stop_config engine_worker_queue_port eplb_config gpu_memory_utilization graph_optimization_config
+guided_decoding_backend guided_decoding_disable_any_whitespace host innode_prefill_ports ips kv_cache_ratio
+kvcache_storage_backend limit_mm_per_prompt load_choices load_strategy local_data_parallel_id logits_processors
+logprobs_mode long_prefill_token_threshold max_concurrency max_encoder_cache max_logprobs max_long_partial_prefills
+max_num_partial_prefills max_processor_cache max_waiting_time metrics_port mm_processor_kwargs model_config_name
+model_impl override_pooler_config pd_comm_port plas_attention_config port ports quantization rdma_comm_ports
+reasoning_parser revision router routing_replay_config rsync_config runner scheduler_db scheduler_expire_period
+scheduler_host scheduler_load_shards_num scheduler_max_size scheduler_min_load_score scheduler_name
+scheduler_password scheduler_port scheduler_reader_batch_size scheduler_reader_parallel
+scheduler_release_load_expire_period scheduler_sync_period scheduler_topic scheduler_ttl scheduler_writer_batch_size
+scheduler_writer_parallel seed served_model_name static_decode_blocks swap_space task timeout
+timeout_graceful_shutdown tokenizer tokenizer_base_url tool_call_parser tool_parser_plugin use_warmup workers
+write_policy
+"""
+
+SWITCHES = """
+disable_chunked_mm_input disable_custom_all_reduce disable_sequence_parallel_moe dynamic_load_weight
+enable_chunked_moe enable_chunked_prefill enable_early_stop enable_entropy enable_eplb enable_expert_parallel
+enable_flashinfer_allreduce_fusion enable_keep_sampling_mask enable_logprob enable_mm enable_output_caching
+enable_overlap_schedule enable_prefix_caching lm_head_fp32 shutdown_comm_group_if_worker_idle skip_port_check
+use_cudagraph use_internode_ll_two_stage
+"""
+
+ENTRY_POINT = re.compile(r"fastdeploy\.entrypoints\.|(.*/)?fastdeploy$|(.*/)?(multi_)?api_server\.py$")
+
+
+def launch_arguments(arguments: tuple[Argument, ...]) -> tuple[Argument, ...] | None:
+    """Return what follows FastDeploy's entry point; a command that begins with a flag is all flags."""
+    if arguments and arguments[0].text.startswith("--"):
+        return arguments
+    for index, argument in enumerate(arguments):
+        if ENTRY_POINT.match(argument.text):
+            return arguments[index + 1 :]
+    return None
+
+
+def understand(settings: Settings) -> Understood:
+    """Return what FastDeploy makes of its flags before its own start-up checks.
+
+    Raises:
+        InputError: a value of the wrong type or out of range, or one that the model does not cover.
+    """
+    environment = settings.environment
+    scheduler = environment.get("ENABLE_V1_KVCACHE_SCHEDULER")
+    if scheduler is not None and not scheduler.truth():
+        raise scheduler.fail("selects the scheduler before V1, which schedproof does not know", "remove it")
+    fields: dict[str, Any] = {}
+    for names, given in ((FLAGS, settings.flags), (VARIABLES, environment), (MODEL_KEYS, settings.model)):
+        fields |= {number.field: read_number(given.get(name), number) for name, number in names.items()}
+    chunked_prefill = not is_on(environment.get("FD_DISABLE_CHUNKED_PREFILL"))
+    default_budget = DEFAULT_BUDGET if chunked_prefill else fields["max_model_len"]
+    fields |= {BUDGET: read_number(settings.flags.get(BUDGET), Number(BUDGET, default_budget))}
+    is_expert_parallel = is_on(settings.flags.get("enable_expert_parallel"))
+    ranks = fields["tensor_parallel_size"] * fields["data_parallel_size"] if is_expert_parallel else 1
+    config = ServingConfig(
+        role=read_role(settings),
+        platform=read_platform(settings),
+        speculation=read_speculation(settings.flags.get("speculative_config")),
+        chunked_prefill=chunked_prefill,
+        deterministic=is_on(environment.get("FD_DETERMINISTIC_MODE")),
+        max_multimodal_item_tokens=read_longest_item(settings.model.get("mm_max_tokens_per_item")),
+        expert_parallel_size=ranks,
+        num_experts=read_num_experts(settings),
+        **fields,
+    )
+    return Understood(config=config, notes=tuple(notes_on(settings, config)))
+
+
+def notes_on(settings: Settings, config: ServingConfig) -> list[str]:
+    """Return what the flags do not do although a person may think so, and what is not known."""
+    notes = []
+    chunking = settings.flags.get("enable_chunked_prefill")
+    if chunking is not None and not chunking.truth() and config.chunked_prefill:
+        notes.append(
+            f"{chunking.origin.spelling} does not stop the V1 scheduler from cutting prompts into chunks; "
+            "FD_DISABLE_CHUNKED_PREFILL=1 does"
+        )
+    if config.expert_parallel_size > 1 and not settings.model:
+        notes.append(
+            "the model's config.json was not found: num_max_dispatch_tokens_per_rank is taken as the preset "
+            f"{loaded_dispatch_tokens(config)}, the number of experts as unknown"
+        )
+    return notes
+
+
+def read_number(given: Given | None, number: Number) -> int | None:
+    """Return an integer setting; null counts as absent where the engine's own default is."""
+    if given is None or (given.value is None and number.field in (BUDGET, "num_kv_blocks")):
+        return number.default
+    return given.whole_number(number.least)
+
+
+def is_on(given: Given | None) -> bool:
+    """Return whether a switch is given and true."""
+    return given is not None and given.truth()
+
+
+def read_role(settings: Settings) -> Role:
+    """Return the node's role from either flag.
+
+    Raises:
+        InputError: no such role, or the two flags differ.
+    """
+    role = settings.flags.get("splitwise_role")
+    nested = settings.flags.get("splitwise_config")
+    also = None if nested is None else nested.members().get("role")
+    named = [Role(given.choice(ROLES)) for given in (role, also) if given is not None]
+    if len(set(named)) > 1:
+        assert role is not None and also is not None
+        raise also.fail(f"differs from {role.origin.spelling}", "give the role once")
+    return named[0] if named else Role.MIXED
+
+
+def read_platform(settings: Settings) -> Platform:
+    """Return the accelerator: as the file names it, else XPU where the XPU's device variable is set."""
+    if settings.platform is not None:
+        return Platform(settings.platform.choice(PLATFORMS))
+    return Platform.XPU if "XPU_VISIBLE_DEVICES" in settings.environment else Platform.GPU
+
+
+def read_speculation(given: Given | None) -> SpeculativeConfig:
+    """Return the speculative config; FastDeploy makes one, with method None, when the flag is absent.
+
+    Raises:
+        InputError: no such method, a wrong type, or a misspelt key.
+    """
+    members = {} if given is None or given.value is None else given.members()
+    for name, member in members.items():
+        if name not in SPECULATION_KEYS and name != "method":
+            close = closest(name, ["method", *SPECULATION_KEYS])
+            if close is not None:
+                raise member.fail("unknown key", f"did you mean {close}?")
+    method = members.get("method")
+    if method is None or method.value is None:
+        kind = SpeculativeMethod.NONE
+    else:
+        kind = SpeculativeMethod(method.choice(METHODS))
+    numbers: dict[str, Any] = {
+        number.field: read_number(members.get(name), number) for name, number in SPECULATION_KEYS.items()
+    }
+    if kind is SpeculativeMethod.NAIVE:
+        numbers["num_speculative_tokens"] = 0
+    return SpeculativeConfig(method=kind, **numbers)
+
+
+def read_longest_item(given: Given | None) -> int:
+    """Return the longest multimodal item from ``{"image": n, "video": n, "audio": n}``; 0 for text only."""
+    if given is None or given.value is None:
+        return 0
+    return max((member.whole_number() for member in given.members().values()), default=0)
+
+
+def read_num_experts(settings: Settings) -> int:
+    """Return the model's routed experts under any of its names; 0 when it has none or the number is unknown.
+
+    A model with a number per modality counts with their greatest common divisor: ranks divide all of the numbers
+    exactly when they divide that.
+    """
+    for key in EXPERT_KEYS:
+        given = settings.model.get(key)
+        if given is None or given.value is None:
+            continue
+        if isinstance(given.value, list):
+            counts = [Given(value=node.value, origin=given.origin).whole_number() for node in given.value]
+            return math.gcd(*counts)
+        return given.whole_number()
+    return 0
+
+
+FASTDEPLOY = Engine(
+    name="fastdeploy",
+    significant=frozenset(FLAGS)
+    | {
+        BUDGET,
+        "splitwise_role",
+        "splitwise_config",
+        "speculative_config",
+        "enable_expert_parallel",
+        "enable_chunked_prefill",
+        "config",
+        "model",
+    },
+    other_flags=frozenset(OTHER_FLAGS.split()),
+    switches=frozenset(SWITCHES.split()),
+    aliases={"tp": "tensor_parallel_size"},
+    environment=frozenset(VARIABLES)
+    | {
+        "ENABLE_V1_KVCACHE_SCHEDULER",
+        "FD_DISABLE_CHUNKED_PREFILL",
+        "FD_DETERMINISTIC_MODE",
+        "XPU_VISIBLE_DEVICES",
+    },
+    environment_prefixes=("FD_", "NVSHMEM_", "ENABLE_V1_"),
+    config_file_flag="config",
+    model_flag="model",
+    flag_of_field={
+        **{number.field: name for table in (FLAGS, VARIABLES, MODEL_KEYS) for name, number in table.items()},
+        BUDGET: BUDGET,
+        "role": "splitwise_role",
+        "speculation": "speculative_config",
+        "num_speculative_tokens": "speculative_config.num_speculative_tokens",
+        "expert_parallel_size": "enable_expert_parallel",
+        "deterministic": "FD_DETERMINISTIC_MODE",
+        "chunked_prefill": "FD_DISABLE_CHUNKED_PREFILL",
+    },
+    repairable=(
+        BUDGET,
+        "max_num_seqs",
+        "num_speculative_tokens",
+        "max_model_len",
+        "num_kv_blocks",
+        "num_max_dispatch_tokens_per_rank",
+        "dispatch_queue_depth",
+    ),
+    launch_arguments=launch_arguments,
+    understand=understand,
+)

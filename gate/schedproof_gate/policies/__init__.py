@@ -1,0 +1,1 @@
+"""The matrix of every version and every invariant."""

@@ -1,0 +1,127 @@
+"""The matrix policy by invariant: as a table, as JSON, and as the block of a README."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from schedproof import POLICIES
+from schedproof_gate.deployment.text_file import read_text
+from schedproof_gate.errors import InputError
+from schedproof_spec import INVARIANTS, RUN_INVARIANTS, Invariant, RunInvariant, RunVerdict, Status, Verdict
+
+SCHEMA = "schedproof/policies/1"
+BEGIN = "<!-- policies:begin -->"
+END = "<!-- policies:end -->"
+
+SYMBOLS = {Status.HELD: "✓", Status.VIOLATED: "✗", Status.UNDECIDED: "?", Status.VACUOUS: "-"}
+COLOURS = {Status.HELD: "green", Status.VIOLATED: "red", Status.UNDECIDED: "yellow", Status.VACUOUS: "yellow"}
+LEGEND = "✓ held in every state of every configuration  ✗ violated  ? undecided  - vacuous"
+WIDTH = 80
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+ALL_INVARIANTS: dict[str, Invariant | RunInvariant] = {**INVARIANTS, **RUN_INVARIANTS}
+"""What holds in each step, then what holds over many."""
+
+
+class Matrix:
+    """Verdicts by invariant and policy."""
+
+    def __init__(self, verdicts: Iterable[Verdict | RunVerdict]) -> None:
+        self.cells = {(verdict.invariant, verdict.policy): verdict for verdict in verdicts}
+        self.policies = [name for name in POLICIES if any(policy == name for _, policy in self.cells)]
+        self.invariants = [name for name in ALL_INVARIANTS if any(invariant == name for invariant, _ in self.cells)]
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether every cell is held or violated."""
+        return all(cell.status in (Status.HELD, Status.VIOLATED) for cell in self.cells.values())
+
+
+def matrix_text(matrix: Matrix, is_terminal: bool) -> str:
+    """Return the table in 80 columns: a letter for each policy, and what the letters stand for."""
+    letters = dict(zip(matrix.policies, LETTERS, strict=False))
+    table = Table(box=None, pad_edge=False, padding=(0, 1))
+    table.add_column("invariant", no_wrap=True)
+    for policy in matrix.policies:
+        table.add_column(letters[policy], justify="center")
+    for invariant in matrix.invariants:
+        statuses = [matrix.cells[invariant, policy].status for policy in matrix.policies]
+        table.add_row(invariant, *(f"[{COLOURS[status]}]{SYMBOLS[status]}[/]" for status in statuses))
+    names = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1))
+    for policy in matrix.policies:
+        names.add_row(letters[policy], policy, f"{POLICIES[policy].summary} ({POLICIES[policy].source})")
+    buffer = io.StringIO()
+    console = Console(
+        file=buffer, width=WIDTH, force_terminal=is_terminal, no_color=not is_terminal, highlight=False
+    )
+    for part in (table, "", names, "", LEGEND):
+        console.print(part)
+    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
+
+
+def matrix_json(matrix: Matrix) -> str:
+    """Return the matrix with the witness of every violation."""
+    document = {
+        "schema": SCHEMA,
+        "policies": [
+            {"name": name, "source": POLICIES[name].source, "summary": POLICIES[name].summary}
+            for name in matrix.policies
+        ],
+        "invariants": [
+            {"name": name, "family": ALL_INVARIANTS[name].family, "sentence": ALL_INVARIANTS[name].sentence}
+            for name in matrix.invariants
+        ],
+        "cells": [
+            {
+                "invariant": cell.invariant,
+                "policy": cell.policy,
+                "status": cell.status.value,
+                "scope": cell.scope,
+                "message": cell.message,
+                "witness": None if cell.witness is None else cell.witness.to_json(),
+            }
+            for cell in matrix.cells.values()
+        ],
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def matrix_markdown(matrix: Matrix) -> str:
+    """Return the matrix as a Markdown table with a legend."""
+    lines = [
+        "| | " + " | ".join(matrix.policies) + " |",
+        "|:--|" + ":-:|" * len(matrix.policies),
+    ]
+    for invariant in matrix.invariants:
+        symbols = [SYMBOLS[matrix.cells[invariant, policy].status] for policy in matrix.policies]
+        lines.append(f"| `{invariant}` | " + " | ".join(symbols) + " |")
+    return "\n".join([*lines, "", LEGEND.replace("  ", " · ")]) + "\n"
+
+
+def with_block(text: str, block: str, source: str) -> str:
+    """Return a document with the text between its two markers replaced.
+
+    Raises:
+        InputError: the markers are not there, once each and in order.
+    """
+    begin, end = text.find(BEGIN), text.find(END)
+    if begin < 0 or end < begin or text.count(BEGIN) != 1 or text.count(END) != 1:
+        raise InputError(f"needs {BEGIN} and {END}, once each", source=source, advice="add the two lines")
+    return f"{text[: begin + len(BEGIN)]}\n{block}{text[end:]}"
+
+
+def updated(path: Path, matrix: Matrix) -> tuple[str, str]:
+    """Return a document as it is and with the current matrix.
+
+    Raises:
+        InputError: the file cannot be read or has no markers.
+    """
+    text = read_text(path)
+    return text, with_block(text, matrix_markdown(matrix), str(path))

@@ -1,0 +1,1 @@
+"""Findings, their wording, and one renderer a format."""

@@ -1,0 +1,33 @@
+"""The report as GitHub workflow commands, which become annotations at the flags."""
+
+from schedproof_gate.report.report import Report, Result
+from schedproof_gate.report.wording import text_with_repair
+from schedproof_spec import Status
+
+COMMANDS = {Status.VIOLATED: "error", Status.UNDECIDED: "warning", Status.VACUOUS: "warning"}
+
+
+def render_github(report: Report) -> str:
+    """Return a command for every result that is not held, and a last line with the verdict."""
+    lines = [annotation(result) for result in report.results if result.status is not Status.HELD]
+    held = sum(result.status is Status.HELD for result in report.results)
+    total = len(report.results)
+    lines.append(f"schedproof: {report.verdict.value} ({held} of {total} held)")
+    return "\n".join(lines) + "\n"
+
+
+def annotation(result: Result) -> str:
+    """Return one command."""
+    properties = {"file": result.file, "line": result.line, "title": f"{result.invariant} {result.status.value}"}
+    shown = ",".join(f"{name}={escaped_property(str(v))}" for name, v in properties.items() if v is not None)
+    return f"::{COMMANDS[result.status]} {shown}::{escaped(text_with_repair(result))}"
+
+
+def escaped(text: str) -> str:
+    """Return text for a command's message."""
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def escaped_property(text: str) -> str:
+    """Return text for a command's property."""
+    return escaped(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,158 @@
+"""The report for a person: the verdict first, then what to change."""
+
+import itertools
+import textwrap
+
+import click
+
+from schedproof_gate.report.report import STARTUP, FlagValue, Report, Result, Subject
+from schedproof_gate.report.wording import repair_sentence
+from schedproof_spec import Status
+
+WIDTH = 80
+LABEL_WIDTH = 10
+
+COLOURS = {Status.HELD: "green", Status.VIOLATED: "red", Status.UNDECIDED: "yellow", Status.VACUOUS: "yellow"}
+
+
+def render_text(report: Report) -> str:
+    """Return the report in 80 columns; only commands to copy are longer. Colours go away outside a terminal."""
+    blocks = [subject_lines(subject) for subject in report.subjects]
+    if len(report.subjects) > 1:
+        blocks.append(summary_lines(report))
+    return "\n".join("\n".join(block) + "\n" for block in blocks)
+
+
+def subject_lines(subject: Subject) -> list[str]:
+    """Return one deployment."""
+    verdict = subject.verdict
+    lines = [f"{styled(verdict)}  {subject.source}", *wrapped(scope_sentence(subject), 2)]
+    for note in subject.notes:
+        lines += wrapped(f"Note: {note}.", 2)
+    bad = [result for result in subject.results if result.status is not Status.HELD]
+    for result in bad:
+        lines += ["", *result_lines(result)]
+    repairs = next((result.repairs for result in bad if result.repairs), ())
+    if repairs:
+        change = f"{repair_sentence(repairs)}. Then everything holds. {subject.advice}"
+        lines += ["", *labelled("change", change.rstrip())]
+    elif subject.advice:
+        lines += ["", *labelled("change", subject.advice)]
+    held = subject.with_status(Status.HELD)
+    if held or subject.not_applicable or subject.not_checked:
+        lines.append("")
+    if held:
+        names = ", ".join(result.invariant for result in held)
+        lines += wrapped(f"Held: {names}", 2)
+    for skipped in subject.not_applicable:
+        lines += wrapped(f"Does not apply: {skipped.invariant}, {decapitalised(skipped.reason)}", 2)
+    for reason, group in itertools.groupby(subject.not_checked, lambda skipped: skipped.reason):
+        names = ", ".join(skipped.invariant for skipped in group)
+        lines += wrapped(f"Not checked: {names} ({decapitalised(reason)})", 2)
+    return lines
+
+
+def scope_sentence(subject: Subject) -> str:
+    """Return what was checked, over what, and how it came out."""
+    counts = ", ".join(
+        f"{len(found)} {status.value}" for status in Status if (found := subject.with_status(status))
+    )
+    engine = subject.engine + (f", policy {subject.policy}" if subject.policy else "")
+    if not subject.results:
+        return f"{engine}: nothing was checked."
+    decided = [result for result in subject.results if result.invariant != STARTUP] or list(subject.results)
+    scopes = list(dict.fromkeys(result.scope for result in decided))
+    return f"{engine}: {plural(len(subject.results), 'check')} over {listed(scopes)}: {counts}."
+
+
+def result_lines(result: Result) -> list[str]:
+    """Return one result that is not held."""
+    lines = [f"  {styled(result.status)}  {click.style(result.invariant, bold=True)}"]
+    lines += wrapped(sentence(result.sentence), 4)
+    if result.message:
+        lines += labelled("found", sentence(result.message))
+    lines += flag_lines(result.flags)
+    lines += column("state", result.state)
+    lines += column("run", result.run)
+    if result.own_repairs:
+        lines += labelled("change", f"{repair_sentence(result.own_repairs)}. Then {result.invariant} holds.")
+    if result.replay:
+        lines.append(f"    {'replay':<{LABEL_WIDTH}}{result.replay}")
+    return lines
+
+
+def column(label: str, texts: tuple[str, ...]) -> list[str]:
+    """Return texts below each other, the first behind a label."""
+    labels = [label, *[""] * len(texts)]
+    return [line for label, text in zip(labels, texts, strict=False) for line in labelled(label, text)]
+
+
+def flag_lines(flags: tuple[FlagValue, ...]) -> list[str]:
+    """Return the person's flags, a line each, with values and places in columns."""
+    if not flags:
+        return []
+    width = max(len(flag.flag) for flag in flags)
+    value_width = max(len(flag.value) for flag in flags)
+    lines = []
+    for label, flag in zip(["flags", *[""] * len(flags)], flags, strict=False):
+        shown = f"{flag.flag:<{width}}  {flag.value:<{value_width}}  ({flag.place})"
+        lines.append(f"    {label:<{LABEL_WIDTH}}{shown}")
+    return lines
+
+
+def summary_lines(report: Report) -> list[str]:
+    """Return the verdict over several deployments."""
+    subjects = plural(len(report.subjects), "deployment")
+    good = sum(subject.verdict is Status.HELD for subject in report.subjects)
+    return [f"{styled(report.verdict)}  {subjects}, {good} of them with every check held"]
+
+
+def labelled(label: str, text: str) -> list[str]:
+    """Return text in a column behind a label."""
+    first = f"    {label:<{LABEL_WIDTH}}"
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=first,
+        subsequent_indent=" " * len(first),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def wrapped(text: str, indent: int) -> list[str]:
+    """Return text as indented lines."""
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=" " * indent,
+        subsequent_indent=" " * indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def sentence(text: str) -> str:
+    """Return text that begins with a capital letter and ends with a full stop; a flag keeps its spelling."""
+    begin = text[0].upper() + text[1:] if text[:1].isalpha() and "_" not in text.split()[0] else text
+    return begin if begin.endswith((".", "!", "?")) else begin + "."
+
+
+def decapitalised(text: str) -> str:
+    """Return a sentence as it stands behind a comma."""
+    return text[:1].lower() + text[1:]
+
+
+def styled(status: Status) -> str:
+    """Return a status in its colour."""
+    return click.style(status.value.upper(), fg=COLOURS[status], bold=True)
+
+
+def listed(texts: list[str]) -> str:
+    """Return texts as one enumeration."""
+    return " and ".join([", ".join(texts[:-1])] * (len(texts) > 1) + texts[-1:])
+
+
+def plural(count: int, noun: str) -> str:
+    """Return a counted noun."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

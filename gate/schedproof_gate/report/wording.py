@@ -1,0 +1,141 @@
+"""Says what the prover found in the person's own flags."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterable
+
+from schedproof import Queues, Request, ServingConfig
+from schedproof.engines.fastdeploy.rules.capacity import loaded_dispatch_tokens
+from schedproof_gate.deployment.deployment import Deployment
+from schedproof_gate.deployment.given import Origin
+from schedproof_gate.report.report import FlagValue, Repair, Result
+from schedproof_spec import Witness
+
+SPECULATION_FIELDS = ("method", "num_speculative_tokens")
+
+
+def in_own_flags(message: str, deployment: Deployment) -> str:
+    """Return a message with the names of the configuration replaced by the person's spelling of the flags."""
+    fields = {name: field for field, name in deployment.engine.flag_of_field.items()}
+    names = {field: field for field in fields.values()} | fields
+    words = {name.rpartition(".")[2]: field for name, field in names.items() if "_" in name}
+    pattern = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
+    return re.sub(
+        rf"(?<![\w.-])({pattern})(?![\w-])", lambda match: deployment.spelling(words[match.group()]), message
+    )
+
+
+def flag_values(fields: Iterable[str], deployment: Deployment) -> tuple[FlagValue, ...]:
+    """Return the flags behind fields of a configuration: the given ones, and defaults that can be changed."""
+    found: dict[str, FlagValue] = {}
+    for field in fields:
+        for name, value in named_values(field, deployment.config):
+            given = deployment.given(name)
+            if given is None and name not in deployment.engine.repairable:
+                continue
+            place = "default"
+            if given is not None:
+                value = value if isinstance(given.value, list | dict) else given.value
+                place = place_in(given.origin, deployment)
+            flag = FlagValue(flag=deployment.spelling(name), value=shown_value(value), place=place)
+            found.setdefault(flag.flag, flag)
+    return tuple(found.values())
+
+
+def place_in(origin: Origin, deployment: Deployment) -> str:
+    """Return where a value stands, the file only when it is another one."""
+    if origin.line is None:
+        return origin.source
+    is_same = origin.source == deployment.settings.source
+    return f"line {origin.line}" if is_same else f"{origin.source}:{origin.line}"
+
+
+def named_values(field: str, config: ServingConfig) -> list[tuple[str, object]]:
+    """Return what a field consists of: itself, or the parts of the speculative config."""
+    if field == "speculation" and config.speculation is not None:
+        return [(f"speculation.{name}", getattr(config.speculation, name)) for name in SPECULATION_FIELDS]
+    if field == "num_max_dispatch_tokens_per_rank":
+        return [(field, loaded_dispatch_tokens(config))]
+    return [(field, getattr(config, field))]
+
+
+def shown_value(value: object) -> str:
+    """Return a value as a person may have written it."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value)
+
+
+def repair_sentence(repairs: tuple[Repair, ...]) -> str:
+    """Return the alternatives as one sentence: what to raise or lower, from what to what."""
+    sentences = []
+    for repair in repairs:
+        changes = []
+        for change in repair:
+            if change.old is None:
+                changes.append(f"set {change.flag} to {change.new}")
+            else:
+                verb = "raise" if change.new > change.old else "lower"
+                changes.append(f"{verb} {change.flag} from {change.old} to {change.new}")
+        sentences.append(" and ".join(changes))
+    return ", or ".join(sentences)
+
+
+def repair_advice(result: Result) -> str:
+    """Return how to repair a result, as one sentence; empty when no single flag does."""
+    if result.repairs:
+        return f"To repair it, {repair_sentence(result.repairs)}."
+    if result.own_repairs:
+        return f"To repair it alone, {repair_sentence(result.own_repairs)}; no single flag repairs everything."
+    return ""
+
+
+def text_with_repair(result: Result) -> str:
+    """Return what was found, and how to repair it."""
+    found, advice = result.message or result.sentence, repair_advice(result)
+    return f"{found.removesuffix('.')}. {advice}" if advice else found
+
+
+def state_lines(witness: Witness) -> tuple[str, ...]:
+    """Return the state of a witness for a person: equal requests on one line."""
+    lines = [witness.note] if witness.note else []
+    lines += [f"{name} is {value}" for name, value in witness.numbers.items()]
+    if witness.queues is not None:
+        lines += queue_lines(witness.queues)
+    return tuple(lines)
+
+
+def queue_lines(queues: Queues) -> list[str]:
+    """Return what the scheduler finds at the beginning of a step."""
+    lines = request_lines(queues.running) + request_lines(queues.waiting)
+    lines.append(f"free KV blocks: {queues.num_free_blocks}")
+    if queues.num_held_slots:
+        lines.append(f"slots that the worker has not let go: {queues.num_held_slots}")
+    if queues.num_reserved_blocks_per_seq:
+        lines.append(f"KV blocks reserved for each running request: {queues.num_reserved_blocks_per_seq}")
+    return lines
+
+
+def request_lines(requests: tuple[Request, ...]) -> list[str]:
+    """Return the requests of a queue, neighbours that are equal on one line."""
+    lines = []
+    for text, group in itertools.groupby(requests, request_line):
+        names = [request.request_id for request in group]
+        if len(names) == 1:
+            lines.append(f"{names[0]}: {text}")
+        else:
+            lines.append(f"{names[0]} to {names[-1]}, {len(names)} requests, each: {text}")
+    return lines
+
+
+def request_line(request: Request) -> str:
+    """Return what counts about a request."""
+    blocks = f"{request.num_blocks} KV " + ("block" if request.num_blocks == 1 else "blocks")
+    if request.is_decoding:
+        return f"decoding, {request.num_total_tokens} tokens so far, {blocks}"
+    items = "".join(f", item at {item.start} to {item.end}" for item in request.items)
+    return f"{request.num_computed_tokens} of {request.need_prefill_tokens} prompt tokens computed, {blocks}{items}"

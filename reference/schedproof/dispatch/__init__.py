@@ -1,0 +1,1 @@
+"""CPU references of expert dispatch and combine, and the limits of the library behind them."""

@@ -1,0 +1,404 @@
+"""The reference engine over many steps: requests arrive, run, are preempted, resume, are handed over, and end.
+
+The engine strings together what is proved on its own: `schedule` plans a step, `Places` knows where each request
+is, `BlockPool` which blocks it holds, `life` what an event makes of its counts. Nothing here decides a number.
+
+    engine = Engine(ServingConfig(num_kv_blocks=1024), REFERENCE)
+    engine.add_request("a", num_prompt_tokens=500, max_new_tokens=20)
+    while engine.has_work:
+        outcome = engine.step()
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import replace
+from itertools import islice
+
+from schedproof.engines.fastdeploy.config import Role, ServingConfig
+from schedproof.engines.fastdeploy.life import request_events as life
+from schedproof.engines.fastdeploy.life.job import (
+    Job,
+    RequestRefusedError,
+    refuse_bad_hashes,
+    refuse_bad_items,
+    refuse_hopeless,
+    refuse_preallocation,
+)
+from schedproof.engines.fastdeploy.life.outcome import Ending, Launch, StepOutcome
+from schedproof.engines.fastdeploy.life.places import SLOT_HOLDERS, Place, Places
+from schedproof.engines.fastdeploy.loop import Phase, Queues, StepPlan, schedule
+from schedproof.engines.fastdeploy.policies import REFERENCE
+from schedproof.engines.fastdeploy.policy import Policy
+from schedproof.engines.fastdeploy.rules import launch_forecast
+from schedproof.engines.fastdeploy.rules.blocks import leaves_reserve, preallocated_blocks
+from schedproof.engines.fastdeploy.rules.output_reserve import OutputReserve, reserved_blocks_per_seq
+from schedproof.engines.fastdeploy.rules.transfers import leaves_room_to_finish
+from schedproof.kv.pool import BlockPool
+from schedproof.kv.prefix_cache import PrefixCache, num_shared_blocks
+from schedproof.output.output_sender import finish_step
+from schedproof.request import MultimodalItem, Request, new_request
+
+AcceptedDrafts = Callable[[str], int]
+"""How many drafts the target model accepts for a request in a step: 0 to k."""
+
+
+def no_drafts(request_id: str) -> int:
+    """Accept no draft."""
+    return 0
+
+
+class Engine:
+    """One engine: a mixed node, a prefill node or a decode node.
+
+    `step` does what one turn of the engine's loop does. Its three parts, `schedule`, `complete` and `acknowledge`,
+    can be called one by one, for a worker that takes its time. Requests may arrive and be aborted at any moment.
+
+    Raises ValueError when the configuration does not say how many KV blocks there are, or when the policy refuses
+    to start with it.
+    """
+
+    pool_type: type[BlockPool] = BlockPool
+    """What keeps the KV blocks."""
+
+    def __init__(
+        self,
+        config: ServingConfig,
+        policy: Policy = REFERENCE,
+        *,
+        reserve: OutputReserve | None = None,
+        save_each_rank: bool = False,
+    ) -> None:
+        if config.num_kv_blocks is None or config.num_kv_blocks < 1:
+            raise ValueError(f"num_kv_blocks: expected the number of KV blocks, got {config.num_kv_blocks}")
+        problems = policy.problems(config)
+        if problems:
+            raise ValueError(f"policy {policy.name} refuses to start: {problems[0]}")
+        self.config = config
+        self.policy = policy
+        self.save_each_rank = save_each_rank
+        self.pool = self.pool_type(config.num_kv_blocks)
+        self.places = Places()
+        self.requests: dict[str, Request] = {}
+        self.jobs: dict[str, Job] = {}
+        self.prefix_cache = PrefixCache()
+        self.reserve = reserve if reserve is not None else OutputReserve()
+        self.num_steps_since_reset = 0
+        self.forecast = launch_forecast.no_forecast()
+        self.last_preempted_idx = [0] * config.tensor_parallel_size
+        """Each rank's note of what was preempted in the step at hand."""
+        self.launched: Launch | None = None
+
+    @property
+    def has_work(self) -> bool:
+        """Whether any request has not ended; some may wait for `receive`, `hand_over` or `acknowledge`."""
+        return bool(self.places.place_of)
+
+    # Arrival
+
+    def add_request(
+        self,
+        request_id: str,
+        num_prompt_tokens: int,
+        max_new_tokens: int,
+        *,
+        items: tuple[MultimodalItem, ...] = (),
+        block_hashes: Sequence[Hashable] = (),
+    ) -> None:
+        """Queue a request behind all others; generation also stops at ``max_model_len``.
+
+        ``items`` are prompt positions that prefill must not split. ``block_hashes`` has one hash for each full KV
+        block of the prompt, or for the first of them; each stands for its block and all tokens before it, so that
+        requests with the same beginning share its blocks.
+
+        Raises RequestRefusedError when it can never be served as it is, KeyError when the id is in use.
+        """
+        if self.config.role == Role.DECODE:
+            raise RequestRefusedError(
+                "a decode node takes requests with `preallocate`, after their prefill elsewhere"
+            )
+        job = self._accept(request_id, num_prompt_tokens, max_new_tokens, items, tuple(block_hashes))
+        self._enter(Place.WAITING, new_request(request_id, num_prompt_tokens, items), job)
+
+    def preallocate(
+        self, request_id: str, num_prompt_tokens: int, max_new_tokens: int, items: tuple[MultimodalItem, ...] = ()
+    ) -> bool:
+        """Take a slot and blocks for a request that a prefill and a decode node are to share; False when refused.
+
+        On a prefill node it runs from the next step on; on a decode node it waits for `receive`. A refusal is for
+        now: try again when a slot or blocks are free, and nothing waits that came before. A decode node leaves the
+        output reserve of its other requests untouched, and lets each of them finish.
+
+        Raises RequestRefusedError when it can never be served as it is, KeyError when the id is in use.
+        """
+        if self.config.role == Role.MIXED:
+            raise RequestRefusedError("a mixed node takes requests with `add_request`")
+        job = self._accept(request_id, num_prompt_tokens, max_new_tokens, items, ())
+        num_blocks = preallocated_blocks(num_prompt_tokens, self.config)
+        refuse_preallocation(request_id, num_prompt_tokens, job.max_total_tokens, num_blocks, self.config)
+        num_slots = self.places.num_in(SLOT_HOLDERS)
+        per_seq = self.num_reserved_blocks_per_seq if self.config.role == Role.DECODE else 0
+        has_blocks = leaves_reserve(num_blocks, num_slots * per_seq, self.pool.num_free_blocks)
+        is_first = self.places.num_in((Place.WAITING, Place.PREEMPTED)) == 0
+        if num_slots >= self.config.max_num_seqs or not is_first or not has_blocks:
+            return False
+        request = replace(new_request(request_id, num_prompt_tokens, items), num_blocks=num_blocks)
+        place = Place.RECEIVING if self.config.role == Role.DECODE else Place.RUNNING
+        if place is Place.RECEIVING and num_slots > 0 and not self._lets_all_finish(request, job):
+            return False
+        self._enter(place, request, job)
+        self._take_blocks(request_id, num_blocks)
+        return True
+
+    def _lets_all_finish(self, newcomer: Request, job: Job) -> bool:
+        receiving = [(newcomer, job.max_total_tokens), *self._with_limits(Place.RECEIVING)]
+        return leaves_room_to_finish(receiving, self._with_limits(Place.RUNNING), self.config)
+
+    def _with_limits(self, place: Place) -> list[tuple[Request, int]]:
+        return [(self.requests[name], self.jobs[name].max_total_tokens) for name in self.places[place]]
+
+    def receive(self, request_id: str) -> None:
+        """On a decode node: a preallocated request's first token and cache have arrived; it joins the batch.
+
+        Raises ValueError when it is not waiting for them.
+        """
+        self._needs_no_launch("receive")
+        if self._place(request_id) is not Place.RECEIVING:
+            raise ValueError(f"request {request_id!r} is {self._place(request_id)} and receives nothing")
+        self.places.move(request_id, Place.RUNNING)
+        self.requests[request_id] = life.after_arrival_of_cache(self.requests[request_id])
+        self.forecast = launch_forecast.after_batch_change(self.forecast)
+
+    def _accept(
+        self,
+        request_id: str,
+        num_prompt_tokens: int,
+        max_new_tokens: int,
+        items: tuple[MultimodalItem, ...],
+        block_hashes: tuple[Hashable, ...],
+    ) -> Job:
+        if request_id in self.jobs:
+            raise KeyError(f"request {request_id!r} is already {self._place(request_id)}")
+        max_total_tokens = min(num_prompt_tokens + max_new_tokens, self.config.max_model_len)
+        refuse_hopeless(request_id, num_prompt_tokens, max_new_tokens, max_total_tokens, self.config)
+        refuse_bad_items(request_id, num_prompt_tokens, items, self.config)
+        refuse_bad_hashes(request_id, num_prompt_tokens, block_hashes, self.config)
+        return Job(max_total_tokens=max_total_tokens, block_hashes=block_hashes)
+
+    def _enter(self, place: Place, request: Request, job: Job) -> None:
+        self.places.enter(request.request_id, place)
+        self.pool.open_table(request.request_id)
+        self.requests[request.request_id] = request
+        self.jobs[request.request_id] = job
+
+    # One step
+
+    def step(self, accepted_drafts: AcceptedDrafts = no_drafts) -> StepOutcome:
+        """Schedule a step, run it, and let the worker acknowledge what left the batch."""
+        self.schedule()
+        outcome = self.complete(accepted_drafts)
+        return replace(outcome, ended={**outcome.ended, **self.acknowledge()})
+
+    def schedule(self) -> Launch:
+        """Plan a step and launch it.
+
+        Raises ValueError when a step is launched already.
+        """
+        self._needs_no_launch("schedule")
+        plan = schedule(self.queues(), self.config, self.policy)
+        for victim in plan.preempted:
+            self._preempt(victim.request_id)
+        self._hand_out_blocks(plan)
+        self.num_steps_since_reset = 0 if plan.preempted else self.num_steps_since_reset + 1
+        self.last_preempted_idx = [len(plan.preempted)] * self.config.tensor_parallel_size
+        num_tokens = plan.num_tokens(self.config)
+        self.forecast = launch_forecast.at_planning(self.forecast, len(plan.preempted), plan.num_chunks)
+        tokens = launch_forecast.launch_tokens(self.forecast, num_tokens)
+        self.launched = Launch(plan=plan, num_tokens=num_tokens, launch_tokens=tokens)
+        return self.launched
+
+    def queues(self) -> Queues:
+        """Return what the scheduler finds now.
+
+        A request that waits for its hand-over keeps its slot and its blocks, and is not listed: nothing preempts
+        it, because its first token must not be generated again. Nothing is listed as waiting while an older
+        request is preempted and not acknowledged yet: it would be overtaken.
+        """
+        running = [name for name in self.places[Place.RUNNING] if not self._awaits_hand_over(name)]
+        waiting = () if self.places[Place.PREEMPTED] else self.first_waiting()
+        return Queues(
+            running=tuple(self._as_victims(running)),
+            waiting=tuple(self._with_cached_prefix(self.requests[name]) for name in waiting),
+            num_free_blocks=self.pool.num_free_blocks,
+            num_held_slots=self.places.num_in(SLOT_HOLDERS) - len(running),
+            num_reserved_blocks_per_seq=self.num_reserved_blocks_per_seq,
+        )
+
+    def first_waiting(self) -> Iterable[str]:
+        """Return the waiting requests that a step could admit: no more than slots are free."""
+        return islice(self.places[Place.WAITING], self.config.max_num_seqs - self.places.num_in(SLOT_HOLDERS))
+
+    def _awaits_hand_over(self, request_id: str) -> bool:
+        return not self.config.runs_decode and self.requests[request_id].is_decoding
+
+    @property
+    def num_reserved_blocks_per_seq(self) -> int:
+        """Free blocks that an admission leaves for each request with a slot."""
+        return reserved_blocks_per_seq(self.reserve, self.num_steps_since_reset)
+
+    def _as_victims(self, running: Sequence[str]) -> list[Request]:
+        if not self.prefix_cache.has_content:
+            return [self.requests[request_id] for request_id in running]
+        shared = num_shared_blocks(self.pool, running)
+        return [replace(self.requests[name], num_shared_blocks=shared[name]) for name in running]
+
+    def _cached_prefix(self, request: Request) -> list[int]:
+        cached = self.prefix_cache.longest_prefix(self.jobs[request.request_id].block_hashes)
+        return cached[: life.num_usable_cached_blocks(request, len(cached), self.config)]
+
+    def _with_cached_prefix(self, request: Request) -> Request:
+        if not self.prefix_cache.has_content:
+            return request
+        blocks = self._cached_prefix(request)
+        num_free = sum(1 for block_id in blocks if self.pool.num_holders[block_id] == 0)
+        return life.with_cached_prefix(request, len(blocks), num_free, self.config)
+
+    def _preempt(self, request_id: str) -> None:
+        self.pool.close_table(request_id)
+        self.pool.open_table(request_id)
+        self.requests[request_id] = life.after_preemption(self.requests[request_id])
+        self.places.move(request_id, Place.PREEMPTED)
+
+    def _hand_out_blocks(self, plan: StepPlan) -> None:
+        for visit in plan.visits:
+            if visit.phase is Phase.ADMISSION:
+                self._admit(visit.request)
+        for visit in plan.visits:
+            request = self.requests[visit.request.request_id]
+            self._take_blocks(request.request_id, visit.grant.num_new_blocks - request.num_free_cached_blocks)
+            if visit.phase is Phase.DECODE:
+                request = life.after_growth(request, visit.grant.num_new_blocks)
+            else:
+                request = life.after_chunk(request, visit.grant)
+            self.requests[request.request_id] = request
+
+    def _admit(self, request: Request) -> None:
+        """Give a request its cached prefix, before any block is taken and its content forgotten."""
+        for block_id in self._cached_prefix(request):
+            self.pool.share(request.request_id, block_id)
+        self.requests[request.request_id] = request
+        self.places.move(request.request_id, Place.RUNNING)
+
+    def _take_blocks(self, request_id: str, num_blocks: int) -> None:
+        for block_id in self.pool.take_blocks(request_id, num_blocks):
+            self.prefix_cache.forget(block_id)
+
+    def complete(self, accepted_drafts: AcceptedDrafts = no_drafts) -> StepOutcome:
+        """Take the worker's results of the launched step: tokens are appended, finished requests end.
+
+        Raises ValueError when no step is launched, or when more drafts are accepted than it verified; the step is
+        still launched then.
+        """
+        launch = self.launched
+        if launch is None:
+            raise ValueError("complete: no step is launched")
+        produced = {name: self._num_produced(name, accepted_drafts) for name in self.places[Place.RUNNING]}
+        num_produced = {request_id: num_tokens for request_id, num_tokens in produced.items() if num_tokens > 0}
+        self.launched = None
+        ended: dict[str, Ending] = {}
+        for request_id, num_tokens in num_produced.items():
+            self._append_tokens(request_id, num_tokens)
+            if self.requests[request_id].num_total_tokens >= self.jobs[request_id].max_total_tokens:
+                ended[request_id] = self._end(request_id, Ending.FINISHED)
+        num_decoding = sum(1 for name in self.places[Place.RUNNING] if self.requests[name].is_decoding)
+        self.forecast = launch_forecast.after_step(num_decoding, launch.plan.num_chunks, self.config)
+        return StepOutcome(launch=launch, num_produced=num_produced, ended=ended, sending_ranks=self._send())
+
+    def _num_produced(self, request_id: str, accepted_drafts: AcceptedDrafts) -> int:
+        request = self.requests[request_id]
+        if not request.is_decoding:
+            return 0
+        if request.has_just_prefilled:
+            return 1
+        if not self.config.runs_decode:
+            return 0
+        accepted, most = accepted_drafts(request_id), self.config.tokens_per_seq - 1
+        if not 0 <= accepted <= most:
+            raise ValueError(f"accepted drafts of {request_id!r}: expected 0 to {most}, got {accepted}")
+        limit = self.jobs[request_id].max_total_tokens
+        return life.num_produced_tokens(request, accepted, limit, self.config)
+
+    def _append_tokens(self, request_id: str, num_tokens: int) -> None:
+        request = self.requests[request_id]
+        if request.has_just_prefilled:
+            self._remember_prefix(request)
+        self.requests[request_id] = life.after_tokens(request, num_tokens)
+
+    def _remember_prefix(self, request: Request) -> None:
+        table = self.pool.tables[request.request_id]
+        for block_hash, block_id in zip(self.jobs[request.request_id].block_hashes, table, strict=False):
+            self.prefix_cache.remember(block_hash, block_id)
+
+    def _send(self) -> tuple[int, ...]:
+        num_preempted = self.last_preempted_idx
+        finished = [finish_step(rank, self.save_each_rank, index) for rank, index in enumerate(num_preempted)]
+        self.last_preempted_idx = [index for _, index in finished]
+        return tuple(rank for rank, (sends, _) in enumerate(finished) if sends)
+
+    # Departure
+
+    def hand_over(self, request_id: str) -> None:
+        """On a prefill node: the first token and the cache are with the decode node; the request ends here.
+
+        Raises ValueError when its prompt is not prefilled yet, or it is aborted.
+        """
+        self._needs_no_launch("hand_over")
+        if self._place(request_id) is not Place.RUNNING or not self._awaits_hand_over(request_id):
+            raise ValueError(f"request {request_id!r} is not a prefilled request of a prefill node")
+        self._end(request_id, Ending.HANDED_OVER)
+
+    def abort(self, request_id: str) -> None:
+        """End a request that nobody waits for any more; what it holds is freed when the worker acknowledges.
+
+        Raises KeyError when there is no such request, or it has ended.
+        """
+        place = self._place(request_id)
+        if place is Place.WAITING:
+            self._end(request_id, Ending.ABORTED)
+        elif place is not Place.ABORTING:
+            self.places.move(request_id, Place.ABORTING)
+            self.forecast = launch_forecast.after_batch_change(self.forecast)
+
+    def acknowledge(self) -> dict[str, Ending]:
+        """Let the worker release the slots of preempted and aborted requests; returns which requests ended by it.
+
+        A preempted request goes to the front of the queue, so that the oldest request is always served first; a
+        decode node, which cannot prefill it again, drops it.
+        """
+        self._needs_no_launch("acknowledge")
+        ended: dict[str, Ending] = {}
+        for request_id in tuple(self.places[Place.PREEMPTED]):
+            if self.config.role == Role.DECODE:
+                ended[request_id] = self._end(request_id, Ending.DROPPED)
+            else:
+                self.places.move_to_front(request_id, Place.WAITING)
+        for request_id in tuple(self.places[Place.ABORTING]):
+            ended[request_id] = self._end(request_id, Ending.ABORTED)
+        return ended
+
+    def _place(self, request_id: str) -> Place:
+        place = self.places.place_of.get(request_id)
+        if place is None:
+            raise KeyError(f"request {request_id!r} is not here: it never arrived, or it has ended")
+        return place
+
+    def _end(self, request_id: str, ending: Ending) -> Ending:
+        self.places.leave(request_id)
+        self.pool.close_table(request_id)
+        del self.requests[request_id]
+        del self.jobs[request_id]
+        return ending
+
+    def _needs_no_launch(self, event: str) -> None:
+        if self.launched is not None:
+            raise ValueError(f"{event}: a step is launched; complete it first")

@@ -1,0 +1,39 @@
+"""Every policy by name, oldest first, the reference last."""
+
+from schedproof.engines.fastdeploy.policy import Policy
+from schedproof.engines.fastdeploy.reference_policy import ReferencePolicy
+from schedproof.engines.fastdeploy.versions.original import Original
+from schedproof.engines.fastdeploy.versions.pr_7237 import Pr7237, Pr7237Draft
+from schedproof.engines.fastdeploy.versions.pr_7438 import (
+    BlockFloor,
+    ClampToZero,
+    Pr7438,
+    Pr7438Draft,
+    RefuseNegative,
+)
+from schedproof.engines.fastdeploy.versions.pr_7499 import Pr7499
+from schedproof.engines.fastdeploy.versions.pr_7623 import Pr7623
+from schedproof.engines.fastdeploy.versions.pr_7756 import Pr7756
+
+REFERENCE = ReferencePolicy()
+
+NEWEST = Pr7756()
+"""The newest published version: what a FastDeploy deployment is checked against unless it says otherwise."""
+
+POLICIES: dict[str, Policy] = {
+    policy.name: policy
+    for policy in (
+        Original(),
+        Pr7237Draft(),
+        Pr7237(),
+        Pr7438Draft(),
+        Pr7438(),
+        ClampToZero(),
+        RefuseNegative(),
+        BlockFloor(),
+        Pr7499(),
+        Pr7623(),
+        NEWEST,
+        REFERENCE,
+    )
+}

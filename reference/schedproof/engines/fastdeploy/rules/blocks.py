@@ -1,0 +1,73 @@
+"""How many KV blocks a request must get before it runs in a step."""
+
+from schedproof.engines.fastdeploy.config import ServingConfig, ceil_div
+from schedproof.request import Request
+
+
+def prefill_blocks(request: Request, chunk: int, config: ServingConfig) -> int:
+    """Return the blocks that a chunk takes from the free pool.
+
+    They hold its tokens, and one block more with speculation, within the table's width; the part of a cached prefix
+    that no other request holds comes out of the free pool too.
+    """
+    slots = request.num_computed_tokens + chunk
+    blocks = ceil_div(slots, config.block_size)
+    if config.speculation is not None:
+        blocks = blocks + 1
+    wanted = min(blocks, config.max_blocks_per_seq)
+    return max(wanted - request.num_blocks, 0) + request.num_free_cached_blocks
+
+
+def decode_blocks(request: Request, config: ServingConfig) -> int:
+    """Return the new blocks for one decode step, enough for every token that the worker may write.
+
+    The step writes the last sampled token and the drafts: slots up to ``num_total_tokens - 1 + tokens_per_seq``.
+    """
+    last_slot = request.num_total_tokens - 1 + config.tokens_per_seq
+    missing = ceil_div(last_slot, config.block_size) - request.num_blocks
+    if missing > 0 or has_few_free_slots(request, config):
+        room = config.max_blocks_per_seq - request.num_blocks
+        return max(missing, min(config.enc_dec_block_num, room), 0)
+    return 0
+
+
+def decode_blocks_by_threshold(request: Request, config: ServingConfig) -> int:
+    """Return FastDeploy's growth: a fixed number of blocks once few slots are free.
+
+    Source: ``ResourceManagerV1.schedule``.
+    """
+    if has_few_free_slots(request, config):
+        return config.enc_dec_block_num
+    return 0
+
+
+def has_few_free_slots(request: Request, config: ServingConfig) -> bool:
+    """Return whether a decoding request is about to use up its blocks."""
+    free_slots = request.num_blocks * config.block_size - request.num_total_tokens
+    return free_slots <= config.prealloc_dec_block_slot_num_threshold
+
+
+def preallocated_blocks(num_prompt_tokens: int, config: ServingConfig) -> int:
+    """Return the blocks that a request gets up front on both nodes of a disaggregated pair.
+
+    Source: ``preallocate_resource_in_p`` and ``preallocate_resource_in_d``; here within the table's width.
+    """
+    blocks = ceil_div(num_prompt_tokens, config.block_size) + config.enc_dec_block_num
+    return min(blocks, config.max_blocks_per_seq)
+
+
+def blocks_to_finish(num_prompt_tokens: int, max_total_tokens: int, config: ServingConfig) -> int:
+    """Return the fewest blocks with which a request can be served to its end on this node.
+
+    The last decode step starts with one token less than the total and writes ``tokens_per_seq`` slots from the
+    last of them on; a request that ends with its first token writes its prompt alone.
+    """
+    num_slots = num_prompt_tokens
+    if config.runs_decode and max_total_tokens > num_prompt_tokens + 1:
+        num_slots = max_total_tokens - 2 + config.tokens_per_seq
+    return ceil_div(num_slots, config.block_size)
+
+
+def leaves_reserve(num_new_blocks: int, num_reserved_blocks: int, num_free_blocks: int) -> bool:
+    """Return whether an admission leaves the reserved blocks free."""
+    return num_new_blocks + num_reserved_blocks <= num_free_blocks

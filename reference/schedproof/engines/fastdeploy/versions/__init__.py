@@ -1,0 +1,1 @@
+"""FastDeploy's versions, one small file a pull request."""

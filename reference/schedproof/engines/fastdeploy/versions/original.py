@@ -1,0 +1,85 @@
+"""FastDeploy before PR 7237 and PR 7438."""
+
+from schedproof.engines.fastdeploy import startup
+from schedproof.engines.fastdeploy.config import Platform, Role, ServingConfig
+from schedproof.engines.fastdeploy.policy import Policy
+from schedproof.engines.fastdeploy.rules.blocks import decode_blocks_by_threshold, prefill_blocks
+from schedproof.engines.fastdeploy.rules.capacity import DispatchCapacity, loaded_dispatch_tokens
+from schedproof.engines.fastdeploy.rules.chunk import next_chunk_rounding_up
+from schedproof.request import Request
+
+
+class Original(Policy):
+    """Charge one token for a decode, whatever the worker runs."""
+
+    name = "original"
+    source = "before PR 7237"
+    summary = "budget B, one token per visited decode, dispatch buffer set by hand"
+
+    def startup_checks(self) -> tuple[startup.StartupCheck, ...]:
+        """Return the common checks and B >= N."""
+        return (*startup.COMMON_CHECKS, SEQS_FIT_BUDGET)
+
+    def initial_budget(self, config: ServingConfig, num_decoding: int) -> int:
+        """Return the whole limit."""
+        return config.max_num_batched_tokens
+
+    def decode_charge(self, config: ServingConfig) -> int:
+        """Return 1, with or without drafts."""
+        return 1
+
+    def keeps_visiting(self, budget: int) -> bool:
+        """Return whether budget is left; decodes behind that point get no blocks."""
+        return budget > 0
+
+    def next_chunk(self, request: Request, budget: int, config: ServingConfig) -> int:
+        """Return the chunk, run past the budget to the end of an item."""
+        return next_chunk_rounding_up(request, budget, config)
+
+    def prefill_blocks(self, request: Request, chunk: int, config: ServingConfig) -> int:
+        """Return enough blocks for the chunk, and one more with speculation."""
+        return prefill_blocks(request, chunk, config)
+
+    def decode_blocks(self, request: Request, config: ServingConfig) -> int:
+        """Return ``enc_dec_block_num`` once few slots are free."""
+        return decode_blocks_by_threshold(request, config)
+
+    def max_chunk_tokens(self, config: ServingConfig) -> int:
+        """Return N for a decode node on GPU: one token a sequence."""
+        return largest_step(config, decode_node_tokens=config.max_num_seqs)
+
+    def dispatch_capacity(self, config: ServingConfig) -> DispatchCapacity:
+        """Return what the model's ``config.json`` says, or the preset."""
+        return loaded_dispatch_capacity(config)
+
+
+def largest_step(config: ServingConfig, decode_node_tokens: int) -> int:
+    """Return what FastDeploy plans for: B, or B and an item up to L with multimodal input.
+
+    A decode node on GPU has a size of its own, which is where the versions differ; on XPU it plans for B.
+    """
+    if config.role == Role.DECODE:
+        if config.platform == Platform.XPU:
+            return config.max_num_batched_tokens
+        return decode_node_tokens
+    if config.max_multimodal_item_tokens > 0:
+        widest = config.max_num_batched_tokens + config.max_multimodal_item_tokens
+        return min(widest, config.max_model_len)
+    return config.max_num_batched_tokens
+
+
+def loaded_dispatch_capacity(config: ServingConfig) -> DispatchCapacity:
+    """Return the capacity that is set by hand, or the preset."""
+    configured = config.num_max_dispatch_tokens_per_rank
+    reason = "preset: config.json says nothing" if configured is None else "set in config.json"
+    return DispatchCapacity(tokens=loaded_dispatch_tokens(config), configured=configured, reason=reason)
+
+
+SEQS_FIT_BUDGET = startup.StartupCheck(
+    "seqs_fit_budget",
+    lambda c: c.max_num_batched_tokens >= c.max_num_seqs,
+    lambda c: (
+        f"max_num_batched_tokens is {c.max_num_batched_tokens}, less than max_num_seqs {c.max_num_seqs}; "
+        f"raise it to {c.max_num_seqs} or more"
+    ),
+)

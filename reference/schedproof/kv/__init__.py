@@ -1,0 +1,1 @@
+"""KV blocks by identity, and which prompts they hold."""

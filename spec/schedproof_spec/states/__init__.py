@@ -1,0 +1,1 @@
+"""What theorems draw: configurations, requests, ledgers, runs."""

@@ -1,0 +1,210 @@
+"""Every configuration that an engine starts with, and every state that it can find at the beginning of a step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from schedproof.engines.fastdeploy.config import Platform, Role, ServingConfig
+from schedproof.engines.fastdeploy.loop import Queues
+from schedproof.engines.fastdeploy.policy import Policy
+from schedproof.engines.fastdeploy.speculation import SpeculativeConfig, SpeculativeMethod
+from schedproof.output.message_layout import MAX_DRAFT_TOKENS
+from schedproof.request import MultimodalItem, Request
+from schedproof_spec.prover.context import Context
+from schedproof_spec.states.merged import with_merged_properties
+
+Configs = Callable[[Context, Policy], ServingConfig]
+"""Draws one of the configurations that a theorem is about."""
+
+
+class NotDrawn:
+    """Stands for a field that the rules under proof do not read; using it is an error, so it cannot hide one."""
+
+
+def any_config(ctx: Context, policy: Policy) -> ServingConfig:
+    """Draw a well-formed configuration that the policy's start-up checks accept.
+
+    The configured dispatch capacity is left out: nothing but the rule for dispatch capacity reads it.
+    """
+    return accepted(ctx, policy, draw_config(ctx))
+
+
+def any_config_with_dispatch(ctx: Context, policy: Policy) -> ServingConfig:
+    """Draw as `any_config`, with the configured dispatch capacity absent, 0 or any number."""
+    config = replace(draw_config(ctx), num_max_dispatch_tokens_per_rank=draw_configured_dispatch(ctx))
+    return accepted(ctx, policy, config)
+
+
+def draw_configured_dispatch(ctx: Context) -> int | None:
+    """Draw no dispatch capacity, or any number that is not negative."""
+    if ctx.one_of("num_max_dispatch_tokens", ("absent", "present")) == "absent":
+        return None
+    configured: int = ctx.integer("num_max_dispatch_tokens_per_rank", 0)
+    return configured
+
+
+def the_config(config: ServingConfig) -> Configs:
+    """Return the domain that holds a single configuration."""
+    return lambda ctx, policy: accepted(ctx, policy, config)
+
+
+def accepted(ctx: Context, policy: Policy, config: ServingConfig) -> ServingConfig:
+    """Leave out configurations that the engine refuses at start-up."""
+    for check in policy.startup_checks():
+        ctx.assume(ctx.merged(lambda check=check: check.holds(config)))  # type: ignore[misc]
+    return config
+
+
+def familiar_config(ctx: Context, policy: Policy) -> ServingConfig:
+    """Draw what people set first, with one to five drafts if any, and leave the rest at its default.
+
+    A violation found here is a violation, easier to read and much easier to find; that there is none says
+    nothing.
+    """
+    speculation = None
+    if ctx.one_of("speculation", ("absent", "present")) == "present":
+        speculation = SpeculativeConfig(
+            method=ctx.member("method", SpeculativeMethod),
+            num_speculative_tokens=ctx.integer("num_speculative_tokens", 1, MAX_DRAFT_TOKENS - 1),
+        )
+    config = ServingConfig(
+        max_num_batched_tokens=ctx.integer("max_num_batched_tokens", 1),
+        max_num_seqs=ctx.integer("max_num_seqs", 1),
+        max_model_len=ctx.integer("max_model_len", 1),
+        role=ctx.member("role", Role),
+        speculation=speculation,
+        max_multimodal_item_tokens=ctx.integer("max_multimodal_item_tokens", 0),
+    )
+    return accepted(ctx, policy, with_merged_properties(config))
+
+
+def familiar_config_with_dispatch(ctx: Context, policy: Policy) -> ServingConfig:
+    """Draw what people set first for expert parallelism, and leave the rest at its default."""
+    config = replace(
+        familiar_config(ctx, policy),
+        num_max_dispatch_tokens_per_rank=draw_configured_dispatch(ctx),
+        expert_parallel_size=ctx.integer("expert_parallel_size", 1),
+    )
+    return accepted(ctx, policy, config)
+
+
+def draw_config(ctx: Context) -> ServingConfig:
+    """Draw a configuration of well-formed values, acceptable or not."""
+    config = ServingConfig(
+        max_num_batched_tokens=ctx.integer("max_num_batched_tokens", 1),
+        max_num_seqs=ctx.integer("max_num_seqs", 1),
+        max_model_len=ctx.integer("max_model_len", 1),
+        block_size=ctx.integer("block_size", 1),
+        role=ctx.member("role", Role),
+        platform=ctx.member("platform", Platform),
+        speculation=draw_speculation(ctx),
+        chunked_prefill=ctx.boolean("chunked_prefill"),
+        deterministic=ctx.boolean("deterministic"),
+        split_kv_size=ctx.integer("split_kv_size", 1),
+        max_multimodal_item_tokens=ctx.integer("max_multimodal_item_tokens", 0),
+        enc_dec_block_num=ctx.integer("enc_dec_block_num", 0),
+        prealloc_dec_block_slot_num_threshold=ctx.integer("prealloc_dec_block_slot_num_threshold", 0),
+        expert_parallel_size=ctx.integer("expert_parallel_size", 1),
+        num_experts=ctx.integer("num_experts", 0),
+        num_max_dispatch_tokens_per_rank=NotDrawn(),  # type: ignore[arg-type]
+        dispatch_queue_depth=ctx.integer("dispatch_queue_depth", 1),
+    )
+    return with_merged_properties(config)
+
+
+def draw_speculation(ctx: Context) -> SpeculativeConfig | None:
+    """Draw no speculative config, or one with any method, none included."""
+    if ctx.one_of("speculation", ("absent", "present")) == "absent":
+        return None
+    return SpeculativeConfig(
+        method=ctx.member("method", SpeculativeMethod),
+        num_speculative_tokens=ctx.integer("num_speculative_tokens", 0),
+        num_model_steps=ctx.integer("num_model_steps", 1),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How many requests and items a drawn state has."""
+
+    num_running: int
+    num_waiting: int
+    num_items: int = 0
+
+    @property
+    def num_requests(self) -> int:
+        """Requests in either queue."""
+        return self.num_running + self.num_waiting
+
+
+def any_request(ctx: Context, name: str, config: ServingConfig, num_items: int = 0) -> Request:
+    """Draw a well-formed request: prefilling or decoding, on any node, with room for what it has computed."""
+    need = ctx.integer(f"{name}.need_prefill_tokens", 1)
+    computed = ctx.integer(f"{name}.num_computed_tokens", 0)
+    total = ctx.integer(f"{name}.num_total_tokens", 1)
+    num_blocks = ctx.integer(f"{name}.num_blocks", 0)
+    request = Request(
+        request_id=name,
+        need_prefill_tokens=need,
+        num_computed_tokens=computed,
+        num_total_tokens=total,
+        num_blocks=num_blocks,
+        items=tuple(any_item(ctx, f"{name}.items[{i}]", config) for i in range(num_items)),
+    )
+    ctx.assume(ctx.merged(lambda: is_well_formed(request, config)))
+    return request
+
+
+def any_item(ctx: Context, name: str, config: ServingConfig) -> MultimodalItem:
+    """Draw an unsplittable segment of at most the configured length; an empty one stands for none."""
+    start = ctx.integer(f"{name}.start", 0)
+    end = ctx.integer(f"{name}.end", 0)
+    ctx.assume(start <= end)
+    ctx.assume(end - start <= config.max_multimodal_item_tokens)
+    return MultimodalItem(start=start, end=end)
+
+
+def is_well_formed(request: Request, config: ServingConfig) -> bool:
+    """Return whether an engine can have such a request: the assumption of every theorem about requests."""
+    position = 0
+    for item in request.items:
+        if item.start < position:
+            return False
+        if item.start < request.num_computed_tokens and request.num_computed_tokens < item.end:
+            return False
+        position = item.end
+    if position > request.need_prefill_tokens:
+        return False
+    if request.num_blocks * config.block_size < request.num_computed_tokens:
+        return False
+    if request.num_total_tokens > config.max_model_len:
+        return False
+    if request.is_decoding:
+        return request.num_computed_tokens == request.num_total_tokens - 1
+    return request.need_prefill_tokens <= request.num_total_tokens
+
+
+def any_queues(ctx: Context, config: ServingConfig, shape: Shape) -> Queues:
+    """Draw a state with this many requests. A decode node only has requests that arrived prefilled."""
+    running = tuple(any_request(ctx, f"running[{i}]", config, shape.num_items) for i in range(shape.num_running))
+    waiting = tuple(any_request(ctx, f"waiting[{i}]", config, shape.num_items) for i in range(shape.num_waiting))
+    queues = Queues(
+        running=running,
+        waiting=waiting,
+        num_free_blocks=ctx.integer("num_free_blocks", 0),
+        num_held_slots=ctx.integer("num_held_slots", 0),
+        num_reserved_blocks_per_seq=ctx.integer("num_reserved_blocks_per_seq", 0),
+    )
+    ctx.assume(queues.num_held_slots + shape.num_running <= config.max_num_seqs)
+    for request in waiting:
+        ctx.assume(ctx.merged(lambda request=request: not request.is_decoding))  # type: ignore[misc]
+    if shape.num_waiting > 0:
+        ctx.assume(config.role != Role.DECODE)
+    for request in running:
+        ctx.assume(
+            ctx.merged(
+                lambda request=request: config.role != Role.DECODE or request.is_decoding  # type: ignore[misc]
+            )
+        )
+    return queues

@@ -1,0 +1,1 @@
+"""From a question to a verdict: proof, search for a run, repair."""

@@ -1,0 +1,152 @@
+"""Decides an invariant for a policy: proved for every state, or refuted by the smallest one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from schedproof.engines.fastdeploy.config import ServingConfig
+from schedproof.engines.fastdeploy.policies import POLICIES
+from schedproof.engines.fastdeploy.policy import Policy
+from schedproof_spec.invariant import Invariant
+from schedproof_spec.invariants import INVARIANTS
+from schedproof_spec.prover.context import ConcreteContext
+from schedproof_spec.prover.prove import last_of, prove, search
+from schedproof_spec.prover.verdict import Outcome, Status
+from schedproof_spec.states.domain import the_config
+from schedproof_spec.states.merged import MergedPolicy
+from schedproof_spec.verdicts.crowd import smallest_crowd
+from schedproof_spec.verdicts.proved import Proved, proved
+from schedproof_spec.verdicts.question import Condition, Question
+from schedproof_spec.verdicts.refute import refute
+from schedproof_spec.verdicts.verdict_cache import Memory
+from schedproof_spec.verdicts.witness import Witness, plain_config
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What is known about an invariant under a policy."""
+
+    invariant: str
+    policy: str
+    status: Status
+    scope: str
+    """The states that the status speaks of."""
+    message: str
+    witness: Witness | None
+    reached: frozenset[str]
+    """Claims of the proof that some state gets to."""
+    unreached: frozenset[str]
+    """Claims that hold only because no state gets to them."""
+    rules: frozenset[str]
+    """The policy's rules that it rests on."""
+    num_paths: int
+    solver_ms: float
+
+
+_decided: Memory[Verdict] = Memory("verdict")
+
+
+def decide(invariant: Invariant, policy: Policy, config: ServingConfig | None = None) -> Verdict:
+    """Decide an invariant for every state of a configuration, or of every configuration when none is given."""
+    return answer(Question(invariant, policy, config))
+
+
+def decide_where(invariant: Invariant, policy: Policy, condition: Condition) -> Verdict:
+    """Decide an invariant for every state of every configuration that satisfies a condition."""
+    return answer(Question(invariant, policy, condition=condition))
+
+
+def answer(question: Question) -> Verdict:
+    """Answer a question, or remember the answer that an equal policy got."""
+    known = _decided.recall(question)
+    if known is None:
+        known = decide_anew(question)
+        _decided.keep(question, known.rules, known)
+    return replace(known, policy=question.policy.name)
+
+
+@dataclass(slots=True)
+class Decision:
+    """A question under work."""
+
+    question: Question
+    policy: MergedPolicy
+    explored: list[Outcome] = field(default_factory=list)
+
+    def verdict(self, outcome: Outcome, witness: Witness | None) -> Verdict:
+        """Put an outcome into words."""
+        held = f"{self.question.scope}, with any number of requests"
+        return Verdict(
+            invariant=self.question.invariant.name,
+            policy=self.question.policy.name,
+            status=outcome.status,
+            scope=self.question.scope,
+            message=held if outcome.status is Status.HELD else outcome.message,
+            witness=witness,
+            reached=outcome.reached,
+            unreached=outcome.unreached,
+            rules=frozenset(self.policy.asked),
+            num_paths=sum(explored.num_paths for explored in self.explored),
+            solver_ms=sum(explored.solver_ms for explored in self.explored),
+        )
+
+
+def decide_anew(question: Question) -> Verdict:
+    """Decide a question by proof, and by search where there is none."""
+    proof = proved(question)
+    decision = Decision(question, MergedPolicy(question.policy), [proof.outcome])
+    decision.policy.asked |= proof.rules
+    if proof.outcome.status is Status.HELD and question.invariant.existence is not None:
+        return decide_existence(decision, proof)
+    if proof.outcome.status in (Status.HELD, Status.VACUOUS):
+        return decision.verdict(proof.outcome, None)
+    searches, witness = refute(question, decision.policy, proof.given)
+    decision.explored += searches
+    if witness is not None:
+        return decision.verdict(last_of(searches), witness)
+    crowd = (
+        None if question.config is None else smallest_crowd(question.invariant, question.policy, question.config)
+    )
+    if crowd is not None:
+        found = replace(proof.outcome, status=Status.VIOLATED, reason=question.invariant.name)
+        return decision.verdict(found, crowd)
+    bound = max((shape.num_requests for shape in question.invariant.shapes), default=0)
+    limit = f"no proof ({proof.outcome.reason}), and no violation found with up to {bound} requests"
+    return decision.verdict(replace(proof.outcome, status=Status.UNDECIDED, reason=limit), None)
+
+
+def decide_existence(decision: Decision, proof: Proved) -> Verdict:
+    """Decide whether some state attains the bound; if not, prove that no state of a configuration does."""
+    invariant, policy = decision.question.invariant, decision.policy
+    existence, absence, configs = invariant.existence, invariant.absence, decision.question.configs
+    assert existence is not None
+    assert absence is not None
+    bounded, given = proof.outcome, proof.given
+    attained = search(lambda ctx: existence(ctx, configs, policy, given))
+    decision.explored.append(attained)
+    if attained.values is None:
+        reached, unreached = bounded.reached | attained.reached, bounded.unreached | attained.unreached
+        return decision.verdict(replace(attained, reached=reached, unreached=unreached), None)
+    witness = Witness(
+        config=plain_config(configs(ConcreteContext(attained.values), policy)),
+        note="no step reaches what the engine plans for",
+    )
+    never = prove(lambda ctx: absence(ctx, the_config(witness.config), policy, given))
+    decision.explored.append(never)
+    if never.status is not Status.HELD:
+        reason = f"{attained.reason}, but neither a step that reaches it nor a proof that none does"
+        return decision.verdict(replace(attained, status=Status.UNDECIDED, reason=reason), None)
+    return decision.verdict(attained, witness)
+
+
+def proof_alone(question: Question) -> Outcome:
+    """Return what becomes of an invariant's proofs, without looking for a witness."""
+    proof, existence = proved(question), question.invariant.existence
+    if proof.outcome.status is not Status.HELD or existence is None:
+        return proof.outcome
+    return prove(lambda ctx: existence(ctx, question.configs, MergedPolicy(question.policy), proof.given))
+
+
+def policy_matrix() -> list[Verdict]:
+    """Decide every invariant for every policy, in the order of both."""
+    return [decide(invariant, policy) for policy in POLICIES.values() for invariant in INVARIANTS.values()]

@@ -1,0 +1,60 @@
+"""What is asked: whether an invariant holds under a policy, and in which configurations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, replace
+
+from schedproof.engines.fastdeploy.config import ServingConfig
+from schedproof.engines.fastdeploy.policy import Policy
+from schedproof_spec.invariant import Invariant, always
+from schedproof_spec.prover.context import Context
+from schedproof_spec.states.domain import Configs, the_config
+
+Condition = Callable[[ServingConfig], bool]
+"""Restricts the configurations that a question is about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """An invariant, a policy, and one configuration; without one, all that satisfy the condition."""
+
+    invariant: Invariant
+    policy: Policy
+    config: ServingConfig | None = None
+    condition: Condition = always
+
+    @property
+    def key(self) -> Hashable:
+        """What it asks, whatever the policy."""
+        return self.invariant.name, self.config, self.condition
+
+    @property
+    def configs(self) -> Configs:
+        """Every configuration that the question is about."""
+        return self._restricted(self.invariant.configs) if self.config is None else the_config(self.config)
+
+    @property
+    def searched_configs(self) -> list[Configs]:
+        """Where a violation is looked for, in this order."""
+        if self.config is not None:
+            return [self.configs]
+        return [self._restricted(self.invariant.familiar_configs), self.configs]
+
+    @property
+    def scope(self) -> str:
+        """The states that an answer speaks of."""
+        return f"every state of {'every' if self.config is None else 'this'} configuration"
+
+    def about(self, invariant: Invariant) -> Question:
+        """Return the same question about another invariant."""
+        return replace(self, invariant=invariant)
+
+    def _restricted(self, configs: Configs) -> Configs:
+        def draw(ctx: Context, policy: Policy) -> ServingConfig:
+            config = configs(ctx, policy)
+            ctx.assume(ctx.merged(lambda: self.invariant.applies(config)))
+            ctx.assume(ctx.merged(lambda: self.condition(config)))
+            return config
+
+        return draw
