@@ -31,9 +31,9 @@ from schedproof import (
     SpeculativeConfig,
     SpeculativeMethod,
 )
-from schedproof.engines.fastdeploy.ledger import Step, ask, open_step, run_decode, run_prefill
 from schedproof.engines.fastdeploy.rules.budget import decode_tokens, prefill_budget
 from schedproof.engines.fastdeploy.rules.chunk import next_chunk
+from schedproof.engines.fastdeploy.turns import ask, open_step, run_decode, run_prefill
 from schedproof_spec.prover.context import Context
 from schedproof_spec.prover.prove import Theorem, prove, search
 from schedproof_spec.prover.verdict import Outcome, Status

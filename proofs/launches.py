@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from proofs.mutants.mutant import Mutant
+
 from schedproof_spec.gpu.memory import Log
 from schedproof_spec.gpu.races import Known, no_races, nothing_known
 from schedproof_spec.gpu.source import mutated
 from schedproof_spec.gpu.thread import Doubter, Recorder, Thread
-from schedproof_spec.prover.mutants import Mutant
 from schedproof_spec.prover.prove import prove
 from schedproof_spec.prover.verdict import Outcome, Status
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from proofs.mutants.mutant import Mutant
 from proofs.theorems import check_held
 
-from schedproof_spec.prover.mutants import Mutant
 from schedproof_spec.prover.prove import prove
 from schedproof_spec.prover.verdict import Status
 from schedproof_spec.verdicts.decide_work import decide_version

@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 import pytest
 
 from schedproof.engines.fastdeploy.config import Platform, Role, ServingConfig
-from schedproof.engines.fastdeploy.loop import Queues, schedule
+from schedproof.engines.fastdeploy.loop import schedule
 from schedproof.engines.fastdeploy.policies import POLICIES
 from schedproof.engines.fastdeploy.policy import Policy
 from schedproof.engines.fastdeploy.rules.capacity import dispatch_capacity, loaded_dispatch_tokens
 from schedproof.engines.fastdeploy.speculation import DRAFTS_IN_TARGET_BATCH, SpeculativeConfig, SpeculativeMethod
 from schedproof.engines.fastdeploy.startup import decodes_fit_budget
+from schedproof.engines.fastdeploy.turns import Queues
 from schedproof.engines.fastdeploy.versions.pr_7237 import Pr7237Draft, is_replaced
 from schedproof.engines.fastdeploy.versions.pr_7438 import Pr7438DraftWithoutFloor
 from schedproof_spec import Status

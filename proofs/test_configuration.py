@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from schedproof.engines.fastdeploy import startup
 from schedproof.engines.fastdeploy.config import Role, ServingConfig
-from schedproof.engines.fastdeploy.loop import Queues
 from schedproof.engines.fastdeploy.policies import REFERENCE
 from schedproof.engines.fastdeploy.speculation import SpeculativeConfig, SpeculativeMethod
+from schedproof.engines.fastdeploy.turns import Queues
 
 FASTDEPLOY_DEFAULTS = {
     "max_num_seqs": 8,

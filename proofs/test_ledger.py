@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from proofs.mutants.mutant import Mutant
 from proofs.theorems import check_held, check_refuted
+from schedproof_spec.invariants.budget import has_budget
 
 from schedproof.engines.fastdeploy.config import Role
-from schedproof.engines.fastdeploy.ledger import Grant, Step, admit, open_step, preempt, run_decode, run_prefill
-from schedproof.engines.fastdeploy.loop import Queues, schedule
+from schedproof.engines.fastdeploy.ledger import Grant
+from schedproof.engines.fastdeploy.loop import schedule
 from schedproof.engines.fastdeploy.policies import POLICIES, REFERENCE
-from schedproof_spec.invariants.budget import has_budget
-from schedproof_spec.prover.mutants import Mutant
+from schedproof.engines.fastdeploy.turns import Queues, admit, open_step, preempt, run_decode, run_prefill
 from schedproof_spec.states.domain import any_config, any_request, draw_config
 from schedproof_spec.states.ledger import by_induction, nothing
 from schedproof_spec.states.merged import MergedPolicy

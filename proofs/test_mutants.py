@@ -8,7 +8,7 @@ from schedproof.engines.fastdeploy.policies import REFERENCE
 from schedproof_spec import INVARIANTS, Status
 from schedproof_spec.verdicts.decide import proof_alone
 from schedproof_spec.verdicts.question import Question
-from schedproof_spec.verdicts.verdict_cache import without_memory
+from schedproof_spec.verdicts.verdict_cache import without_cache
 
 MUTANTS = [(name, mutant) for name, invariant in INVARIANTS.items() for mutant in invariant.mutants]
 
@@ -19,7 +19,7 @@ def test_every_invariant_names_mutants():
 
 @pytest.mark.parametrize(("name", "mutant"), MUTANTS, ids=[f"{n}: {m.name}" for n, m in MUTANTS])
 def test_mutant_is_refuted(name, mutant, theorem):
-    with mutant.applied(), without_memory():
+    with mutant.applied(), without_cache():
         outcome = proof_alone(Question(INVARIANTS[name], REFERENCE))
     assert outcome.status is Status.VIOLATED, outcome.reason
     theorem(f"{name} with the mutant '{mutant.name}'", outcome, scope="every state of every configuration")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from launches import ANY_SIZE, KernelProof, check_holds, check_races, check_refutes, names_of
+from proofs.mutants.mutant import Mutant
 
 from schedproof.output.message_layout import MAX_DRAFT_TOKENS, MAX_MESSAGE_SEQS, MESSAGE_WORDS
 from schedproof.output.save_output import OutputError, check_batch, check_width
@@ -12,7 +13,6 @@ from schedproof.output.topk_layout import MAX_TOPK_COLUMNS, MAX_TOPK_SEQS, TOPK_
 from schedproof_kernels import save_output_kernel, topk_kernel
 from schedproof_spec.gpu.counting import all_of, any_of, chosen, counts, element, implies, unknown_function
 from schedproof_spec.gpu.memory import INT64
-from schedproof_spec.prover.mutants import Mutant
 
 MAX_BLOCKS = 2**31 - 1
 """Blocks that CUDA launches along x."""

@@ -6,10 +6,9 @@ import pytest
 from rules import check_kept, check_mutant, check_smallest
 
 from schedproof_spec.invariants.output import OUTPUT_RULES
-from schedproof_spec.invariants.output_topk import TOPK_RULES
-from schedproof_spec.invariants.output_topk_rows import TOPK_ROW_RULES
+from schedproof_spec.invariants.work import TOPK_PARTS
 
-RULES = (*OUTPUT_RULES, *TOPK_RULES, *TOPK_ROW_RULES)
+RULES = (*OUTPUT_RULES, *TOPK_PARTS)
 
 KEPT = [(rule, version) for rule in RULES for version in rule.kept_by]
 BROKEN = [(rule, version) for rule in RULES for version in rule.broken_by]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from launches import ANY_SIZE, KernelProof, check_holds, check_races, check_refutes, names_of
+from proofs.mutants.mutant import Mutant
 
 from schedproof.dispatch.dispatch import NO_ROW
 from schedproof.dispatch.limits import (
@@ -23,7 +24,6 @@ from schedproof_spec.gpu.counting import all_of, any_of, unknown_function
 from schedproof_spec.gpu.integers import Data
 from schedproof_spec.gpu.memory import INT32, Log
 from schedproof_spec.gpu.thread import Thread
-from schedproof_spec.prover.mutants import Mutant
 from schedproof_spec.prover.prove import prove
 from schedproof_spec.prover.verdict import Status
 

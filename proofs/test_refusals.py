@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 
 import pytest
+from proofs.mutants.mutant import Mutant
 from proofs.theorems import check_held, check_refuted
 
 from schedproof.engines.fastdeploy.config import Role, ServingConfig
@@ -18,7 +19,6 @@ from schedproof.engines.fastdeploy.speculation import SpeculativeConfig, Specula
 from schedproof.kv.free_list import FreeList
 from schedproof.kv.pool import BlockPool
 from schedproof.request import MultimodalItem
-from schedproof_spec.prover.mutants import Mutant
 from schedproof_spec.states.domain import any_config
 from schedproof_spec.states.merged import MergedPolicy
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from proofs.mutants.mutant import Mutant
 from proofs.theorems import check_held, check_refuted
 
 from schedproof.engines.fastdeploy.rules.output_reserve import OutputReserve, reserved_blocks_per_seq
-from schedproof_spec.prover.mutants import Mutant
 
 STEPS_PER_BLOCK = (1, 2, 7, 40)
 

@@ -9,17 +9,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from proofs.mutants.mutant import Mutant
 from proofs.theorems import check_held, check_refuted
+from schedproof_spec.invariants.tokens import any_living_decode
 
 from schedproof.engines.fastdeploy.config import Role, ServingConfig
-from schedproof.engines.fastdeploy.ledger import ask
 from schedproof.engines.fastdeploy.life import request_events as life
 from schedproof.engines.fastdeploy.policies import REFERENCE
 from schedproof.engines.fastdeploy.rules.blocks import blocks_to_finish, preallocated_blocks
 from schedproof.engines.fastdeploy.rules.transfers import leaves_room_to_finish, most_blocks
+from schedproof.engines.fastdeploy.turns import ask
 from schedproof.request import new_request
-from schedproof_spec.invariants.tokens import any_living_decode
-from schedproof_spec.prover.mutants import Mutant
 from schedproof_spec.states.domain import any_config
 from schedproof_spec.states.merged import MergedPolicy
 

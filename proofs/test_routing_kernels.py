@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pytest
 from launches import ANY_SIZE, KernelProof, check_holds, check_refutes, names_of
+from proofs.mutants.mutant import Mutant
 from test_payload_kernels import drawn_sizes
 
 from schedproof.dispatch.dispatch import NO_ROW
@@ -27,7 +28,6 @@ from schedproof_kernels.routing_kernel import TOKENS_PER_CHUNK
 from schedproof_spec.gpu.counting import all_of, chosen, counts, element, implies, unknown_function
 from schedproof_spec.gpu.integers import smaller
 from schedproof_spec.gpu.memory import BOOL, INT64
-from schedproof_spec.prover.mutants import Mutant
 
 ROUTING = "schedproof_kernels.routing_kernel"
 MAX_BLOCKS = 2**31 - 1

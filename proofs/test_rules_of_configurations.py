@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from proofs.mutants.mutant import Mutant
 from proofs.theorems import check_held, check_refuted
 
 from schedproof.engines.fastdeploy import startup
@@ -18,7 +19,6 @@ from schedproof.engines.fastdeploy.policies import REFERENCE
 from schedproof.engines.fastdeploy.rules import capacity
 from schedproof.engines.fastdeploy.speculation import SpeculativeMethod
 from schedproof.output.message_layout import MAX_DRAFT_TOKENS
-from schedproof_spec.prover.mutants import Mutant
 from schedproof_spec.states.domain import draw_config, draw_configured_dispatch
 
 

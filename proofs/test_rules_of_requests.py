@@ -9,14 +9,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from proofs.mutants.mutant import Mutant
 from proofs.theorems import check_held, check_refuted
+from schedproof_spec.invariants.budget import decode_is_served
 
-from schedproof.engines.fastdeploy.ledger import Grant, ask
+from schedproof.engines.fastdeploy.ledger import Grant
 from schedproof.engines.fastdeploy.policies import REFERENCE
 from schedproof.engines.fastdeploy.rules import blocks
+from schedproof.engines.fastdeploy.turns import ask
 from schedproof.request import Request
-from schedproof_spec.invariants.budget import decode_is_served
-from schedproof_spec.prover.mutants import Mutant
 from schedproof_spec.states.domain import any_request, draw_config
 from schedproof_spec.states.merged import next_chunk, prefill_blocks
 

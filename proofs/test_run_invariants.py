@@ -9,10 +9,10 @@ import json
 
 import pytest
 from proofs.theorems import check_refuted
+from schedproof_spec.invariants.progress import prove_progress_where
 
 from schedproof.engines.fastdeploy.policies import POLICIES, REFERENCE
 from schedproof_spec import RUN_INVARIANTS, RunWitness, Status, decide_run
-from schedproof_spec.invariants.progress import prove_progress_where
 from schedproof_spec.prover.prove import prove
 from schedproof_spec.states.merged import MergedPolicy
 

@@ -6,17 +6,17 @@ Sizes, drafts and the moment of each event are free; the number of requests and 
 from __future__ import annotations
 
 import pytest
+from proofs.mutants.mutant import Mutant
 from proofs.theorems import check_held, check_refuted
+from schedproof_spec.invariants.overlap import launch_covers_step
+from schedproof_spec.invariants.places import is_in_one_place
+from schedproof_spec.invariants.served import decode_runs_in_its_blocks
+from schedproof_spec.invariants.tokens import blocks_cover_tokens
 
 from schedproof.engines.fastdeploy.config import Role, ServingConfig
 from schedproof.engines.fastdeploy.life.engine import Engine
 from schedproof.engines.fastdeploy.life.places import SLOT_HOLDERS, Place
 from schedproof.engines.fastdeploy.policies import REFERENCE
-from schedproof_spec.invariants.overlap import launch_covers_step
-from schedproof_spec.invariants.places import is_in_one_place
-from schedproof_spec.invariants.served import decode_runs_in_its_blocks
-from schedproof_spec.invariants.tokens import blocks_cover_tokens
-from schedproof_spec.prover.mutants import Mutant
 from schedproof_spec.states.domain import accepted
 from schedproof_spec.states.merged import MergedPolicy, with_merged_properties
 from schedproof_spec.states.runs import NO_RESERVE, SPECULATION, CountingEngine

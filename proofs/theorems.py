@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from schedproof_spec.prover.mutants import Mutant
+from proofs.mutants.mutant import Mutant
+
 from schedproof_spec.prover.prove import Theorem, prove
 from schedproof_spec.prover.verdict import Outcome, Status
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import click
 
 from schedproof import NEWEST, POLICIES, Policy
+from schedproof.engines.fastdeploy.releases import RELEASES
 from schedproof_gate.audit.command import audit
 from schedproof_gate.check.checking import check as check_deployment
 from schedproof_gate.deployment.deployment_file import COMMAND_LINE, read_command, read_deployments
-from schedproof_gate.deployment.engines import ENGINES, engine_named, policy_named
+from schedproof_gate.deployment.engines import ENGINES, NamedVersion, engine_named, policy_named, release_version
 from schedproof_gate.deployment.given import Origin
 from schedproof_gate.errors import InputError, shown
 from schedproof_gate.explain.explaining import explain as explain_invariant
@@ -39,6 +40,9 @@ output_option = click.option(
 policy_option = click.option(
     "--policy", "policy_name", metavar="NAME", help="The engine version; `schedproof policies` lists them."
 )
+release_option = click.option(
+    "--release", "release_name", metavar="VERSION", help=f"The engine's release: {', '.join(RELEASES)}."
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -57,6 +61,7 @@ def cli() -> None:
 @click.option("--format", "form", type=click.Choice(list(RENDERERS)), default="text", show_default=True)
 @output_option
 @policy_option
+@release_option
 @click.option("--allow-undecided", is_flag=True, help="Do not count results that the solver gave up on.")
 def check(
     files: tuple[str, ...],
@@ -64,22 +69,23 @@ def check(
     form: str,
     output: Path | None,
     policy_name: str | None,
+    release_name: str | None,
     allow_undecided: bool,
 ) -> int:
     """Check deployments: is every invariant kept in every state, and which flag to change if not.
 
     A FILE is a deployment (YAML, TOML or JSON with `engine:` and `args:`), the engine's own config file, or a
-    script with the launch command. Without --policy, and without `policy:` in the file, the newest published
-    version of the engine is assumed.
+    script with the launch command. Without --release or --policy, and without `release:` or `policy:` in the file,
+    the newest published version of the engine is assumed.
     """
-    policy = None if policy_name is None else named_policy(policy_name)
+    version = named_version(policy_name, release_name)
     if engine_name is not None:
         engine = engine_named(engine_name, Origin(COMMAND_LINE, None, "--engine"))
-        deployments = [read_command(files, engine)]
+        deployments = [read_command(files, engine, version)]
     else:
         refuse_flags(files)
-        deployments = [deployment for file in files for deployment in read_deployments(Path(file))]
-    report = Report(subjects=tuple(check_deployment(deployment, policy) for deployment in deployments))
+        deployments = [deployment for file in files for deployment in read_deployments(Path(file), version)]
+    report = Report(subjects=tuple(check_deployment(deployment) for deployment in deployments))
     emit(RENDERERS[form](report), output)
     return report.exit_code(allow_undecided)
 
@@ -150,6 +156,23 @@ def explain(name: str, form: str, output: Path | None, policy_name: str | None, 
 
 cli.add_command(audit)
 cli.add_command(replay)
+
+
+def named_version(policy_name: str | None, release_name: str | None) -> NamedVersion | None:
+    """Return the engine version of ``--policy`` or ``--release``, if either is given.
+
+    Raises:
+        UsageError: both are given.
+        InputError: there is no such policy or release.
+    """
+    if policy_name is not None and release_name is not None:
+        raise click.UsageError(
+            "--policy and --release both name the engine's version; keep one of the two",
+            click.get_current_context(),
+        )
+    if release_name is not None:
+        return release_version(release_name, Origin(COMMAND_LINE, None, "--release"))
+    return None if policy_name is None else NamedVersion(named_policy(policy_name))
 
 
 def named_policy(name: str) -> Policy:

@@ -1,1 +1,1 @@
-"""Changes every operator, constant and branch of the reference's rules, and asks whether the proofs notice."""
+"""Changes the reference in every small way, one at a time, and asks whether the proofs notice."""

@@ -1,32 +1,38 @@
-"""Every small change of a module: comparisons, arithmetic, boolean operators, constants and branches."""
+"""Every small change of a module: see the kinds in `operators`, `statements`, `branches` and `names`."""
 
 from __future__ import annotations
 
 import ast
-import copy
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 
-COMPARISONS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
-    ast.Lt: (ast.LtE, ast.GtE),
-    ast.LtE: (ast.Lt, ast.Gt),
-    ast.Gt: (ast.GtE, ast.LtE),
-    ast.GtE: (ast.Gt, ast.Lt),
-    ast.Eq: (ast.NotEq,),
-    ast.NotEq: (ast.Eq,),
-    ast.Is: (ast.IsNot,),
-    ast.IsNot: (ast.Is,),
-}
-ARITHMETIC: dict[type[ast.operator], tuple[type[ast.operator], ...]] = {
-    ast.Add: (ast.Sub,),
-    ast.Sub: (ast.Add,),
-    ast.Mult: (ast.Add,),
-    ast.FloorDiv: (ast.Mult,),
-    ast.Mod: (ast.FloorDiv,),
-}
-CALLS = {"max": "min", "min": "max"}
+from proofs.mutation.branches import dropped_operands, exchanged_sides
+from proofs.mutation.declared import Declared
+from proofs.mutation.edits import Edit
+from proofs.mutation.names import exchanged_arguments, other_arguments, other_attributes, other_keywords
+from proofs.mutation.operators import decided_branches, other_constants, other_operators
+from proofs.mutation.sites import Site, quoted, sites_in
+from proofs.mutation.statements import left_out, other_jumps
 
-Edit = Callable[[ast.AST], None]
+Kind = Callable[[Site], Iterator[Edit]]
+
+OWNER = "class _:"
+
+KINDS: tuple[Kind, ...] = (
+    other_operators,
+    other_constants,
+    decided_branches,
+    left_out,
+    other_jumps,
+    exchanged_sides,
+    dropped_operands,
+    other_arguments,
+    exchanged_arguments,
+    other_attributes,
+    other_keywords,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,8 @@ class Change:
     new: str
     source: str
     """The whole module with the change."""
+    nth: int = 1
+    """Which of the module's changes it is that have the same words."""
 
     @property
     def edit(self) -> str:
@@ -50,70 +58,87 @@ class Change:
 
     @property
     def name(self) -> str:
-        """Return a name that no other change has."""
-        return f"{self.module}:{self.line}:{self.column}: {self.edit}"
+        """Return a name that no other change has, and that says where to look."""
+        return f"{self.module}:{self.line}:{self.column}: {self.edit}{self.ordinal}"
 
     @property
     def lasting_name(self) -> str:
-        """Return a name that stays when lines move."""
+        """Return a name that no other change has, and that stays when lines move."""
         changed = self.place if self.place.endswith(self.old) else f"{self.place}: {self.old}"
-        return f"{self.module}: {changed} -> {self.new}"
+        return f"{self.module}: {changed} -> {self.new}{self.ordinal}"
+
+    @property
+    def ordinal(self) -> str:
+        """Return what tells the change from others with the same words; nothing for the first of them."""
+        return f" ({self.nth})" if self.nth > 1 else ""
 
 
-def changes(module: str, source: str) -> Iterator[Change]:
-    """Yield every change of a module's source."""
+def changes(
+    module: str, source: str, declared: Declared | None = None, kinds: tuple[Kind, ...] = KINDS
+) -> Iterator[Change]:
+    """Yield every change of a module's source; each gives a text of its own.
+
+    ``declared`` is what the module and those from which it imports declare; without it, the module alone counts.
+    """
     tree = ast.parse(source)
-    places = dict(places_in(tree, "", ""))
-    for position, node in enumerate(ast.walk(tree)):
-        for edit in edits(node):
-            changed = copy.deepcopy(tree)
-            target = list(ast.walk(changed))[position]
-            old = ast.unparse(target)
-            edit(target)
-            new = one_line(ast.unparse(target))
+    num_alike: Counter[tuple[str, str, str]] = Counter()
+    texts: dict[ast.stmt, set[str]] = {}
+    for site in sites_in(tree, Declared.read([source]) if declared is None else declared):
+        for edit in (edit for kind in kinds for edit in kind(site)):
+            if site.unit not in texts:
+                texts[site.unit] = {text_of(site.unit, site)}
+            seen = texts[site.unit]
+            text = changed_unit(site, edit.node)
+            if text in seen:
+                continue
+            seen.add(text)
+            old, new = edit.old or code_of(site.node), edit.new or code_of(edit.node)
+            num_alike[site.place, old, new] += 1
             yield Change(
-                module, node.lineno, node.col_offset, places[node], one_line(old), new, ast.unparse(changed)
+                module=module,
+                line=site.node.lineno,
+                column=site.node.col_offset,
+                place=site.place,
+                old=old,
+                new=new,
+                source=with_unit(source, site.unit, text),
+                nth=num_alike[site.place, old, new],
             )
 
 
-def places_in(node: ast.AST, around: str, statement: str) -> Iterator[tuple[ast.AST, str]]:
-    """Yield every node below a node, and where it stands."""
-    for child in ast.iter_child_nodes(node):
-        inner, own = around, statement
-        if isinstance(child, ast.FunctionDef | ast.ClassDef):
-            inner, own = f"{around}.{child.name}".lstrip("."), ""
-        elif isinstance(child, ast.stmt):
-            own = one_line(ast.unparse(child))
-        yield child, ": ".join(part for part in (inner, own) if part)
-        yield from places_in(child, inner, own)
+def code_of(node: ast.AST) -> str:
+    """Return the code of an expression, or what is quoted of a statement."""
+    return quoted(node) if isinstance(node, ast.stmt) else ast.unparse(node)
 
 
-def one_line(text: str) -> str:
-    """Return the first line of a piece of code."""
-    return text.splitlines()[0]
+def changed_unit(site: Site, node: ast.AST) -> str:
+    """Return the text of a site's unit with another node in the place of its node."""
+    if site.node is site.unit:
+        return text_of(node, site)
+    for name, value in ast.iter_fields(site.parent):
+        held = value if isinstance(value, list) else [value]
+        if any(each is site.node for each in held):
+            changed = [node if each is site.node else each for each in held]
+            setattr(site.parent, name, changed if isinstance(value, list) else node)
+            text = text_of(site.unit, site)
+            setattr(site.parent, name, value)
+            return text
+    raise ValueError(f"{site.place}: the node is not where it should be")
 
 
-def edits(node: ast.AST) -> Iterator[Edit]:
-    """Yield the changes of one node."""
-    if isinstance(node, ast.Compare):
-        for index, operator in enumerate(node.ops):
-            for replacement in COMPARISONS.get(type(operator), ()):
-                yield lambda target, i=index, r=replacement: target.ops.__setitem__(i, r())
-    elif isinstance(node, ast.BinOp):
-        for replacement in ARITHMETIC.get(type(node.op), ()):
-            yield lambda target, r=replacement: setattr(target, "op", r())
-    elif isinstance(node, ast.BoolOp):
-        other = ast.Or if isinstance(node.op, ast.And) else ast.And
-        yield lambda target: setattr(target, "op", other())
-    elif isinstance(node, ast.If | ast.IfExp):
-        for value in (True, False):
-            yield lambda target, v=value: setattr(target, "test", ast.copy_location(ast.Constant(v), target.test))
-    elif isinstance(node, ast.Constant) and isinstance(node.value, bool):
-        yield lambda target: setattr(target, "value", not target.value)
-    elif isinstance(node, ast.Constant) and isinstance(node.value, int):
-        for step in (1, -1):
-            yield lambda target, s=step: setattr(target, "value", target.value + s)
-    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
-        yield lambda target: (setattr(target, "op", ast.UAdd()), None)[1]
-    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in CALLS:
-        yield lambda target: setattr(target.func, "id", CALLS[target.func.id])
+def text_of(unit: ast.AST, site: Site) -> str:
+    """Return the text of what stands in the place of a site's unit, indented as its classes are."""
+    around = takewhile(lambda each: each is not site.unit, site.around)
+    num_classes = sum(isinstance(each, ast.ClassDef) for each in around)
+    for _ in range(num_classes):
+        owner = ast.parse(f"{OWNER} pass").body[0]
+        owner.body = [unit]
+        unit = owner
+    return ast.unparse(unit).split(OWNER, num_classes)[-1].strip("\n")
+
+
+def with_unit(source: str, unit: ast.stmt, text: str) -> str:
+    """Return a source with another text for one of its units."""
+    lines = source.splitlines(keepends=True)
+    first = min(node.lineno for node in (unit, *getattr(unit, "decorator_list", ())))
+    return "".join([*lines[: first - 1], text, "\n", *lines[unit.end_lineno :]])

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from schedproof.engines.fastdeploy.config import ServingConfig
-from schedproof.engines.fastdeploy.loop import Phase, StepPlan
+from schedproof.engines.fastdeploy.loop import StepPlan
+from schedproof.engines.fastdeploy.turns import Phase
 
 SCHEMA = "schedproof/step/1"
 

@@ -140,6 +140,24 @@ def test_the_policy_option_counts_before_the_file(policy: str, tmp_path: Path) -
     assert report["subjects"][0]["notes"] == []
 
 
+def test_the_release_option_counts_before_the_file_and_the_report_names_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("engine: fastdeploy\nrelease: 2.6\nargs: {max_num_seqs: 300, max_model_len: 8192}\n")
+    done = schedproof("check", str(path), "--release", "v2.5.0", "--format", "json")
+    (subject,) = json.loads(done.stdout)["subjects"]
+    assert (done.returncode, subject["policy"]) == (1, "release-2.5.0")
+    assert subject["notes"][0].startswith("release 2.5.0 is version release-2.5.0: ")
+    assert subject["results"][0]["message"].endswith("max_num_seqs is 300; set it between 1 and 256")
+
+
+def test_a_state_of_a_release_can_be_run_again() -> None:
+    done = schedproof("check", BAD, "--release", "2.5", "--format", "json")
+    violated = [r for r in json.loads(done.stdout)["subjects"][0]["results"] if r["status"] == "violated"]
+    words = shlex.split(violated[0]["replay"])
+    assert words[words.index("--policy") + 1] == "release-2.5"
+    assert schedproof(*words[1:]).returncode == 1
+
+
 def test_explain_names_every_policy_and_the_smallest_state() -> None:
     done = schedproof("explain", "charge_follows_method")
     assert (done.returncode, done.stderr) == (0, "")
@@ -178,6 +196,15 @@ def test_explain_as_json_for_one_policy() -> None:
         (["check", "--max-num-seqs", "8"], "command line: No such option"),
         (["check", GOOD, "--format", "xml"], "command line: Invalid value for '--format'"),
         (["check", GOOD, "--policy", "775"], "command line: --policy: unknown policy '775'; did you mean 7756?"),
+        (
+            ["check", GOOD, "--release", "2.7"],
+            "command line: --release: unknown release '2.7'; give one of: 2.3, 2.4, 2.5.0, 2.5, 2.6",
+        ),
+        (
+            ["check", GOOD, "--release", "2.4", "--policy", "7756"],
+            "command line: --policy and --release both name the engine's version; keep one of the two; "
+            "see schedproof check --help",
+        ),
         (["check", "--engine", "vllm", "--", "--x"], "command line: --engine: unknown engine 'vllm'; give one of"),
         (["check", GOOD, "--output", "absent/report"], "absent/report: --output: cannot be written"),
         (["explain", "no_overshot"], "command line: no_overshot: unknown invariant; did you mean no_overshoot?"),

@@ -13,15 +13,14 @@ import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 from proved import proved
+from schedproof_spec.invariants.budget import charge_is_what_runs
+from schedproof_spec.invariants.capacity import decodes_fit_limit, dispatch_holds_a_step, message_holds_a_step
 from strategies import configs, states
 
 from schedproof import POLICIES, REFERENCE, Policy, Queues, Request, Role, ServingConfig, StepPlan, schedule
 from schedproof import Phase as Turn
-from schedproof.engines.fastdeploy.ledger import Step
 from schedproof.engines.fastdeploy.rules.chunk import item_cut_by
 from schedproof_spec import INVARIANTS, Witness
-from schedproof_spec.invariants.budget import charge_is_what_runs
-from schedproof_spec.invariants.capacity import decodes_fit_limit, dispatch_holds_a_step, message_holds_a_step
 from schedproof_spec.prover.mutants import Mutant
 from schedproof_spec.states.ledger import Moment, StepFrame, is_possible
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from schedproof_gate.deployment.deployment import Deployment
-from schedproof_gate.deployment.engines import ENGINES, engine_named, policy_named
+from schedproof_gate.deployment.engines import ENGINES, NamedVersion, engine_named, policy_named, release_version
 from schedproof_gate.deployment.flags import closest, flags_of_command, flags_of_mapping, variables_of
 from schedproof_gate.deployment.given import Given, Origin
 from schedproof_gate.deployment.json_text import read_json
@@ -23,13 +23,13 @@ from schedproof_gate.errors import InputError, quoted
 Reader = Callable[[str, str], Node]
 READERS: dict[str, Reader] = {".yaml": read_yaml, ".yml": read_yaml, ".toml": read_toml, ".json": read_json}
 SCRIPTS = {".sh", ".bash", ".txt"}
-KEYS = ("engine", "args", "policy", "platform", "env", "model_config")
+KEYS = ("engine", "args", "policy", "release", "platform", "env", "model_config")
 YAML_LINE = re.compile(r"[\w-]+\s*:(\s|\Z)")
 COMMAND_LINE = "command line"
 
 
-def read_deployments(path: Path) -> tuple[Deployment, ...]:
-    """Return every deployment of a file.
+def read_deployments(path: Path, version: NamedVersion | None = None) -> tuple[Deployment, ...]:
+    """Return every deployment of a file, of this engine version or of the one that the file names.
 
     Raises:
         InputError: the file cannot be used; the message says where and why.
@@ -39,15 +39,15 @@ def read_deployments(path: Path) -> tuple[Deployment, ...]:
     if reader is None and path.suffix.lower() not in SCRIPTS:
         reader = guessed_reader(text)
     if reader is None:
-        return read_script(text, path)
+        return read_script(text, path, version)
     document = reader(text, str(path))
     if not isinstance(document.value, dict):
         raise InputError(
             "the file is not a mapping", source=str(path), line=document.line, advice="give `engine:` and `args:`"
         )
     if "engine" in document.value or "args" in document.value:
-        return (read_deployment(document.value, path),)
-    return (read_engine_config(document.value, path),)
+        return (read_deployment(document.value, path, version),)
+    return (read_engine_config(document.value, path, version),)
 
 
 def guessed_reader(text: str) -> Reader | None:
@@ -60,7 +60,7 @@ def guessed_reader(text: str) -> Reader | None:
     return None
 
 
-def read_deployment(members: Mapping[str, Node], path: Path) -> Deployment:
+def read_deployment(members: Mapping[str, Node], path: Path, version: NamedVersion | None = None) -> Deployment:
     """Return the deployment of a file with ``engine`` and ``args``."""
     source = str(path)
     for key, node in members.items():
@@ -75,7 +75,7 @@ def read_deployment(members: Mapping[str, Node], path: Path) -> Deployment:
     engine = engine_named(given["engine"].text(), given["engine"].origin)
     environment = {} if "env" not in given else variables_of(text_members(given["env"]), engine)
     model = {} if "model_config" not in given else read_model(given["model_config"], path.parent)
-    policy = given.get("policy")
+    own_version = version_of(given.get("policy"), given.get("release"))
     args = members["args"]
     notes: tuple[str, ...] = ()
     style = Style.FILE
@@ -98,17 +98,30 @@ def read_deployment(members: Mapping[str, Node], path: Path) -> Deployment:
         engine,
         base=path.parent,
         notes=notes,
-        policy=policy,
+        version=version or own_version,
     )
 
 
-def read_engine_config(members: Mapping[str, Node], path: Path) -> Deployment:
+def version_of(policy: Given | None, release: Given | None) -> NamedVersion | None:
+    """Return the engine version that a file names, if it names one.
+
+    Raises:
+        InputError: there is no such policy or release, or both are given.
+    """
+    if policy is not None and release is not None:
+        raise release.fail("`policy` is given too, and both name the engine's version", "keep one of the two")
+    if release is not None:
+        return release_version(release_text(release), release.origin)
+    return None if policy is None else NamedVersion(policy_named(policy_text(policy), policy.origin))
+
+
+def read_engine_config(members: Mapping[str, Node], path: Path, version: NamedVersion | None = None) -> Deployment:
     """Return the deployment of a file that is an engine's own: flags and nothing else."""
     for engine in ENGINES.values():
         flags = flags_of_mapping(members, engine, str(path))
         if flags or any(key.replace("-", "_") in engine.flags for key in members):
             settings = Settings(source=str(path), style=Style.FILE, flags=flags)
-            return deployment(settings, engine, base=path.parent)
+            return deployment(settings, engine, base=path.parent, version=version)
     raise InputError(
         "no key is a flag of a known engine",
         source=str(path),
@@ -117,7 +130,7 @@ def read_engine_config(members: Mapping[str, Node], path: Path) -> Deployment:
     )
 
 
-def read_script(text: str, path: Path) -> tuple[Deployment, ...]:
+def read_script(text: str, path: Path, version: NamedVersion | None = None) -> tuple[Deployment, ...]:
     """Return the deployments that a script launches."""
     found = [
         (engine, launch)
@@ -131,17 +144,21 @@ def read_script(text: str, path: Path) -> tuple[Deployment, ...]:
             advice="give a deployment file, or a script that starts the engine",
         )
     return tuple(
-        read_launch(launch, engine, str(path), path.parent, is_only=len(found) == 1) for engine, launch in found
+        read_launch(launch, engine, str(path), path.parent, is_only=len(found) == 1, version=version)
+        for engine, launch in found
     )
 
 
-def read_command(words: tuple[str, ...], engine: Engine) -> Deployment:
+def read_command(words: tuple[str, ...], engine: Engine, version: NamedVersion | None = None) -> Deployment:
     """Return the deployment of flags or of a whole launch command, given as words."""
     arguments = tuple(Argument(word, None) for word in words)
-    return read_launch(Launch(arguments=arguments, environment={}), engine, COMMAND_LINE, Path(), is_only=True)
+    launch = Launch(arguments=arguments, environment={})
+    return read_launch(launch, engine, COMMAND_LINE, Path(), is_only=True, version=version)
 
 
-def read_launch(launch: Launch, engine: Engine, source: str, base: Path, is_only: bool) -> Deployment:
+def read_launch(
+    launch: Launch, engine: Engine, source: str, base: Path, is_only: bool, version: NamedVersion | None = None
+) -> Deployment:
     """Return the deployment of one launch command; several of a file are told apart by their lines."""
     rest = engine.launch_arguments(launch.arguments)
     if rest is None:
@@ -170,21 +187,28 @@ def read_launch(launch: Launch, engine: Engine, source: str, base: Path, is_only
         source=source, style=Style.COMMAND, flags=flags, environment=variables_of(variables, engine)
     )
     label = source if is_only else f"{source}:{line}"
-    return replace(deployment(settings, engine, base=base, notes=notes), source=label)
+    return replace(deployment(settings, engine, base=base, notes=notes, version=version), source=label)
 
 
 def deployment(
-    settings: Settings, engine: Engine, base: Path, notes: tuple[str, ...] = (), policy: Given | None = None
+    settings: Settings,
+    engine: Engine,
+    base: Path,
+    notes: tuple[str, ...] = (),
+    version: NamedVersion | None = None,
 ) -> Deployment:
     """Return the deployment with the files that its flags name read in: the engine's config, the model's."""
-    settings = with_named_files(settings, engine, base)
+    policy = None if version is None else version.policy
+    settings = replace(with_named_files(settings, engine, base), version=policy)
     understood = engine.understand(settings)
+    if version is not None and version.note:
+        notes = (version.note, *notes)
     return Deployment(
         source=settings.source,
         engine=engine,
         settings=settings,
         config=understood.config,
-        policy=None if policy is None else policy_named(policy_text(policy), policy.origin),
+        policy=policy,
         notes=notes + understood.notes,
     )
 
@@ -262,6 +286,17 @@ def words_of(items: list[Node], origin: Origin) -> tuple[Argument, ...]:
             )
         words.append(Argument(str(item.value), item.line))
     return tuple(words)
+
+
+def release_text(given: Given) -> str:
+    """Return a release's name; 2.4 needs no quotes.
+
+    Raises:
+        InputError: neither text nor a number.
+    """
+    if isinstance(given.value, float):
+        return str(given.value)
+    return policy_text(given)
 
 
 def policy_text(given: Given) -> str:

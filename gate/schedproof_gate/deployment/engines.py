@@ -1,6 +1,9 @@
-"""The engines whose deployments can be checked, and the policies by the name a person may use."""
+"""The engines whose deployments can be checked, and their versions by the name a person may use."""
+
+from dataclasses import dataclass
 
 from schedproof import POLICIES, Policy
+from schedproof.engines.fastdeploy.releases import RELEASES, VERSIONS, release_named
 from schedproof_gate.deployment.fastdeploy import FASTDEPLOY
 from schedproof_gate.deployment.flags import closest
 from schedproof_gate.deployment.given import Origin
@@ -27,8 +30,30 @@ def policy_named(name: str, origin: Origin) -> Policy:
     Raises:
         InputError: there is no such policy.
     """
-    if name not in POLICIES:
-        close = closest(name, POLICIES)
+    if name not in VERSIONS:
+        close = closest(name, VERSIONS)
         advice = f"give one of: {', '.join(POLICIES)}" if close is None else f"did you mean {close}?"
         raise origin.error(f"unknown policy {quoted(name)}", advice)
-    return POLICIES[name]
+    return VERSIONS[name]
+
+
+@dataclass(frozen=True, slots=True)
+class NamedVersion:
+    """The engine version that a person names, and what a reader of the verdict has to know about it."""
+
+    policy: Policy
+    note: str = ""
+
+
+def release_version(name: str, origin: Origin) -> NamedVersion:
+    """Return the version that a release has.
+
+    Raises:
+        InputError: no such release is known.
+    """
+    release = release_named(name)
+    if release is None:
+        raise origin.error(f"unknown release {quoted(name)}", f"give one of: {', '.join(RELEASES)}")
+    version = release.version
+    note = f"release {release.name} is version {version.name}: {version.summary}"
+    return NamedVersion(version, f"{note}; {release.note}" if release.note else note)

@@ -10,12 +10,14 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from schedproof import Platform, Role, ServingConfig, SpeculativeConfig, SpeculativeMethod
+from schedproof import NEWEST, Platform, Role, ServingConfig, SpeculativeConfig, SpeculativeMethod
+from schedproof.engines.fastdeploy.releases import ALWAYS_CHUNKING
 from schedproof.engines.fastdeploy.rules.capacity import loaded_dispatch_tokens
 from schedproof_gate.deployment.flags import closest
 from schedproof_gate.deployment.given import Given
 from schedproof_gate.deployment.settings import Engine, Settings, Understood
 from schedproof_gate.deployment.shell_script import Argument
+from schedproof_gate.errors import quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,16 @@ DEFAULT_BUDGET = 8192
 EXPERT_KEYS = ("moe_num_experts", "num_experts", "n_routed_experts")
 
 ROLES = {role.value: role.value for role in Role}
-PLATFORMS = {platform.value: platform.value for platform in Platform}
+MODALITIES = {"mixed": "mixed", "text": "text"}
+PLATFORMS = {"cuda": Platform.GPU.value} | {platform.value: platform.value for platform in Platform}
+OTHER_PLATFORMS = frozenset({"cpu", "dcu", "gcu", "hpu", "intel_hpu", "npu"})
+"""Platforms of FastDeploy that run another scheduler, or other rules, than the ones that schedproof knows."""
+
+DEVICE_VARIABLES = {"XPU_VISIBLE_DEVICES": Platform.XPU, "MACA_VISIBLE_DEVICES": Platform.MACA}
+BUDGET_IS_CONTEXT = frozenset({Platform.MACA, Platform.ILUVATAR})
+"""Platforms where the limit is max_model_len unless it is given (MetaX since release 2.5, Iluvatar since 2.6)."""
+
+LOCAL_SCHEDULER, SPLITWISE_SCHEDULER = "local", "splitwise"
 METHODS = {
     "mtp": SpeculativeMethod.MTP.value,
     "hybrid_mtp_ngram": SpeculativeMethod.MTP.value,
@@ -74,8 +85,8 @@ kvcache_storage_backend limit_mm_per_prompt load_choices load_strategy local_dat
 logprobs_mode long_prefill_token_threshold max_concurrency max_encoder_cache max_logprobs max_long_partial_prefills
 max_num_partial_prefills max_processor_cache max_waiting_time metrics_port mm_processor_kwargs model_config_name
 model_impl override_pooler_config pd_comm_port plas_attention_config port ports quantization rdma_comm_ports
-reasoning_parser revision router routing_replay_config rsync_config runner scheduler_db scheduler_expire_period
-scheduler_host scheduler_load_shards_num scheduler_max_size scheduler_min_load_score scheduler_name
+reasoning_parser revision routing_replay_config rsync_config runner scheduler_db scheduler_expire_period
+scheduler_host scheduler_load_shards_num scheduler_max_size scheduler_min_load_score
 scheduler_password scheduler_port scheduler_reader_batch_size scheduler_reader_parallel
 scheduler_release_load_expire_period scheduler_sync_period scheduler_topic scheduler_ttl scheduler_writer_batch_size
 scheduler_writer_parallel seed served_model_name static_decode_blocks swap_space task timeout
@@ -117,18 +128,23 @@ def understand(settings: Settings) -> Understood:
     fields: dict[str, Any] = {}
     for names, given in ((FLAGS, settings.flags), (VARIABLES, environment), (MODEL_KEYS, settings.model)):
         fields |= {number.field: read_number(given.get(name), number) for name, number in names.items()}
-    chunked_prefill = not is_on(environment.get("FD_DISABLE_CHUNKED_PREFILL"))
-    default_budget = DEFAULT_BUDGET if chunked_prefill else fields["max_model_len"]
+    role, platform = read_role(settings), read_platform(settings)
+    chunked_prefill = always_chunks(settings) or not is_on(environment.get("FD_DISABLE_CHUNKED_PREFILL"))
+    is_context = not chunked_prefill or platform in BUDGET_IS_CONTEXT
+    default_budget = fields["max_model_len"] if is_context else DEFAULT_BUDGET
     fields |= {BUDGET: read_number(settings.flags.get(BUDGET), Number(BUDGET, default_budget))}
+    if role is not Role.MIXED:
+        fields |= read_router(settings)
     is_expert_parallel = is_on(settings.flags.get("enable_expert_parallel"))
     ranks = fields["tensor_parallel_size"] * fields["data_parallel_size"] if is_expert_parallel else 1
     config = ServingConfig(
-        role=read_role(settings),
-        platform=read_platform(settings),
+        role=role,
+        platform=platform,
         speculation=read_speculation(settings.flags.get("speculative_config")),
         chunked_prefill=chunked_prefill,
+        enable_chunked_prefill=is_on(settings.flags.get("enable_chunked_prefill")),
         deterministic=is_on(environment.get("FD_DETERMINISTIC_MODE")),
-        max_multimodal_item_tokens=read_longest_item(settings.model.get("mm_max_tokens_per_item")),
+        max_multimodal_item_tokens=read_longest_item(settings),
         expert_parallel_size=ranks,
         num_experts=read_num_experts(settings),
         **fields,
@@ -140,10 +156,16 @@ def notes_on(settings: Settings, config: ServingConfig) -> list[str]:
     """Return what the flags do not do although a person may think so, and what is not known."""
     notes = []
     chunking = settings.flags.get("enable_chunked_prefill")
+    disabling = settings.environment.get("FD_DISABLE_CHUNKED_PREFILL")
     if chunking is not None and not chunking.truth() and config.chunked_prefill:
+        way_out = "nor does anything else" if always_chunks(settings) else "FD_DISABLE_CHUNKED_PREFILL=1 does"
         notes.append(
-            f"{chunking.origin.spelling} does not stop the V1 scheduler from cutting prompts into chunks; "
-            "FD_DISABLE_CHUNKED_PREFILL=1 does"
+            f"{chunking.origin.spelling} does not stop the V1 scheduler from cutting prompts into chunks; {way_out}"
+        )
+    if is_on(disabling) and always_chunks(settings):
+        notes.append(
+            "FD_DISABLE_CHUNKED_PREFILL does not stop the scheduler of this version from cutting prompts into "
+            "chunks; it does so since PR 7152, in release 2.6"
         )
     if config.expert_parallel_size > 1 and not settings.model:
         notes.append(
@@ -158,6 +180,11 @@ def read_number(given: Given | None, number: Number) -> int | None:
     if given is None or (given.value is None and number.field in (BUDGET, "num_kv_blocks")):
         return number.default
     return given.whole_number(number.least)
+
+
+def always_chunks(settings: Settings) -> bool:
+    """Return whether the scheduler of this version cuts prompts into chunks whatever a person says."""
+    return (settings.version or NEWEST).name in ALWAYS_CHUNKING
 
 
 def is_on(given: Given | None) -> bool:
@@ -182,10 +209,29 @@ def read_role(settings: Settings) -> Role:
 
 
 def read_platform(settings: Settings) -> Platform:
-    """Return the accelerator: as the file names it, else XPU where the XPU's device variable is set."""
-    if settings.platform is not None:
-        return Platform(settings.platform.choice(PLATFORMS))
-    return Platform.XPU if "XPU_VISIBLE_DEVICES" in settings.environment else Platform.GPU
+    """Return the accelerator: as the file names it, else the one whose device variable is set.
+
+    Raises:
+        InputError: no such platform, or one that the model does not cover.
+    """
+    named = settings.platform
+    if named is not None:
+        if named.value in OTHER_PLATFORMS:
+            advice = f"only {', '.join(PLATFORMS)} can be checked"
+            raise named.fail(f"schedproof does not know FastDeploy's rules on {quoted(named.value)}", advice)
+        return Platform(named.choice(PLATFORMS))
+    found = [platform for name, platform in DEVICE_VARIABLES.items() if name in settings.environment]
+    return found[0] if found else Platform.GPU
+
+
+def read_router(settings: Settings) -> dict[str, bool]:
+    """Return who hands out requests to a prefill or decode node: a router, or a scheduler that needs none."""
+    given = settings.flags.get("scheduler_name")
+    scheduler = LOCAL_SCHEDULER if given is None else given.text()
+    return {
+        "has_router": "router" in settings.flags or scheduler != LOCAL_SCHEDULER,
+        "has_splitwise_scheduler": scheduler == SPLITWISE_SCHEDULER,
+    }
 
 
 def read_speculation(given: Given | None) -> SpeculativeConfig:
@@ -213,9 +259,15 @@ def read_speculation(given: Given | None) -> SpeculativeConfig:
     return SpeculativeConfig(method=kind, **numbers)
 
 
-def read_longest_item(given: Given | None) -> int:
-    """Return the longest multimodal item from ``{"image": n, "video": n, "audio": n}``; 0 for text only."""
-    if given is None or given.value is None:
+def read_longest_item(settings: Settings) -> int:
+    """Return the longest multimodal item from ``{"image": n, "video": n, "audio": n}``; 0 for text only.
+
+    A model that is deployed for text alone has no items, whatever its ``config.json`` says.
+    """
+    modality = settings.flags.get("deploy_modality")
+    given = settings.model.get("mm_max_tokens_per_item")
+    is_text = modality is not None and modality.choice(MODALITIES) == "text"
+    if is_text or given is None or given.value is None:
         return 0
     return max((member.whole_number() for member in given.members().values()), default=0)
 
@@ -247,6 +299,9 @@ FASTDEPLOY = Engine(
         "speculative_config",
         "enable_expert_parallel",
         "enable_chunked_prefill",
+        "deploy_modality",
+        "router",
+        "scheduler_name",
         "config",
         "model",
     },
@@ -258,7 +313,7 @@ FASTDEPLOY = Engine(
         "ENABLE_V1_KVCACHE_SCHEDULER",
         "FD_DISABLE_CHUNKED_PREFILL",
         "FD_DETERMINISTIC_MODE",
-        "XPU_VISIBLE_DEVICES",
+        *DEVICE_VARIABLES,
     },
     environment_prefixes=("FD_", "NVSHMEM_", "ENABLE_V1_"),
     config_file_flag="config",
@@ -272,6 +327,9 @@ FASTDEPLOY = Engine(
         "expert_parallel_size": "enable_expert_parallel",
         "deterministic": "FD_DETERMINISTIC_MODE",
         "chunked_prefill": "FD_DISABLE_CHUNKED_PREFILL",
+        "enable_chunked_prefill": "enable_chunked_prefill",
+        "has_router": "router",
+        "has_splitwise_scheduler": "scheduler_name",
     },
     repairable=(
         BUDGET,

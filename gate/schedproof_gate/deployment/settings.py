@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from schedproof import ServingConfig
+from schedproof import Policy, ServingConfig
 from schedproof_gate.deployment.given import Given
 from schedproof_gate.deployment.shell_script import Argument
 
@@ -29,6 +29,8 @@ class Settings:
     model: Mapping[str, Given] = field(default_factory=dict)
     """Keys of the model's ``config.json``."""
     platform: Given | None = None
+    version: Policy | None = None
+    """The engine version that the person names; None for the newest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 Every word that no accepted token wrote is 0, so nothing of an earlier step can be read; columns past the tensor's
 own width hold -1 and 0.0. Source: FastDeploy ``speculate_save_output_with_topk.cc``; what it does differently is
-kept in :mod:`schedproof.output.before_7172`.
+kept in :mod:`schedproof.output.before_7172`. The form of PR 7884 is in :mod:`schedproof.output.topk_columns`.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class TopkOutput:
     ``ids`` int64[batch, width, columns] token ids, column 0 the sampled one; ``scores`` float32 of the same shape,
     log probabilities; ``ranks`` int64[batch, width] rank of the sampled token in the vocabulary; ``accept_num``
     int32[batch]. ``columns`` is ``max_num_logprobs + 1``, 1..21; ``kind`` says whose tokens they are, 3 the target
-    model's or 4 the drafts'.
+    model's or 4 the drafts'. The form that states its columns carries more than 21.
     """
 
     ids: NDArray[np.int64]
@@ -80,10 +80,10 @@ def check_kind(kind: int) -> None:
         raise OutputError(f"kind: expected {KIND_TARGET} (target) or {KIND_DRAFT} (draft), got {shown(kind)}")
 
 
-def check_columns(columns: int, name: str = "ids") -> None:
+def check_columns(columns: int, name: str = "ids", *, most: int = MAX_TOPK_COLUMNS) -> None:
     """Refuse a tensor with no sampled token, or more alternatives than a row holds. Raises OutputError."""
-    if not in_range(columns, 1, MAX_TOPK_COLUMNS):
-        raise OutputError(f"{name}: expected 1..{MAX_TOPK_COLUMNS} columns, got {shown(columns)}")
+    if not in_range(columns, 1, most):
+        raise OutputError(f"{name}: expected 1..{most} columns, got {shown(columns)}")
 
 
 def check_topk_batch(batch: int, name: str = "batch size") -> None:
@@ -92,12 +92,12 @@ def check_topk_batch(batch: int, name: str = "batch size") -> None:
         raise OutputError(f"{name}: expected 0..{MAX_TOPK_SEQS}, got {shown(batch)}")
 
 
-def check_topk_step(step: TopkOutput) -> None:
+def check_topk_step(step: TopkOutput, most_columns: int = MAX_TOPK_COLUMNS) -> None:
     """Refuse a step whose arrays disagree with each other or with the message. Raises OutputError."""
     check_array("ids", step.ids, np.int64, (None, None, None))
     batch, width, columns = step.ids.shape
     check_width(width, "ids")
-    check_columns(columns)
+    check_columns(columns, most=most_columns)
     check_topk_batch(batch)
     check_kind(step.kind)
     check_array("scores", step.scores, np.float32, (batch, width, columns))
@@ -105,9 +105,9 @@ def check_topk_step(step: TopkOutput) -> None:
     check_array("accept_num", step.accept_num, np.int32, (batch,))
 
 
-def accepted_rows(step: TopkOutput) -> tuple[tuple[TopkRow, ...], ...]:
+def accepted_rows(step: TopkOutput, most_columns: int = MAX_TOPK_COLUMNS) -> tuple[tuple[TopkRow, ...], ...]:
     """The accepted rows of every slot, in order, after every check of the step. Raises OutputError."""
-    check_topk_step(step)
+    check_topk_step(step, most_columns)
     slots = []
     bits = np.ascontiguousarray(step.scores).view(np.int32)
     for slot, count in enumerate(step.accept_num.tolist()):
@@ -160,11 +160,11 @@ def pack_topk_compact(step: TopkOutput, message_id: int = 1) -> NDArray[np.int32
     return np.array(message, dtype=np.int32)
 
 
-def read_header(words: list[int], counts_begin: int) -> tuple[UnpackedTopk, list[int]]:
-    """The header of either form, still without rows, and the counts, checked. Raises OutputError."""
+def read_header(words: list[int], counts_begin: int, kind: int) -> tuple[UnpackedTopk, list[int]]:
+    """The header of any form, still without rows, and the counts, checked. Raises OutputError."""
     message_id = abs(words[FLAG_WORD])
     check_message_id(message_id)
-    check_kind(words[KIND_WORD])
+    check_kind(kind)
     batch = words[BATCH_WORD]
     check_topk_batch(batch)
     if len(words) < counts_begin + batch:
@@ -173,7 +173,7 @@ def read_header(words: list[int], counts_begin: int) -> tuple[UnpackedTopk, list
     for slot, count in enumerate(counts):
         if not 0 <= count <= MAX_DRAFT_TOKENS:
             raise OutputError(f"count of slot {slot}: expected 0..{MAX_DRAFT_TOKENS}, got {count}")
-    return UnpackedTopk(message_id, words[FLAG_WORD] > 0, words[KIND_WORD], ()), counts
+    return UnpackedTopk(message_id, words[FLAG_WORD] > 0, kind, ()), counts
 
 
 def unpack_topk(message: NDArray[np.int32]) -> UnpackedTopk:
@@ -183,7 +183,7 @@ def unpack_topk(message: NDArray[np.int32]) -> UnpackedTopk:
     """
     check_array("message", message, np.int32, (TOPK_MESSAGE_WORDS,))
     words = message.tolist()
-    header, counts = read_header(words, COUNTS_BEGIN)
+    header, counts = read_header(words, COUNTS_BEGIN, words[KIND_WORD])
     unpacked = replace(header, rows=tuple(read_slot_rows(words, slot) for slot in range(len(counts))))
     expected = fixed_message(unpacked)
     if words != expected:
@@ -201,7 +201,7 @@ def unpack_topk_compact(message: NDArray[np.int32]) -> UnpackedTopk:
     if message.size < COMPACT_COUNTS_BEGIN:
         raise OutputError(f"message: expected {COMPACT_COUNTS_BEGIN} or more words, got {message.size}")
     words = message.tolist()
-    header, counts = read_header(words, COMPACT_COUNTS_BEGIN)
+    header, counts = read_header(words, COMPACT_COUNTS_BEGIN, words[KIND_WORD])
     columns = words[COMPACT_COLUMNS_WORD]
     check_columns(columns)
     batch = len(counts)

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from schedproof.engines.fastdeploy.config import Platform, Role, ServingConfig
-from schedproof.engines.fastdeploy.loop import Queues
 from schedproof.engines.fastdeploy.policy import Policy
 from schedproof.engines.fastdeploy.speculation import SpeculativeConfig, SpeculativeMethod
+from schedproof.engines.fastdeploy.turns import Queues
 from schedproof.output.message_layout import MAX_DRAFT_TOKENS
 from schedproof.request import MultimodalItem, Request
 from schedproof_spec.prover.context import Context

@@ -1,4 +1,4 @@
-"""Decides an invariant for a policy: proved for every state, or refuted by the smallest one."""
+"""Decides an invariant for a policy: proved for every state that an engine gets to, or broken by a run."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from schedproof.engines.fastdeploy.config import ServingConfig
 from schedproof.engines.fastdeploy.policies import POLICIES
 from schedproof.engines.fastdeploy.policy import Policy
 from schedproof_spec.invariant import Invariant
-from schedproof_spec.invariants import INVARIANTS
 from schedproof_spec.prover.context import ConcreteContext
 from schedproof_spec.prover.prove import last_of, prove, search
 from schedproof_spec.prover.verdict import Outcome, Status
+from schedproof_spec.registry import INVARIANTS
 from schedproof_spec.states.domain import the_config
 from schedproof_spec.states.merged import MergedPolicy
-from schedproof_spec.verdicts.crowd import smallest_crowd
+from schedproof_spec.verdicts.find_numbers import find_numbers
+from schedproof_spec.verdicts.find_run import find_run
 from schedproof_spec.verdicts.proved import Proved, proved
 from schedproof_spec.verdicts.question import Condition, Question
-from schedproof_spec.verdicts.refute import refute
-from schedproof_spec.verdicts.verdict_cache import Memory
-from schedproof_spec.verdicts.witness import Witness, plain_config
+from schedproof_spec.verdicts.verdict_cache import VerdictCache
+from schedproof_spec.verdicts.witness import ConfigWitness, Witness, plain_config
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,16 +43,16 @@ class Verdict:
     solver_ms: float
 
 
-_decided: Memory[Verdict] = Memory("verdict")
+_decided: VerdictCache[Verdict] = VerdictCache("verdict")
 
 
 def decide(invariant: Invariant, policy: Policy, config: ServingConfig | None = None) -> Verdict:
-    """Decide an invariant for every state of a configuration, or of every configuration when none is given."""
+    """Decide an invariant for one configuration, or for every configuration when none is given."""
     return answer(Question(invariant, policy, config))
 
 
 def decide_where(invariant: Invariant, policy: Policy, condition: Condition) -> Verdict:
-    """Decide an invariant for every state of every configuration that satisfies a condition."""
+    """Decide an invariant for every configuration that satisfies a condition."""
     return answer(Question(invariant, policy, condition=condition))
 
 
@@ -71,48 +71,63 @@ class Decision:
 
     question: Question
     policy: MergedPolicy
+    proof: Outcome
     explored: list[Outcome] = field(default_factory=list)
 
     def verdict(self, outcome: Outcome, witness: Witness | None) -> Verdict:
         """Put an outcome into words."""
-        held = f"{self.question.scope}, with any number of requests"
         return Verdict(
             invariant=self.question.invariant.name,
             policy=self.question.policy.name,
             status=outcome.status,
             scope=self.question.scope,
-            message=held if outcome.status is Status.HELD else outcome.message,
+            message=self.question.scope if outcome.status is Status.HELD else outcome.message,
             witness=witness,
             reached=outcome.reached,
             unreached=outcome.unreached,
             rules=frozenset(self.policy.asked),
-            num_paths=sum(explored.num_paths for explored in self.explored),
-            solver_ms=sum(explored.solver_ms for explored in self.explored),
+            num_paths=sum(explored.num_paths for explored in (self.proof, *self.explored)),
+            solver_ms=sum(explored.solver_ms for explored in (self.proof, *self.explored)),
         )
+
+    def found(self, witness: Witness, reason: str) -> Verdict:
+        """Return the verdict that a witness gives, with what was refuted."""
+        return self.verdict(replace(self.proof, status=Status.VIOLATED, reason=reason), witness)
+
+    def undecided(self, reason: str) -> Verdict:
+        """Return the verdict where there is neither a proof nor a witness."""
+        return self.verdict(replace(self.proof, status=Status.UNDECIDED, reason=reason), None)
 
 
 def decide_anew(question: Question) -> Verdict:
-    """Decide a question by proof, and by search where there is none."""
+    """Decide a question by proof, and where there is none by a search for a witness."""
     proof = proved(question)
-    decision = Decision(question, MergedPolicy(question.policy), [proof.outcome])
+    decision = Decision(question, MergedPolicy(question.policy), proof.outcome)
     decision.policy.asked |= proof.rules
     if proof.outcome.status is Status.HELD and question.invariant.existence is not None:
         return decide_existence(decision, proof)
     if proof.outcome.status in (Status.HELD, Status.VACUOUS):
         return decision.verdict(proof.outcome, None)
-    searches, witness = refute(question, decision.policy, proof.given)
+    if question.invariant.on_run is None:
+        return decide_numbers(decision, proof)
+    found = find_run(question, decision.policy)
+    decision.explored += found.searches
+    if found.witness is None:
+        return decision.undecided(
+            f"no proof ({proof.outcome.reason}), and no run found that breaks it: {found.bound}"
+        )
+    caveat = last_of(found.searches).caveat if found.searches else ""
+    reason = f"this does not hold: {proof.outcome.reason}"
+    return decision.found(found.witness, "; ".join(filter(None, (reason, caveat))))
+
+
+def decide_numbers(decision: Decision, proof: Proved) -> Verdict:
+    """Decide an invariant that no run can show: by the smallest numbers that refute it."""
+    searches, witness = find_numbers(decision.question, decision.policy, proof.given)
     decision.explored += searches
-    if witness is not None:
-        return decision.verdict(last_of(searches), witness)
-    crowd = (
-        None if question.config is None else smallest_crowd(question.invariant, question.policy, question.config)
-    )
-    if crowd is not None:
-        found = replace(proof.outcome, status=Status.VIOLATED, reason=question.invariant.name)
-        return decision.verdict(found, crowd)
-    bound = max((shape.num_requests for shape in question.invariant.shapes), default=0)
-    limit = f"no proof ({proof.outcome.reason}), and no violation found with up to {bound} requests"
-    return decision.verdict(replace(proof.outcome, status=Status.UNDECIDED, reason=limit), None)
+    if witness is None:
+        return decision.undecided(f"no proof ({proof.outcome.reason}), and no numbers found that refute it")
+    return decision.found(witness, last_of(searches).message)
 
 
 def decide_existence(decision: Decision, proof: Proved) -> Verdict:
@@ -127,15 +142,16 @@ def decide_existence(decision: Decision, proof: Proved) -> Verdict:
     if attained.values is None:
         reached, unreached = bounded.reached | attained.reached, bounded.unreached | attained.unreached
         return decision.verdict(replace(attained, reached=reached, unreached=unreached), None)
-    witness = Witness(
+    witness = ConfigWitness(
         config=plain_config(configs(ConcreteContext(attained.values), policy)),
         note="no step reaches what the engine plans for",
     )
     never = prove(lambda ctx: absence(ctx, the_config(witness.config), policy, given))
     decision.explored.append(never)
     if never.status is not Status.HELD:
-        reason = f"{attained.reason}, but neither a step that reaches it nor a proof that none does"
-        return decision.verdict(replace(attained, status=Status.UNDECIDED, reason=reason), None)
+        return decision.undecided(
+            f"{attained.reason}, but neither a step that reaches it nor a proof that none does"
+        )
     return decision.verdict(attained, witness)
 
 

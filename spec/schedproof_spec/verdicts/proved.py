@@ -9,7 +9,7 @@ from schedproof_spec.prover.verdict import Outcome, Status
 from schedproof_spec.states.ledger import Claim, nothing
 from schedproof_spec.states.merged import MergedPolicy
 from schedproof_spec.verdicts.question import Question
-from schedproof_spec.verdicts.verdict_cache import Memory
+from schedproof_spec.verdicts.verdict_cache import VerdictCache
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Proved:
     """The policy's rules that the outcome rests on."""
 
 
-_proved: Memory[Proved] = Memory("proof")
+_proved: VerdictCache[Proved] = VerdictCache("proof")
 
 
 def proved(question: Question) -> Proved:

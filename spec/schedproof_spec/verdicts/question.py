@@ -7,12 +7,17 @@ from dataclasses import dataclass, replace
 
 from schedproof.engines.fastdeploy.config import ServingConfig
 from schedproof.engines.fastdeploy.policy import Policy
-from schedproof_spec.invariant import Invariant, always
+from schedproof_spec.invariant import Invariant
 from schedproof_spec.prover.context import Context
 from schedproof_spec.states.domain import Configs, the_config
 
 Condition = Callable[[ServingConfig], bool]
 """Restricts the configurations that a question is about."""
+
+
+def always(config: ServingConfig) -> bool:
+    """Return True: every configuration is asked about."""
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,8 @@ class Question:
     @property
     def scope(self) -> str:
         """The states that an answer speaks of."""
-        return f"every state of {'every' if self.config is None else 'this'} configuration"
+        configurations = "every" if self.config is None else "this"
+        return f"{configurations} configuration, {self.invariant.scope}"
 
     def about(self, invariant: Invariant) -> Question:
         """Return the same question about another invariant."""

@@ -14,22 +14,21 @@ from typing import Any
 import z3
 
 from schedproof.engines.fastdeploy.config import ServingConfig
-from schedproof.engines.fastdeploy.loop import schedule
 from schedproof.engines.fastdeploy.policy import Policy
 from schedproof.engines.fastdeploy.rules.capacity import loaded_dispatch_tokens
 from schedproof_spec.invariant import Invariant, Proof
-from schedproof_spec.invariants import INVARIANTS
 from schedproof_spec.prover.inquiry import Minimiser
 from schedproof_spec.prover.merge import merge
 from schedproof_spec.prover.paths import PathExplorer
 from schedproof_spec.prover.prove import failures
 from schedproof_spec.prover.symbolic import SymInt, term_of
 from schedproof_spec.prover.verdict import Status
-from schedproof_spec.states.domain import is_well_formed, the_config
+from schedproof_spec.registry import INVARIANTS
+from schedproof_spec.states.domain import the_config
 from schedproof_spec.states.ledger import nothing
 from schedproof_spec.verdicts.decide import Verdict, proof_alone
 from schedproof_spec.verdicts.question import Question
-from schedproof_spec.verdicts.witness import Witness
+from schedproof_spec.verdicts.witness import RunWitness, Witness
 
 MAX_VALUE = 2**20
 """Where the search for a larger value ends."""
@@ -184,17 +183,17 @@ class Judge:
 
 
 def breaks(witness: Witness, invariant: Invariant, policy: Policy, config: ServingConfig) -> bool:
-    """Return whether a state that broke an invariant does so in this configuration; False when in doubt."""
+    """Return whether what broke an invariant does so in this configuration; False when in doubt."""
     if not invariant.applies(config):
         return False
-    if witness.queues is None or invariant.on_plan is None:
-        proof = invariant.existence if witness.note and invariant.existence is not None else invariant.proof
-        return bool(failures(lambda ctx: proof(ctx, the_config(config), policy, nothing), witness.numbers))
-    queues = witness.queues
-    fits = len(queues.running) + queues.num_held_slots <= config.max_num_seqs
-    if not fits or not all(is_well_formed(request, config) for request in queues.running + queues.waiting):
-        return False
-    return not invariant.on_plan(schedule(queues, config, policy), queues, config, policy)
+    if isinstance(witness, RunWitness):
+        changed = replace(witness, config=replace(config, num_kv_blocks=witness.config.num_kv_blocks))
+        try:
+            return not changed.replay(invariant, policy).holds
+        except ValueError:
+            return False
+    proof = invariant.existence if witness.note and invariant.existence is not None else invariant.proof
+    return bool(failures(lambda ctx: proof(ctx, the_config(config), policy, nothing), dict(witness.numbers)))
 
 
 def value_of(config: ServingConfig, field: str) -> int | None:

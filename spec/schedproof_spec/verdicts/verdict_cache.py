@@ -27,7 +27,7 @@ A = TypeVar("A")
 _answers: dict[Hashable, list[tuple[Policy, frozenset[str], Any]]] = {}
 
 
-class Memory(Generic[A]):
+class VerdictCache(Generic[A]):
     """Answers of one kind."""
 
     def __init__(self, kind: str) -> None:
@@ -61,7 +61,7 @@ def shares_rules(policy: Policy, other: Policy, rules: frozenset[str]) -> bool:
 
 
 @contextmanager
-def without_memory() -> Iterator[None]:
+def without_cache() -> Iterator[None]:
     """Forget every answer for a while: the code under proof has been changed."""
     kept = dict(_answers)
     _answers.clear()

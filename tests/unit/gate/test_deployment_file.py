@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from schedproof import Platform, Role, ServingConfig, SpeculativeConfig, SpeculativeMethod
+from schedproof import POLICIES, Platform, Role, ServingConfig, SpeculativeConfig, SpeculativeMethod
+from schedproof.engines.fastdeploy.releases import RELEASES
 from schedproof_gate.deployment.deployment import Deployment
 from schedproof_gate.deployment.deployment_file import read_command, read_deployments
+from schedproof_gate.deployment.engines import NamedVersion
 from schedproof_gate.deployment.fastdeploy import FASTDEPLOY
 from schedproof_gate.deployment.given import Origin
 from schedproof_gate.errors import InputError
@@ -18,6 +20,7 @@ EXPECTED = ServingConfig(
     max_model_len=2048,
     role=Role.DECODE,
     speculation=SpeculativeConfig(method=SpeculativeMethod.MTP, num_speculative_tokens=3),
+    has_router=False,
 )
 
 FORMS = {
@@ -156,6 +159,35 @@ def test_the_other_keys_of_a_deployment_count(tmp_path: Path) -> None:
     assert (config.num_experts, config.max_multimodal_item_tokens) == (64, 700)
 
 
+@pytest.mark.parametrize("release", ["2.5", "'2.5'", "v2.5", "release/2.5", "2.5.3"])
+def test_a_deployment_can_name_its_release(release: str, tmp_path: Path) -> None:
+    deployment = read_one(tmp_path / "a.yaml", f"engine: fastdeploy\nrelease: {release}\nargs: {{}}\n")
+    assert deployment.policy is RELEASES["2.5"].version
+    assert deployment.notes[0].startswith("release 2.5 is version release-2.5: as 7438, ")
+    assert deployment.notes[0].endswith(RELEASES["2.5"].note)
+
+
+def test_a_release_that_is_a_policy_is_that_policy(tmp_path: Path) -> None:
+    deployment = read_one(tmp_path / "a.toml", 'engine = "fastdeploy"\nrelease = "2.4"\n[args]\n')
+    assert deployment.policy is POLICIES["original"]
+    assert deployment.notes[0].startswith("release 2.4 is version original: budget B, ")
+
+
+def test_a_version_that_is_named_on_the_command_line_counts_before_the_file(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.yaml", "engine: fastdeploy\nrelease: 2.5\nargs: {}\n")
+    (deployment,) = read_deployments(path, NamedVersion(POLICIES["7623"]))
+    assert (deployment.policy, deployment.notes) == (POLICIES["7623"], ())
+
+
+def test_the_default_limit_is_that_of_the_release(tmp_path: Path) -> None:
+    text = "engine: fastdeploy\nenv: {FD_DISABLE_CHUNKED_PREFILL: 1}\nargs: {max_model_len: 32768}\nrelease: "
+    old, new = read_one(tmp_path / "a.yaml", text + "2.5\n"), read_one(tmp_path / "b.yaml", text + "2.6\n")
+    assert (old.config.chunked_prefill, old.config.max_num_batched_tokens) == (True, 8192)
+    assert "does not stop the scheduler of this version" in old.notes[1]
+    assert (new.config.chunked_prefill, new.config.max_num_batched_tokens) == (False, 32768)
+    assert len(new.notes) == 1
+
+
 def test_a_model_beside_the_deployment_is_read(tmp_path: Path) -> None:
     written(
         tmp_path / "model" / "config.json",
@@ -216,7 +248,32 @@ def test_arguments_of_the_script_are_noted(tmp_path: Path) -> None:
             "engine: fastdeploy\nargs: {}\npolicy: x\n",
             ":3: policy: unknown policy 'x'; give one of: original,",
         ),
-        ("a.yaml", "engine: fastdeploy\nargs: {}\nplatform: tpu\n", ":3: platform: 'tpu' is not one of gpu, xpu; "),
+        (
+            "a.yaml",
+            "engine: fastdeploy\nargs: {}\nplatform: tpu\n",
+            ":3: platform: 'tpu' is not one of cuda, gpu, xpu, maca, iluvatar; ",
+        ),
+        (
+            "a.yaml",
+            "engine: fastdeploy\nargs: {}\nrelease: 2.7\n",
+            ":3: release: unknown release '2.7'; give one of: 2.3, 2.4, 2.5.0, 2.5, 2.6",
+        ),
+        (
+            "a.yaml",
+            "engine: fastdeploy\nargs: {}\nrelease: [2.4]\n",
+            ":3: release: a list is not text; give text",
+        ),
+        (
+            "a.yaml",
+            "engine: fastdeploy\nargs: {}\npolicy: 7623\nrelease: 2.4\n",
+            ":4: release: `policy` is given too, and both name the engine's version; keep one of the two",
+        ),
+        (
+            "a.yaml",
+            "engine: fastdeploy\nargs: {}\nplatform: dcu\n",
+            ":3: platform: schedproof does not know FastDeploy's rules on 'dcu'; "
+            "only cuda, gpu, xpu, maca, iluvatar can be checked",
+        ),
         ("a.yaml", "engine: fastdeploy\nargs: {}\nenv: [1]\n", ":3: env: a list is not a JSON object; "),
         ("a.yaml", "engine: fastdeploy\nargs: {}\nmodel_config: x.json\n", "x.json: no such file; check the path"),
         (

@@ -17,6 +17,7 @@ def test_every_rule_of_the_work_has_a_name_of_its_own() -> None:
         "one_sender",
         "cleanup_on_every_rank",
         "message_faithful",
+        "message_in_bounds",
         "dispatch_conserves",
         "dispatch_in_bounds",
         "combine_inverts",

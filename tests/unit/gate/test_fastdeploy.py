@@ -2,12 +2,19 @@
 
 import pytest
 
-from schedproof import Platform, Role, ServingConfig, SpeculativeConfig, SpeculativeMethod
+from schedproof import POLICIES, Platform, Role, ServingConfig, SpeculativeConfig, SpeculativeMethod
+from schedproof.engines.fastdeploy.releases import ALWAYS_CHUNKING, VERSIONS
 from schedproof_gate.deployment.deployment_file import read_command
+from schedproof_gate.deployment.engines import NamedVersion
 from schedproof_gate.deployment.fastdeploy import FASTDEPLOY
+from schedproof_gate.deployment.given import Given, Origin
+from schedproof_gate.deployment.settings import Settings, Style
+from schedproof_gate.deployment.tree import Node
 from schedproof_gate.errors import InputError
+from schedproof_gate.report.wording import in_own_flags
 
 MTP = SpeculativeConfig(method=SpeculativeMethod.MTP, num_speculative_tokens=3)
+HERE = Origin("a.yaml", 1, "here")
 
 
 def config(*words: str) -> ServingConfig:
@@ -57,6 +64,18 @@ def test_without_flags_the_engine_s_defaults_count() -> None:
         (["FD_ENC_DEC_BLOCK_NUM=4", "api_server.py"], "enc_dec_block_num", 4),
         (["NVSHMEM_QP_DEPTH=4096", "api_server.py"], "dispatch_queue_depth", 4096),
         (["XPU_VISIBLE_DEVICES=0", "api_server.py"], "platform", Platform.XPU),
+        (["MACA_VISIBLE_DEVICES=0", "api_server.py"], "platform", Platform.MACA),
+        (["--enable-chunked-prefill"], "enable_chunked_prefill", True),
+        (["--no-enable-chunked-prefill"], "enable_chunked_prefill", False),
+        (["--splitwise-role", "decode"], "has_router", False),
+        (["--splitwise-role", "decode", "--router", "0.0.0.0:30000"], "has_router", True),
+        (["--splitwise-role", "prefill", "--router", "$ROUTER"], "has_router", True),
+        (["--splitwise-role", "decode", "--scheduler-name", "local"], "has_router", False),
+        (["--splitwise-role", "decode", "--scheduler-name", "splitwise"], "has_router", True),
+        (["--splitwise-role", "decode", "--scheduler-name", "splitwise"], "has_splitwise_scheduler", True),
+        (["--splitwise-role", "decode", "--scheduler-name", "dp"], "has_splitwise_scheduler", False),
+        (["--scheduler-name", "splitwise"], "has_splitwise_scheduler", False),
+        (["--max-num-seqs", "8"], "has_router", True),
         (["docker", "run", "-e", "NVSHMEM_QP_DEPTH=64", "x", "fastdeploy", "serve"], "dispatch_queue_depth", 64),
     ],
 )
@@ -68,6 +87,94 @@ def test_the_budget_defaults_to_the_context_without_chunked_prefill() -> None:
     words = ("FD_DISABLE_CHUNKED_PREFILL=1", "api_server.py", "--max-model-len", "32768")
     assert config(*words).max_num_batched_tokens == 32768
     assert config(*words, "--max-num-batched-tokens", "4096").max_num_batched_tokens == 4096
+
+
+@pytest.mark.parametrize("platform", ["maca", "iluvatar"])
+def test_the_budget_defaults_to_the_context_on_other_gpus(platform: str) -> None:
+    settings = Settings(
+        source="a.yaml",
+        style=Style.FILE,
+        flags={"max_model_len": Given(value=32768, origin=HERE)},
+        platform=Given(value=platform, origin=HERE),
+    )
+    assert FASTDEPLOY.understand(settings).config.max_num_batched_tokens == 32768
+
+
+@pytest.mark.parametrize(
+    ("words", "is_on"),
+    [
+        ([], True),
+        (["--splitwise-role", "prefill"], False),
+        (["--splitwise-role", "decode"], False),
+        (["--splitwise-role", "decode", "--enable-chunked-prefill"], True),
+        (["XPU_VISIBLE_DEVICES=0", "api_server.py"], False),
+        (["XPU_VISIBLE_DEVICES=0", "api_server.py", "--enable-chunked-prefill"], True),
+        (["MACA_VISIBLE_DEVICES=0", "api_server.py"], True),
+        (["FD_DISABLE_CHUNKED_PREFILL=1", "api_server.py"], False),
+        (["FD_DISABLE_CHUNKED_PREFILL=1", "api_server.py", "--enable-chunked-prefill"], True),
+    ],
+)
+def test_chunked_prefill_is_on_by_default_for_mixed_nodes_on_gpus(words: list[str], is_on: bool) -> None:
+    assert config(*words).enables_chunked_prefill is is_on
+
+
+@pytest.mark.parametrize(("modality", "longest"), [(None, 700), ("mixed", 700), ("text", 0)])
+def test_a_model_that_is_deployed_for_text_has_no_items(modality: str | None, longest: int) -> None:
+    items = Node({"image": Node(100, 1), "video": Node(700, 1)}, 1)
+    settings = Settings(
+        source="a.yaml",
+        style=Style.FILE,
+        flags={} if modality is None else {"deploy_modality": Given(value=modality, origin=HERE)},
+        model={"mm_max_tokens_per_item": Given(value=items.value, origin=HERE)},
+    )
+    assert FASTDEPLOY.understand(settings).config.max_multimodal_item_tokens == longest
+
+
+@pytest.mark.parametrize("policy", sorted(ALWAYS_CHUNKING))
+def test_old_schedulers_cut_prompts_whatever_the_variable_says(policy: str) -> None:
+    words = ("FD_DISABLE_CHUNKED_PREFILL=1", "api_server.py", "--max-model-len", "32768")
+    deployment = read_command(words, FASTDEPLOY, NamedVersion(VERSIONS[policy]))
+    assert deployment.config.chunked_prefill
+    assert deployment.config.max_num_batched_tokens == 8192
+    assert deployment.notes == (
+        "FD_DISABLE_CHUNKED_PREFILL does not stop the scheduler of this version from cutting prompts into chunks; "
+        "it does so since PR 7152, in release 2.6",
+    )
+
+
+def test_nothing_stops_an_old_scheduler_from_chunking() -> None:
+    words = ("api_server.py", "--no-enable-chunked-prefill")
+    deployment = read_command(words, FASTDEPLOY, NamedVersion(VERSIONS["original"]))
+    assert deployment.notes[0].endswith("from cutting prompts into chunks; nor does anything else")
+
+
+@pytest.mark.parametrize(
+    ("words", "policy", "sentence"),
+    [
+        (
+            ["--splitwise-role", "decode", "--max-num-seqs", "8", "--max-model-len", "8192"],
+            "original",
+            "--splitwise-role is decode, and this version does not start such a node with the local scheduler and "
+            "without a router; set --router to the address of the router, HOST:PORT",
+        ),
+        (
+            ["--splitwise-role", "decode", "--scheduler-name", "splitwise", "--max-model-len", "8192"],
+            "7756",
+            "--splitwise-role is decode, and --scheduler-name splitwise serves such nodes no longer; remove "
+            "--scheduler-name, and give the router's address as --router",
+        ),
+        (
+            ["--num-gpu-blocks-override", "129", "--max-model-len", "8192"],
+            "7756",
+            "--max-model-len 8192 is 128 KV blocks of --block-size 64, FD_ENC_DEC_BLOCK_NUM adds 2, and "
+            "--num-gpu-blocks-override gives 129; raise --num-gpu-blocks-override to 130 or lower --max-model-len",
+        ),
+    ],
+)
+def test_a_refusal_names_the_person_s_flags(words: list[str], policy: str, sentence: str) -> None:
+    deployment = read_command(tuple(words), FASTDEPLOY)
+    (problem,) = POLICIES[policy].problems(deployment.config)
+    assert in_own_flags(problem, deployment) == sentence
 
 
 @pytest.mark.parametrize(
@@ -137,6 +244,7 @@ def test_other_flags_of_the_engine_are_passed_over() -> None:
             ["--splitwise-role", "mixed", "--splitwise-config", '{"role": "decode"}'],
             "differs from --splitwise-role",
         ),
+        (["--deploy-modality", "image"], "--deploy-modality: 'image' is not one of mixed, text; give one of these"),
         (["--speculative-config", "mtp"], "--speculative-config: not valid JSON: Expecting value"),
         (["--speculative-config", "[1]"], "--speculative-config: a list is not a JSON object"),
         (

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from schedproof_spec.verdicts.crowd import FAMILIES, smallest_crowd
 
 from schedproof import POLICIES, Role, ServingConfig, SpeculativeConfig, SpeculativeMethod
 from schedproof_spec import INVARIANTS, Status, decide
 from schedproof_spec.states.domain import is_well_formed
-from schedproof_spec.verdicts.crowd import FAMILIES, smallest_crowd
 
 CLAMPED = ServingConfig(
     max_num_seqs=64, max_num_batched_tokens=100, max_model_len=1000, block_size=2, role=Role.DECODE

@@ -20,7 +20,7 @@ from schedproof_spec.gpu.thread import Thread
 from schedproof_spec.prover.context import Context
 from schedproof_spec.prover.inquiry import SolverWork
 from schedproof_spec.prover.prove import prove
-from schedproof_spec.verdicts.verdict_cache import without_memory
+from schedproof_spec.verdicts.verdict_cache import without_cache
 
 Asked = tuple[z3.CheckSatResult, int, dict[str, str]]
 """An answer, the resource units that its solver has used, and the state that it names."""
@@ -44,7 +44,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Asked]:
 
 
 def decide_an_invariant() -> None:
-    with without_memory():
+    with without_cache():
         decide(INVARIANTS["chunk_within_prompt"], REFERENCE)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from proofs.mutants.mutant import Mutant, code_named, function_named
 
 from schedproof import REFERENCE, ServingConfig, new_request, schedule
-from schedproof.engines.fastdeploy.loop import Queues
 from schedproof.engines.fastdeploy.rules.budget import decode_tokens
 from schedproof.engines.fastdeploy.rules.chunk import next_chunk
+from schedproof.engines.fastdeploy.turns import Queues
 from schedproof_spec import INVARIANTS
-from schedproof_spec.prover.mutants import Mutant, code_named, function_named
 
 CONFIG = ServingConfig()
 

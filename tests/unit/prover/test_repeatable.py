@@ -10,7 +10,7 @@ import sys
 from schedproof import POLICIES, REFERENCE
 from schedproof_spec import INVARIANTS, decide
 from schedproof_spec.verdicts.decide import Verdict
-from schedproof_spec.verdicts.verdict_cache import without_memory
+from schedproof_spec.verdicts.verdict_cache import without_cache
 
 PROGRAM = """
 import json
@@ -51,17 +51,17 @@ def facts(verdict: Verdict) -> tuple[object, ...]:
 def test_a_remembered_verdict_is_the_one_that_is_found_anew() -> None:
     """Versions that share the rules behind a verdict share the verdict; it is the one that each would get."""
     invariant = INVARIANTS["charge_follows_method"]
-    with without_memory():
+    with without_cache():
         remembered = {name: facts(decide(invariant, POLICIES[name])) for name in ("7623", "7756", "7499")}
     for name, known in remembered.items():
-        with without_memory():
+        with without_cache():
             assert facts(decide(invariant, POLICIES[name])) == known
     assert remembered["7623"] == remembered["7756"]
 
 
 def test_forgetting_is_only_for_a_while() -> None:
     known = decide(INVARIANTS["message_fits"], REFERENCE)
-    with without_memory():
+    with without_cache():
         assert decide(INVARIANTS["message_fits"], REFERENCE) is not known
     assert facts(decide(INVARIANTS["message_fits"], REFERENCE)) == facts(known)
     assert decide(INVARIANTS["message_fits"], REFERENCE).solver_ms == known.solver_ms

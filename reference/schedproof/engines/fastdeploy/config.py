@@ -15,10 +15,12 @@ class Role(StrEnum):
 
 
 class Platform(StrEnum):
-    """The accelerator family; some rules of FastDeploy differ on Kunlun XPU."""
+    """The accelerator family: NVIDIA, Kunlun, MetaX or Iluvatar; some rules of FastDeploy differ."""
 
     GPU = "gpu"
     XPU = "xpu"
+    MACA = "maca"
+    ILUVATAR = "iluvatar"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,9 @@ class ServingConfig:
     platform: Platform = Platform.GPU
     speculation: SpeculativeConfig | None = None
     chunked_prefill: bool = True
+    """Whether the scheduler cuts prompts into chunks; ``FD_DISABLE_CHUNKED_PREFILL`` stops it."""
+    enable_chunked_prefill: bool = False
+    """``--enable-chunked-prefill`` as the user gave it; start-up alone reads it (see `enables_chunked_prefill`)."""
     deterministic: bool = False
     """Whether a chunk that ends neither its prompt nor at an item ends on a multiple of ``split_kv_size``."""
     split_kv_size: int = 16
@@ -58,6 +63,10 @@ class ServingConfig:
     """The dispatch buffer as the model's ``config.json`` says; None when it says nothing (see `capacity`)."""
     dispatch_queue_depth: int = 1024
     """NVSHMEM queue depth (``NVSHMEM_QP_DEPTH``) behind low-latency dispatch."""
+    has_router: bool = True
+    """Whether ``--router`` names a router, or the request scheduler needs none; for prefill and decode nodes."""
+    has_splitwise_scheduler: bool = False
+    """Whether ``--scheduler-name`` is ``splitwise``."""
 
     @property
     def num_speculative_tokens(self) -> int:
@@ -79,6 +88,18 @@ class ServingConfig:
         if self.speculation is not None and DRAFTS_IN_TARGET_BATCH[self.speculation.method]:
             return self.num_speculative_tokens + 1
         return 1
+
+    @property
+    def enables_chunked_prefill(self) -> bool:
+        """What FastDeploy makes of ``enable_chunked_prefill``; its start-up checks read it, its scheduler does not.
+
+        Without the flag it is on for mixed nodes on NVIDIA and MetaX alone, unless chunks are disabled.
+        """
+        if self.enable_chunked_prefill:
+            return True
+        if self.role != Role.MIXED or self.platform == Platform.XPU or self.platform == Platform.ILUVATAR:
+            return False
+        return self.chunked_prefill
 
     @property
     def runs_decode(self) -> bool:

@@ -27,13 +27,14 @@ from schedproof.engines.fastdeploy.life.job import (
 )
 from schedproof.engines.fastdeploy.life.outcome import Ending, Launch, StepOutcome
 from schedproof.engines.fastdeploy.life.places import SLOT_HOLDERS, Place, Places
-from schedproof.engines.fastdeploy.loop import Phase, Queues, StepPlan, schedule
+from schedproof.engines.fastdeploy.loop import StepPlan, schedule
 from schedproof.engines.fastdeploy.policies import REFERENCE
 from schedproof.engines.fastdeploy.policy import Policy
 from schedproof.engines.fastdeploy.rules import launch_forecast
 from schedproof.engines.fastdeploy.rules.blocks import leaves_reserve, preallocated_blocks
 from schedproof.engines.fastdeploy.rules.output_reserve import OutputReserve, reserved_blocks_per_seq
 from schedproof.engines.fastdeploy.rules.transfers import leaves_room_to_finish
+from schedproof.engines.fastdeploy.turns import Phase, Queues
 from schedproof.kv.pool import BlockPool
 from schedproof.kv.prefix_cache import PrefixCache, num_shared_blocks
 from schedproof.output.output_sender import finish_step

@@ -17,8 +17,8 @@ class Original(Policy):
     summary = "budget B, one token per visited decode, dispatch buffer set by hand"
 
     def startup_checks(self) -> tuple[startup.StartupCheck, ...]:
-        """Return the common checks and B >= N."""
-        return (*startup.COMMON_CHECKS, SEQS_FIT_BUDGET)
+        """Return the checks of release 2.4 and B >= N."""
+        return (*startup.CHECKS_BEFORE_7237, SEQS_FIT_BUDGET)
 
     def initial_budget(self, config: ServingConfig, num_decoding: int) -> int:
         """Return the whole limit."""
@@ -80,6 +80,6 @@ SEQS_FIT_BUDGET = startup.StartupCheck(
     lambda c: c.max_num_batched_tokens >= c.max_num_seqs,
     lambda c: (
         f"max_num_batched_tokens is {c.max_num_batched_tokens}, less than max_num_seqs {c.max_num_seqs}; "
-        f"raise it to {c.max_num_seqs} or more"
+        f"raise max_num_batched_tokens to {c.max_num_seqs} or lower max_num_seqs to {c.max_num_batched_tokens}"
     ),
 )

@@ -1,9 +1,10 @@
 """PR 7237: derive the dispatch capacity from the number of sequences."""
 
+from schedproof.engines.fastdeploy import startup
 from schedproof.engines.fastdeploy.config import ServingConfig
 from schedproof.engines.fastdeploy.rules.capacity import DispatchCapacity, loaded_dispatch_tokens
 from schedproof.engines.fastdeploy.speculation import SpeculativeMethod
-from schedproof.engines.fastdeploy.versions.original import Original, loaded_dispatch_capacity
+from schedproof.engines.fastdeploy.versions.original import SEQS_FIT_BUDGET, Original, loaded_dispatch_capacity
 
 
 def is_replaced(found: int | None, derived: int) -> bool:
@@ -17,6 +18,10 @@ class Pr7237Draft(Original):
     name = "7237-draft"
     source = "PR 7237, under review"
     summary = "derives the dispatch buffer, but its log line fails without speculation"
+
+    def startup_checks(self) -> tuple[startup.StartupCheck, ...]:
+        """Return the checks of its time and B >= N."""
+        return (*startup.CHECKS_SINCE_7237, SEQS_FIT_BUDGET)
 
     def dispatch_capacity(self, config: ServingConfig) -> DispatchCapacity:
         """Return the derived capacity.
@@ -42,6 +47,10 @@ class Pr7237(Original):
     name = "7237"
     source = "PR 7237"
     summary = "derives the dispatch buffer, unless config.json sets it to 0"
+
+    def startup_checks(self) -> tuple[startup.StartupCheck, ...]:
+        """Return the checks of its time and B >= N."""
+        return (*startup.CHECKS_SINCE_7237, SEQS_FIT_BUDGET)
 
     def dispatch_capacity(self, config: ServingConfig) -> DispatchCapacity:
         """Return the derived capacity, or 0 where 0 is configured."""

@@ -106,8 +106,5 @@ class BlockFloor(Pr7237):
 RESERVATION_FITS_BUDGET = startup.StartupCheck(
     "reservation_fits_budget",
     lambda c: reserved_budget(c) >= 0,
-    lambda c: (
-        f"max_num_batched_tokens is {c.max_num_batched_tokens}, less than max_num_seqs * tokens_per_seq = "
-        f"{c.max_num_seqs} * {tokens_per_seq_of_object(c)}; raise it or lower max_num_seqs"
-    ),
+    lambda c: startup.reservation_problem(c, tokens_per_seq_of_object(c)),
 )

@@ -14,8 +14,8 @@ class Pr7499(Pr7237):
     summary = "reserves (k + 1) per live decode and checks B >= N * (k + 1) at start-up"
 
     def startup_checks(self) -> tuple[startup.StartupCheck, ...]:
-        """Return the common checks and B >= N * t."""
-        return (*startup.COMMON_CHECKS, RESERVATION_FITS_BUDGET)
+        """Return the checks since PR 7237 and B >= N * t."""
+        return (*startup.CHECKS_SINCE_7237, RESERVATION_FITS_BUDGET)
 
     def initial_budget(self, config: ServingConfig, num_decoding: int) -> int:
         """Return the limit less the live decodes."""

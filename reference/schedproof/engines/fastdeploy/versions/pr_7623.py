@@ -13,6 +13,13 @@ def tokens_per_seq_of_mtp(config: ServingConfig) -> int:
     return 1
 
 
+def tokens_per_seq_of_method(config: ServingConfig) -> int:
+    """Return k + 1 when a method is set, whichever it is."""
+    if config.speculation is not None and config.speculation.method != SpeculativeMethod.NONE:
+        return config.num_speculative_tokens + 1
+    return 1
+
+
 class Pr7623(Pr7499):
     """As 7499, but only MTP drafts count."""
 
@@ -21,19 +28,16 @@ class Pr7623(Pr7499):
     summary = "as 7499, with drafts charged only for MTP"
 
     def startup_checks(self) -> tuple[startup.StartupCheck, ...]:
-        """Return the common checks and B >= N * t for MTP, B >= N else."""
-        return (*startup.COMMON_CHECKS, MTP_DECODES_FIT_BUDGET)
+        """Return the checks since PR 7237 and B >= N * (k + 1) when a method is set, B >= N else."""
+        return (*startup.CHECKS_SINCE_7237, METHOD_DECODES_FIT_BUDGET)
 
     def initial_budget(self, config: ServingConfig, num_decoding: int) -> int:
         """Return the limit less the live decodes, drafts counted with MTP."""
         return config.max_num_batched_tokens - num_decoding * tokens_per_seq_of_mtp(config)
 
 
-MTP_DECODES_FIT_BUDGET = startup.StartupCheck(
-    "mtp_decodes_fit_budget",
-    lambda c: c.max_num_batched_tokens >= c.max_num_seqs * tokens_per_seq_of_mtp(c),
-    lambda c: (
-        f"max_num_batched_tokens is {c.max_num_batched_tokens}, less than max_num_seqs * tokens_per_seq = "
-        f"{c.max_num_seqs} * {tokens_per_seq_of_mtp(c)}; raise it or lower max_num_seqs"
-    ),
+METHOD_DECODES_FIT_BUDGET = startup.StartupCheck(
+    "method_decodes_fit_budget",
+    lambda c: c.max_num_batched_tokens >= c.max_num_seqs * tokens_per_seq_of_method(c),
+    lambda c: startup.reservation_problem(c, tokens_per_seq_of_method(c)),
 )

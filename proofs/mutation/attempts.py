@@ -1,0 +1,122 @@
+"""One attempt: the tests of a subject run against one change, in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import resource
+import signal
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from proofs.mutation.generate import Change
+from proofs.mutation.subjects import Subject
+
+ROOT = Path(__file__).parent.parent.parent
+
+PRELOADED = ("pytest", "hypothesis.stateful", "z3", "numpy", "click", "rich", "xdist.plugin", "tomllib")
+"""What each run needs and no change touches: imported once, by the server from which the runs are forked."""
+
+BROKEN_AT_IMPORT = "ImportError while loading conftest"
+"""What pytest writes when the changed module cannot even be imported by what all tests share."""
+
+FAILED = "FAILED "
+NO_END = "NO END "
+"""What stands before the test that killed a change."""
+
+MOST_SECONDS = 120
+"""Processor time of a test of which it is not known how long it takes without a change."""
+
+TIMES_AS_LONG, SECONDS_MORE = 5, 20
+"""A test may take 5 times the processor time that it takes without a change, and 20 s more."""
+
+TIMEOUT_SECONDS = 1200
+"""How long all tests together may take, for those that wait and do not run."""
+
+MEMORY_BYTES = 6 << 30
+"""An endless loop may fill an endless list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of a change."""
+
+    change: Change
+    by: str
+    """What killed it: the first test that failed or did not end, or what else went wrong; empty for a survivor."""
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    """Processor time of each test, where all of them ran."""
+    remark: str = ""
+    """What a person should see who wonders about a survivor: that pytest ended in an unknown way."""
+
+    @property
+    def killed(self) -> bool:
+        """Return whether anything noticed the change."""
+        return self.by != ""
+
+
+def killing_test(by: str) -> str:
+    """Return the test that killed a change; anything else comes back as it is."""
+    return by.removeprefix(FAILED).removeprefix(NO_END)
+
+
+def fate_of(change: Change, subject: Subject, order: Sequence[str], seconds: Mapping[str, float]) -> Fate:
+    """Return what the tests make of a change, tried in this order, and given what they take without a change."""
+    limits = {test: TIMES_AS_LONG * each + SECONDS_MORE for test, each in seconds.items()}
+    attempt = {"module": change.module, "order": list(order), "limits": limits, "limit": MOST_SECONDS}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "source.py").write_text(change.source, encoding="utf-8")
+        (folder / "attempt.json").write_text(json.dumps(attempt), encoding="utf-8")
+        process = multiprocessing.get_context("forkserver").Process(target=run_tests, args=(folder, subject))
+        process.start()
+        process.join(TIMEOUT_SECONDS)
+        if process.exitcode is None:
+            process.kill()
+            process.join()
+            return Fate(change, by=f"no end within {TIMEOUT_SECONDS} s")
+        return judged(change, process.exitcode, folder)
+
+
+def run_tests(folder: Path, subject: Subject) -> None:
+    """Run the tests on the source in a folder, and end the process as pytest ends."""
+    os.chdir(ROOT)
+    os.environ["SCHEDPROOF_ATTEMPT"] = str(folder)
+    sys.dont_write_bytecode = True
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    with (folder / "output").open("w", encoding="utf-8") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    arguments = ["-p", "proofs.mutation.plugin", "-p", "no:cacheprovider", "-n", "0", "-x", "-q", "--tb=no"]
+    arguments += ["-W", "ignore::pytest.PytestAssertRewriteWarning", "-k", subject.selected, *subject.tests]
+    code = int(pytest.main(arguments))
+    sys.stdout.flush()
+    os._exit(code)
+
+
+def judged(change: Change, code: int, folder: Path) -> Fate:
+    """Return what became of a change, from how pytest ended and what it left in the folder."""
+    output = text_in(folder / "output")
+    running = text_in(folder / "running")
+    if code == pytest.ExitCode.OK:
+        return Fate(change, by="", seconds=json.loads(text_in(folder / "seconds.json")))
+    if code == pytest.ExitCode.TESTS_FAILED:
+        return Fate(change, by=f"{FAILED}{running}")
+    if code == -signal.SIGPROF:
+        return Fate(change, by=f"{NO_END}{running}")
+    if code == pytest.ExitCode.INTERRUPTED:
+        errors = [line.split(" - ")[0] for line in output.splitlines() if line.startswith("ERROR")]
+        return Fate(change, by=errors[0] if errors else f"exit {code}")
+    if code == pytest.ExitCode.USAGE_ERROR and BROKEN_AT_IMPORT in output:
+        return Fate(change, by=BROKEN_AT_IMPORT)
+    return Fate(change, by="", remark=f"pytest ended with {code} at {running}: {output[-2000:]}")
+
+
+def text_in(path: Path) -> str:
+    """Return what a run has written; empty when it did not come to it."""
+    return path.read_text(encoding="utf-8") if path.exists() else ""

@@ -1,0 +1,219 @@
+"""The turns of FastDeploy's step loop: everything that a step does to its ledger.
+
+A turn has a guard, what a request is given, and the ledger after it. `next_turn` says which turn comes next, and
+that none does; the loop only repeats it. A property that holds when a step opens and that every turn preserves
+therefore holds at every point of every step, with any number of requests.
+
+Source: FastDeploy ``ResourceManagerV1.schedule``; everything in which its versions differ is a `Policy`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from schedproof.engines.fastdeploy.config import ServingConfig
+from schedproof.engines.fastdeploy.ledger import NOTHING, Grant, Ledger
+from schedproof.engines.fastdeploy.rules.blocks import leaves_reserve
+from schedproof.request import Request
+
+if TYPE_CHECKING:
+    from schedproof.engines.fastdeploy.policy import Policy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queues:
+    """What the scheduler finds at the beginning of a step."""
+
+    running: tuple[Request, ...]
+    waiting: tuple[Request, ...]
+    num_free_blocks: int
+    num_held_slots: int = 0
+    """Slots of requests that are neither running nor waiting: preempted or aborted, not yet acknowledged."""
+    num_reserved_blocks_per_seq: int = 0
+    """Free blocks that an admission must leave for the output of each running request."""
+
+
+class Phase(StrEnum):
+    """Why a request is visited."""
+
+    DECODE = "decode"
+    PREFILL = "prefill"
+    ADMISSION = "admission"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """A request gets its share of the step, which may be nothing."""
+
+    request: Request
+    phase: Phase
+    grant: Grant
+    before: Ledger
+    after: Ledger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preemption:
+    """A running request leaves the step, so that another one gets its blocks."""
+
+    request: Request
+    """Who leaves."""
+    asking: Request
+    """Who lacks blocks; the same request when it is the last."""
+    before: Ledger
+    after: Ledger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passing:
+    """A prefill node goes past a request that waits for its hand-over."""
+
+    request: Request
+    before: Ledger
+    after: Ledger
+
+
+Turn = Visit | Preemption | Passing
+
+
+def count_decode(num_decoding: int, request: Request, config: ServingConfig) -> int:
+    """Return the live decodes once a running request is counted too; a prefill node has none."""
+    if request.is_decoding and config.runs_decode:
+        return num_decoding + 1
+    return num_decoding
+
+
+def open_step(
+    config: ServingConfig,
+    policy: Policy,
+    *,
+    num_decoding: int,
+    num_free_blocks: int,
+    num_slots_used: int,
+    num_running: int = 0,
+    num_waiting: int = 0,
+) -> Ledger:
+    """Return the ledger before the first turn."""
+    return Ledger(
+        budget=policy.initial_budget(config, num_decoding),
+        num_decoding=num_decoding,
+        prefill_tokens=0,
+        num_free_blocks=num_free_blocks,
+        num_slots_used=num_slots_used,
+        num_preempted=0,
+        num_running=num_running,
+        num_waiting=num_waiting,
+    )
+
+
+def next_turn(ledger: Ledger, queues: Queues, config: ServingConfig, policy: Policy) -> Turn | None:
+    """Return the next turn of the step, None when the step is over.
+
+    Running requests come first, in list order, as long as the policy keeps visiting. A request that lacks KV blocks
+    preempts the last running request, one a turn, until it has them or is the last itself. Waiting requests are
+    admitted in order, unless something was preempted; the first that cannot be admitted ends the step. Once a
+    request is admitted, no running request is visited any more.
+    """
+    if (
+        ledger.num_admitted == 0
+        and ledger.num_visited < ledger.num_running
+        and policy.keeps_visiting(ledger.budget)
+    ):
+        return running_turn(ledger, queues, config, policy)
+    return waiting_turn(ledger, queues, config, policy)
+
+
+def running_turn(ledger: Ledger, queues: Queues, config: ServingConfig, policy: Policy) -> Turn:
+    """Return the turn of the first running request that had none."""
+    request = queues.running[ledger.num_visited]
+    if request.is_decoding and not config.runs_decode:
+        after = replace(ledger, num_visited=ledger.num_visited + 1)
+        return Passing(request=request, before=ledger, after=after)
+    grant = ask(request, ledger.budget, config, policy)
+    if grant.num_new_blocks > ledger.num_free_blocks:
+        victim = queues.running[ledger.num_running - 1]
+        after = preempt(ledger, victim, config)
+        return Preemption(request=victim, asking=request, before=ledger, after=after)
+    if request.is_decoding:
+        after = run_decode(ledger, grant, config, policy)
+        return Visit(request=request, phase=Phase.DECODE, grant=grant, before=ledger, after=after)
+    after = run_prefill(ledger, grant)
+    return Visit(request=request, phase=Phase.PREFILL, grant=grant, before=ledger, after=after)
+
+
+def waiting_turn(ledger: Ledger, queues: Queues, config: ServingConfig, policy: Policy) -> Turn | None:
+    """Return the admission of the first waiting request that had none, None when it cannot be admitted."""
+    if ledger.num_preempted > 0 or ledger.num_admitted >= ledger.num_waiting:
+        return None
+    if ledger.budget <= 0 or ledger.num_slots_used >= config.max_num_seqs:
+        return None
+    request = queues.waiting[ledger.num_admitted]
+    grant = ask(request, ledger.budget, config, policy)
+    if grant == NOTHING or not has_blocks_to_admit(ledger, grant, queues):
+        return None
+    return Visit(request=request, phase=Phase.ADMISSION, grant=grant, before=ledger, after=admit(ledger, grant))
+
+
+def ask(request: Request, budget: int, config: ServingConfig, policy: Policy) -> Grant:
+    """Return what the request would run with this budget, and the KV blocks that it needs first."""
+    if request.is_decoding:
+        return Grant(num_tokens=config.tokens_per_seq, num_new_blocks=policy.decode_blocks(request, config))
+    chunk = policy.next_chunk(request, budget, config)
+    if chunk == 0:
+        return NOTHING
+    return Grant(num_tokens=chunk, num_new_blocks=policy.prefill_blocks(request, chunk, config))
+
+
+def run_decode(ledger: Ledger, grant: Grant, config: ServingConfig, policy: Policy) -> Ledger:
+    """Visit a decoding request: charge it and give it its blocks; the worker runs it in any case."""
+    return replace(
+        ledger,
+        budget=ledger.budget - policy.decode_charge(config),
+        num_free_blocks=ledger.num_free_blocks - grant.num_new_blocks,
+        num_visited=ledger.num_visited + 1,
+    )
+
+
+def run_prefill(ledger: Ledger, grant: Grant) -> Ledger:
+    """Hand a chunk to a running request."""
+    return replace(
+        ledger,
+        budget=ledger.budget - grant.num_tokens,
+        prefill_tokens=ledger.prefill_tokens + grant.num_tokens,
+        num_free_blocks=ledger.num_free_blocks - grant.num_new_blocks,
+        num_visited=ledger.num_visited + 1,
+    )
+
+
+def admit(ledger: Ledger, grant: Grant) -> Ledger:
+    """Move a waiting request into a slot with its first chunk."""
+    return replace(
+        ledger,
+        budget=ledger.budget - grant.num_tokens,
+        prefill_tokens=ledger.prefill_tokens + grant.num_tokens,
+        num_free_blocks=ledger.num_free_blocks - grant.num_new_blocks,
+        num_slots_used=ledger.num_slots_used + 1,
+        num_admitted=ledger.num_admitted + 1,
+    )
+
+
+def has_blocks_to_admit(ledger: Ledger, grant: Grant, queues: Queues) -> bool:
+    """Return whether an admission leaves the output reserve of the running requests untouched."""
+    reserve = ledger.num_slots_used * queues.num_reserved_blocks_per_seq
+    return leaves_reserve(grant.num_new_blocks, reserve, ledger.num_free_blocks)
+
+
+def preempt(ledger: Ledger, victim: Request, config: ServingConfig) -> Ledger:
+    """Take the last running request out of the step; its slot stays occupied until the worker acknowledges."""
+    num_decoding = ledger.num_decoding
+    if victim.is_decoding and config.runs_decode:
+        num_decoding = num_decoding - 1
+    return replace(
+        ledger,
+        num_decoding=num_decoding,
+        num_free_blocks=ledger.num_free_blocks + victim.num_blocks - victim.num_shared_blocks,
+        num_preempted=ledger.num_preempted + 1,
+        num_running=ledger.num_running - 1,
+    )

@@ -1,0 +1,86 @@
+"""The budget family: what a step hands out, and what it really runs."""
+
+from __future__ import annotations
+
+from schedproof.engines.fastdeploy.config import ServingConfig
+from schedproof.engines.fastdeploy.ledger import NOTHING, Grant, Ledger
+from schedproof.engines.fastdeploy.loop import StepPlan
+from schedproof.engines.fastdeploy.policy import Policy
+from schedproof.engines.fastdeploy.turns import Phase, Queues, has_blocks_to_admit
+from schedproof.request import Request
+from schedproof.view import Limits, StepView
+from schedproof_spec.states.merged import next_chunk, prefill_blocks
+
+
+def budget_is_not_negative(view: StepView) -> bool:
+    """The remaining budget is never below zero."""
+    return view.budget >= 0
+
+
+def step_is_within_limit(view: StepView, limits: Limits) -> bool:
+    """The tokens that the worker runs never exceed the limit."""
+    return view.num_tokens <= limits.max_num_batched_tokens
+
+
+def no_work_could_use_the_rest(plan: StepPlan, config: ServingConfig) -> bool:
+    """A step that preempts nothing leaves tokens over only if no prefill could use them."""
+    headroom = config.max_num_batched_tokens - plan.num_tokens(config)
+    if len(plan.preempted) > 0 or headroom <= 0:
+        return True
+    granted = {visit.request.request_id: visit.grant for visit in plan.visits}
+    for request in plan.queues.running:
+        grant = granted.get(request.request_id, NOTHING)
+        if not request.is_decoding and could_use(request, grant, headroom, plan.final.num_free_blocks, config):
+            return False
+    refused = [request for request in plan.queues.waiting if request.request_id not in granted]
+    return not (len(refused) > 0 and could_be_admitted(refused[0], headroom, plan.final, plan.queues, config))
+
+
+def could_use(request: Request, grant: Grant, headroom: int, num_free_blocks: int, config: ServingConfig) -> bool:
+    """The request could prefill more with this many tokens, and KV blocks for all of it are there."""
+    chunk = next_chunk(request, grant.num_tokens + headroom, config)
+    blocks = prefill_blocks(request, request.num_prefill_tokens_left, config) - grant.num_new_blocks
+    return chunk > grant.num_tokens and blocks <= num_free_blocks
+
+
+def could_be_admitted(
+    request: Request, headroom: int, ledger: Ledger, queues: Queues, config: ServingConfig
+) -> bool:
+    """A waiting request could start with this many tokens: a slot, and KV blocks for all of it, are there."""
+    whole = request.num_prefill_tokens_left
+    grant = Grant(num_tokens=whole, num_new_blocks=prefill_blocks(request, whole, config))
+    return (
+        headroom > 0
+        and ledger.num_slots_used < config.max_num_seqs
+        and has_blocks_to_admit(ledger, grant, queues)
+        and next_chunk(request, headroom, config) > 0
+    )
+
+
+def decode_is_served(request: Request, grant: Grant, config: ServingConfig) -> bool:
+    """A decode runs all its tokens and owns a KV slot for each of them."""
+    last_slot = request.num_total_tokens - 1 + config.tokens_per_seq
+    slots = (request.num_blocks + grant.num_new_blocks) * config.block_size
+    return (grant.num_tokens == config.tokens_per_seq) & (slots >= last_slot)
+
+
+def without_visit(config: ServingConfig) -> Grant:
+    """What a decode has that the loop does not reach: the worker runs it, with the blocks that it owns."""
+    return Grant(num_tokens=config.tokens_per_seq, num_new_blocks=0)
+
+
+def every_decode_is_served(plan: StepPlan, config: ServingConfig) -> bool:
+    """Every decode of the plan is served, those that the loop did not reach included."""
+    visited = (
+        decode_is_served(visit.request, visit.grant, config) for visit in plan.visits if visit.phase is Phase.DECODE
+    )
+    return all(visited) and all(
+        decode_is_served(request, without_visit(config), config) for request in plan.unvisited_decodes
+    )
+
+
+def charge_is_what_runs(config: ServingConfig, policy: Policy, num_decoding: int) -> bool:
+    """One more decode costs the budget what the worker runs for it."""
+    without = policy.initial_budget(config, num_decoding)
+    with_one_more = policy.initial_budget(config, num_decoding + 1) - policy.decode_charge(config)
+    return without - with_one_more == config.tokens_per_seq

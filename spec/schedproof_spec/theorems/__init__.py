@@ -1,0 +1,1 @@
+"""How each rule is proved, and its entry; in files of the same names as the rules."""
