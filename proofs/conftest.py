@@ -60,6 +60,12 @@ def golden_text(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
 
 
 @pytest.fixture
+def golden_names() -> set[str]:
+    """Return the names of the golden JSON files."""
+    return {path.stem for path in GOLDENS.glob("*.json")}
+
+
+@pytest.fixture
 def golden(golden_text: Callable[[str, str], None]) -> Callable[[str, object], None]:
     """Compare plain data with a golden JSON file, or write it."""
     return lambda name, found: golden_text(f"{name}.json", json.dumps(found, indent=1, sort_keys=True) + "\n")

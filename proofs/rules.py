@@ -15,7 +15,7 @@ from schedproof_spec.work_rule import Version, WorkRule
 
 def check_kept(rule: WorkRule, version: Version, theorem: Callable[..., None]) -> None:
     """Assert that an implementation keeps the rule, and that the proof reaches what it claims."""
-    name = f"{rule.name}: {version.name}"
+    name = f"{rule.title}: {version.name}"
     outcome = check_held(name, lambda ctx: rule.theorem(ctx, version.function), theorem, scope=rule.scope)
     assert outcome.reached == rule.reached
 
@@ -29,7 +29,7 @@ def check_smallest(
     found = {"rule": rule.name, "version": version.name, "source": version.source}
     name = f"{rule.name}_{version.name}".replace(" ", "-").replace(",", "")
     golden(name, {**found, "broken": outcome.reason, "smallest": outcome.values})
-    theorem(f"{rule.name}: {version.name}", outcome, scope=rule.scope)
+    theorem(f"{rule.title}: {version.name}", outcome, scope=rule.scope)
 
 
 def check_mutant(rule: WorkRule, mutant: Mutant, theorem: Callable[..., None]) -> None:
@@ -38,4 +38,4 @@ def check_mutant(rule: WorkRule, mutant: Mutant, theorem: Callable[..., None]) -
         outcomes = [prove(lambda ctx, v=version: rule.theorem(ctx, v.function)) for version in rule.kept_by]
     refuted = [outcome for outcome in outcomes if outcome.status is Status.VIOLATED]
     assert refuted, [outcome.reason for outcome in outcomes]
-    theorem(f"{rule.name} with the mutant '{mutant.name}'", refuted[0], scope=rule.scope)
+    theorem(f"{rule.title} with the mutant '{mutant.name}'", refuted[0], scope=rule.scope)

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import pytest
-from rules import check_kept, check_mutant, check_smallest
+from proofs.mutants import WORK_MUTANTS
+from proofs.rules import check_kept, check_mutant, check_smallest
 
-from schedproof_spec.invariants.dispatch import DISPATCH_RULES
-from schedproof_spec.invariants.dispatch_steps import DISPATCH_STEP_RULES
+from schedproof_spec.registry import WORK_PARTS
 
-RULES = (*DISPATCH_STEP_RULES, *DISPATCH_RULES)
+RULES = [rule for rule in WORK_PARTS if rule.family == "dispatch"]
 
 KEPT = [(rule, version) for rule in RULES for version in rule.kept_by]
 BROKEN = [(rule, version) for rule in RULES for version in rule.broken_by]
-MUTANTS = [(rule, mutant) for rule in RULES for mutant in rule.mutants]
+MUTANTS = [(rule, mutant) for rule in RULES for mutant in WORK_MUTANTS[rule.title]]
 
 
 def ids(cases):
-    return [f"{rule.name}: {case.name}" for rule, case in cases]
+    return [f"{rule.title}: {case.name}" for rule, case in cases]
 
 
 @pytest.mark.parametrize(("rule", "version"), KEPT, ids=ids(KEPT))

@@ -1,6 +1,6 @@
 """Every invariant under every policy: the reference keeps them all, and each upstream version breaks some.
 
-The golden files hold what the solver finds: the verdict, and the smallest state that breaks the rule.
+The golden files hold what the solver finds: the verdict, and what breaks the rule, replayed on the engine itself.
 """
 
 from __future__ import annotations
@@ -10,56 +10,22 @@ import json
 import pytest
 
 from schedproof.engines.fastdeploy.policies import POLICIES, REFERENCE
-from schedproof_spec import INVARIANTS, Status, Witness, decide
-
-COVERS = {
-    "budget_nonnegative": ("open", "decode", "prefill", "admission", "preemption"),
-    "no_overshoot": ("open", "decode", "prefill", "admission", "preemption"),
-    "budget_tight": (
-        "open",
-        "decode",
-        "prefill",
-        "admission",
-        "preemption",
-        "decode leaves no more budget",
-        "prefill leaves no more budget",
-        "admission leaves no more budget",
-        "preemption leaves no more budget",
-        "the loop stops with nothing left",
-        "a visited request could not use the rest",
-        "a refused request could not use the rest",
-    ),
-    "every_decode_served": ("a decode is visited, or served without", "a visited decode is served"),
-    "charge_follows_method": ("charge_follows_method",),
-    "chunk_within_prompt": ("chunk_within_prompt", "a chunk ends its prompt", "a prompt that is tiled decodes"),
-    "chunk_respects_items": ("chunk_respects_items", "the budget ends inside an item"),
-    "chunk_capacity_covers_step": (
-        "open",
-        "decode",
-        "prefill",
-        "admission",
-        "preemption",
-        "every slot decodes",
-        "an empty step can be filled",
-        "an admission keeps it so",
-        "a filled step reaches it",
-    ),
-    "decode_fits_budget": ("decode_fits_budget",),
-    "dispatch_capacity_covers_step": ("dispatch_capacity_covers_step",),
-    "message_fits": ("message_fits",),
-}
-"""Claims and covers that some state of the reference must get to, so that no proof is empty."""
-
-
-def test_every_invariant_has_its_covers():
-    assert COVERS.keys() == INVARIANTS.keys()
+from schedproof_spec import INVARIANTS, RunWitness, Status, decide
+from schedproof_spec.prover.prove import prove
+from schedproof_spec.states.ledger import nothing
+from schedproof_spec.states.merged import MergedPolicy
+from schedproof_spec.verdicts.decide import proof_alone
+from schedproof_spec.verdicts.question import Question
+from schedproof_spec.verdicts.witness import read_witness
 
 
 @pytest.mark.parametrize("name", INVARIANTS)
 def test_reference_keeps(name, theorem):
-    verdict = decide(INVARIANTS[name], REFERENCE)
+    invariant = INVARIANTS[name]
+    verdict = decide(invariant, REFERENCE)
     assert verdict.status is Status.HELD, verdict.message
-    assert set(COVERS[name]) <= verdict.reached
+    assert invariant.covers
+    assert invariant.covers <= verdict.reached
     assert not verdict.unreached
     theorem(f"{name} under reference", verdict, scope=verdict.scope)
 
@@ -77,12 +43,57 @@ def test_upstream_is_decided(policy_name, theorem, golden):
         entry: dict[str, object] = {"status": verdict.status.value}
         if verdict.witness is not None:
             stored = verdict.witness.to_json()
-            replay = Witness.from_json(json.loads(json.dumps(stored))).replay(invariant, policy)
+            witness = read_witness(json.loads(json.dumps(stored)), invariant)
+            assert witness == verdict.witness
+            replay = witness.replay(invariant, policy)
             assert not replay.holds
             entry |= {"witness": stored, "replay": replay.lines}
+            if isinstance(witness, RunWitness) and not REFERENCE.problems(witness.config):
+                assert witness.replay(invariant, REFERENCE).holds, f"{name}: the reference breaks it too"
         else:
             assert verdict.status is Status.HELD
             assert not verdict.unreached
         found[name] = entry
         theorem(f"{name} under {policy_name}", verdict, scope=verdict.scope)
     golden(f"policy_{policy_name}", found)
+
+
+def test_every_golden_is_of_a_policy(golden_names):
+    assert {name for name in golden_names if name.startswith("policy_")} == {f"policy_{name}" for name in UPSTREAM}
+
+
+def has_usual_chunks(config):
+    """Prompts may be cut anywhere, and a decode gets at least one block at a time."""
+    return config.chunked_prefill and not config.deterministic and config.enc_dec_block_num >= 1
+
+
+USUAL = "text, chunked prefill, blocks granted"
+PROGRESS = INVARIANTS["progress"]
+BEFORE_7499 = ("original", "7438-draft", "7438", "7438-block-floor")
+
+
+@pytest.mark.parametrize("policy_name", BEFORE_7499)
+def test_some_budget_is_enough_for_progress(policy_name, theorem):
+    """A budget that is never 0 serves the first request: what these versions break is not progress."""
+    outcome = proof_alone(Question(PROGRESS, POLICIES[policy_name], condition=has_usual_chunks))
+    assert outcome.status is Status.HELD, outcome.reason
+    theorem(f"progress under {policy_name}, usual chunks", outcome, scope=USUAL)
+
+
+@pytest.mark.parametrize("policy_name", ["7438-clamp", "7438-assert", "7499", "7623", "7756"])
+def test_a_budget_of_nothing_stops_progress(policy_name, theorem):
+    """Decodes that use up the budget exactly are not visited, and stand still once their blocks are full."""
+    outcome = proof_alone(Question(PROGRESS, POLICIES[policy_name], condition=has_usual_chunks))
+    assert outcome.status is Status.VIOLATED, outcome.reason
+    assert outcome.reason == "decodes: the loop visits it"
+    theorem(f"progress under {policy_name}, usual chunks", outcome, scope=USUAL)
+
+
+BROKEN = [(invariant, version) for invariant in INVARIANTS.values() for version in invariant.broken_by]
+
+
+@pytest.mark.parametrize(("invariant", "version"), BROKEN, ids=[f"{i.name}: {v.name}" for i, v in BROKEN])
+def test_published_code_breaks(invariant, version, theorem):
+    outcome = prove(lambda ctx: version.proof(ctx, invariant.configs, MergedPolicy(REFERENCE), nothing))
+    assert outcome.status is Status.VIOLATED, outcome.reason
+    theorem(f"{invariant.name}: {version.name} ({version.source})", outcome, scope=invariant.scope)

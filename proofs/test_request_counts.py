@@ -11,11 +11,11 @@ from dataclasses import replace
 import pytest
 from proofs.mutants.mutant import Mutant
 from proofs.theorems import check_held, check_refuted
-from schedproof_spec.invariants.tokens import any_living_decode
 
 from schedproof.engines.fastdeploy.life import request_events as life
 from schedproof.request import new_request
 from schedproof_spec.states.domain import any_item, draw_config
+from schedproof_spec.states.life import any_living_decode
 from schedproof_spec.states.merged import merged_on_path
 
 BLOCK_SIZES = (1, 2, 16, 64, 256)

@@ -11,7 +11,6 @@ from dataclasses import replace
 import pytest
 from proofs.mutants.mutant import Mutant
 from proofs.theorems import check_held, check_refuted
-from schedproof_spec.invariants.tokens import any_living_decode
 
 from schedproof.engines.fastdeploy.config import Role, ServingConfig
 from schedproof.engines.fastdeploy.life import request_events as life
@@ -21,6 +20,7 @@ from schedproof.engines.fastdeploy.rules.transfers import leaves_room_to_finish,
 from schedproof.engines.fastdeploy.turns import ask
 from schedproof.request import new_request
 from schedproof_spec.states.domain import any_config
+from schedproof_spec.states.life import any_living_decode
 from schedproof_spec.states.merged import MergedPolicy
 
 

@@ -11,13 +11,13 @@ from dataclasses import replace
 import pytest
 from proofs.mutants.mutant import Mutant
 from proofs.theorems import check_held, check_refuted
-from schedproof_spec.invariants.budget import decode_is_served
 
 from schedproof.engines.fastdeploy.ledger import Grant
 from schedproof.engines.fastdeploy.policies import REFERENCE
 from schedproof.engines.fastdeploy.rules import blocks
 from schedproof.engines.fastdeploy.turns import ask
 from schedproof.request import Request
+from schedproof_spec.rules.budget import decode_is_served
 from schedproof_spec.states.domain import any_request, draw_config
 from schedproof_spec.states.merged import next_chunk, prefill_blocks
 
@@ -154,7 +154,7 @@ def whole_life(ctx):
 RULES = {
     nothing_for_nothing: Mutant(
         name="give a request without tokens its spare block",
-        module="schedproof.engines.fastdeploy.ledger",
+        module="schedproof.engines.fastdeploy.turns",
         function="ask",
         old="if chunk == 0:",
         new="if False:",

@@ -8,18 +8,19 @@ from __future__ import annotations
 import pytest
 from proofs.mutants.mutant import Mutant
 from proofs.theorems import check_held, check_refuted
-from schedproof_spec.invariants.overlap import launch_covers_step
-from schedproof_spec.invariants.places import is_in_one_place
-from schedproof_spec.invariants.served import decode_runs_in_its_blocks
-from schedproof_spec.invariants.tokens import blocks_cover_tokens
 
 from schedproof.engines.fastdeploy.config import Role, ServingConfig
 from schedproof.engines.fastdeploy.life.engine import Engine
 from schedproof.engines.fastdeploy.life.places import SLOT_HOLDERS, Place
 from schedproof.engines.fastdeploy.policies import REFERENCE
+from schedproof_spec.rules.blocks import blocks_cover_tokens
+from schedproof_spec.rules.budget import decode_is_served, without_visit
+from schedproof_spec.rules.overlap import launch_covers_step
 from schedproof_spec.states.domain import accepted
 from schedproof_spec.states.merged import MergedPolicy, with_merged_properties
-from schedproof_spec.states.runs import NO_RESERVE, SPECULATION, CountingEngine
+from schedproof_spec.states.runs import NO_RESERVE
+from schedproof_spec.states.short_runs import SPECULATION, CountingEngine
+from schedproof_spec.theorems.places import is_in_one_place
 
 FIRST, SECOND = "first", "second"
 
@@ -71,7 +72,9 @@ def prove_step(ctx, engine: Engine, label):
     ctx.prove(f"{label}: the step is within the limit", launch.num_tokens <= config.max_num_batched_tokens)
     for name in decodes if config.runs_decode else ():
         if name in engine.places[Place.RUNNING]:
-            served = ctx.merged(lambda name=name: decode_runs_in_its_blocks(engine.requests[name], config))
+            served = ctx.merged(
+                lambda name=name: decode_is_served(engine.requests[name], without_visit(config), config)
+            )
             ctx.prove(f"{label}: {name} is served", served)
 
     def accepted_drafts(name):

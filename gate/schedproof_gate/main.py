@@ -16,20 +16,16 @@ from schedproof_gate.deployment.engines import ENGINES, NamedVersion, engine_nam
 from schedproof_gate.deployment.given import Origin
 from schedproof_gate.errors import InputError, shown
 from schedproof_gate.explain.explaining import explain as explain_invariant
-from schedproof_gate.explain.explaining import (
-    explanation_json,
-    explanation_text,
-    invariant_named,
-    read_state,
-    replay_text,
-)
+from schedproof_gate.explain.explaining import explanation_json, explanation_text, invariant_named
 from schedproof_gate.explain.explaining_work import explain_work, refuse_policy_and_state, work_json, work_text
+from schedproof_gate.explain.state import read_state, replay_text
 from schedproof_gate.policies.matrix import Matrix, matrix_json, matrix_markdown, matrix_text, updated
 from schedproof_gate.replay.command import replay
+from schedproof_gate.report.counting import fail_on_option
 from schedproof_gate.report.output import emit, write_atomically
 from schedproof_gate.report.renderers import RENDERERS
 from schedproof_gate.report.report import Report
-from schedproof_spec import WORK_RULES, policy_matrix, run_matrix
+from schedproof_spec import WORK_RULES, policy_matrix
 
 USAGE_ERROR = 2
 INTERRUPTED = 130
@@ -48,10 +44,11 @@ release_option = click.option(
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="schedproof")
 def cli() -> None:
-    """Prove that a deployment's scheduling rules hold in every state, or show the smallest state that breaks one.
+    """Prove that a deployment's scheduling rules hold in every state, or show a run that breaks one.
 
-    Exit codes: 0 everything held; 1 something is violated; 2 usage, file or parse error; 3 undecided, vacuous or
-    nothing to check.
+    Exit codes: 0 everything that counts held; 1 something that counts is violated; 2 usage, file or parse error;
+    3 undecided, vacuous or nothing to check. What ends in a crash, a stall or wrong output counts; what only costs
+    time or memory does with --fail-on cost.
     """
 
 
@@ -62,6 +59,7 @@ def cli() -> None:
 @output_option
 @policy_option
 @release_option
+@fail_on_option
 @click.option("--allow-undecided", is_flag=True, help="Do not count results that the solver gave up on.")
 def check(
     files: tuple[str, ...],
@@ -70,6 +68,7 @@ def check(
     output: Path | None,
     policy_name: str | None,
     release_name: str | None,
+    fail_on: str,
     allow_undecided: bool,
 ) -> int:
     """Check deployments: is every invariant kept in every state, and which flag to change if not.
@@ -85,7 +84,7 @@ def check(
     else:
         refuse_flags(files)
         deployments = [deployment for file in files for deployment in read_deployments(Path(file), version)]
-    report = Report(subjects=tuple(check_deployment(deployment) for deployment in deployments))
+    report = Report(subjects=tuple(check_deployment(deployment) for deployment in deployments), fail_on=fail_on)
     emit(RENDERERS[form](report), output)
     return report.exit_code(allow_undecided)
 
@@ -108,7 +107,7 @@ def policies(form: str, output: Path | None, update: Path | None, compare: Path 
     for document in (update, compare):
         if document is not None:
             updated(document, Matrix(()))
-    matrix = Matrix([*policy_matrix(), *run_matrix()])
+    matrix = Matrix(policy_matrix())
     code = 0 if matrix.is_decided else 3
     if compare is not None:
         before, after = updated(compare, matrix)
@@ -137,7 +136,7 @@ def policies(form: str, output: Path | None, update: Path | None, compare: Path 
 @policy_option
 @click.option("--state", metavar="JSON|@FILE", help="Run this state through the real functions; 1 if it violates.")
 def explain(name: str, form: str, output: Path | None, policy_name: str | None, state: str | None) -> int:
-    """Explain an invariant: sentence, predicate, who broke it, and the smallest state that does."""
+    """Explain an invariant: sentence, predicate, who broke it, and a run or configuration that does."""
     if name in WORK_RULES:
         refuse_policy_and_state(name, policy_name, state)
         work = explain_work(WORK_RULES[name])

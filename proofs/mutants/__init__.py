@@ -1,6 +1,6 @@
-"""Named changes of the code under proof, by the invariant that each breaks: a proof that cannot fail proves nothing."""
+"""Named changes of the code under proof, by what each breaks: a proof that cannot fail proves nothing."""
 
-from proofs.mutants import blocks, budget, capacity, chunk, life, overlap
+from proofs.mutants import blocks, budget, capacity, chunk, dispatch, life, output, overlap
 from proofs.mutants.mutant import Mutant
 
 MUTANTS: dict[str, tuple[Mutant, ...]] = {
@@ -8,3 +8,7 @@ MUTANTS: dict[str, tuple[Mutant, ...]] = {
     for family in (budget, chunk, capacity, blocks, life, overlap)
     for name, mutants in family.MUTANTS.items()
 }
+"""By invariant."""
+
+WORK_MUTANTS: dict[str, tuple[Mutant, ...]] = output.MUTANTS | dispatch.MUTANTS
+"""By the title of the entry about the work on tensors, which names its part of a rule."""

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+from schedproof_spec.gpu.source import code_named
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutant:
@@ -62,20 +64,3 @@ def function_named(module: ModuleType, qualified_name: str) -> FunctionType:
     if not isinstance(found, FunctionType):
         raise ValueError(f"{module.__name__}.{qualified_name} is not a function")
     return found
-
-
-def code_named(code: CodeType, qualified_name: str) -> CodeType:
-    """Return the code object of a function in a compiled module.
-
-    Raises:
-        KeyError: there is none of that name.
-    """
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            if constant.co_qualname == qualified_name:
-                return constant
-            try:
-                return code_named(constant, qualified_name)
-            except KeyError:
-                continue
-    raise KeyError(qualified_name)

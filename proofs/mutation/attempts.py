@@ -10,8 +10,9 @@ import signal
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from proofs.mutation.generate import Change
@@ -29,13 +30,22 @@ FAILED = "FAILED "
 NO_END = "NO END "
 """What stands before the test that killed a change."""
 
+EXIT_NO_END = 77
+"""How a process ends when too many tests have not ended."""
+
+TIMES_AS_LONG, SECONDS_MORE = 5, 10
+"""A test may take 5 times the processor time that it takes without a change, and 10 s more."""
+
 MOST_SECONDS = 120
 """Processor time of a test of which it is not known how long it takes without a change."""
 
-TIMES_AS_LONG, SECONDS_MORE = 5, 20
-"""A test may take 5 times the processor time that it takes without a change, and 20 s more."""
+MOST_LEFT_OUT = 3
+"""When this many tests have taken longer than they may, no test ends."""
 
-TIMEOUT_SECONDS = 1200
+PATIENCE = 10
+"""If all other tests pass, those that were left out get this many times as long."""
+
+TIMEOUT_SECONDS = 1800
 """How long all tests together may take, for those that wait and do not run."""
 
 MEMORY_BYTES = 6 << 30
@@ -50,7 +60,9 @@ class Fate:
     by: str
     """What killed it: the first test that failed or did not end, or what else went wrong; empty for a survivor."""
     seconds: Mapping[str, float] = field(default_factory=dict)
-    """Processor time of each test, where all of them ran."""
+    """Processor time of each test that ran."""
+    left_out: Sequence[str] = ()
+    """Tests that took too long, where no other failed."""
     remark: str = ""
     """What a person should see who wonders about a survivor: that pytest ended in an unknown way."""
 
@@ -59,20 +71,33 @@ class Fate:
         """Return whether anything noticed the change."""
         return self.by != ""
 
-
-def killing_test(by: str) -> str:
-    """Return the test that killed a change; anything else comes back as it is."""
-    return by.removeprefix(FAILED).removeprefix(NO_END)
+    @property
+    def failed_test(self) -> str:
+        """Return the test that failed; empty when it was none."""
+        return self.by.removeprefix(FAILED) if self.by.startswith(FAILED) else ""
 
 
 def fate_of(change: Change, subject: Subject, order: Sequence[str], seconds: Mapping[str, float]) -> Fate:
-    """Return what the tests make of a change, tried in this order, and given what they take without a change."""
+    """Return what the tests make of a change, tried in this order, and given what they take without a change.
+
+    A test that takes long is left out at first: another may fail sooner.
+    """
     limits = {test: TIMES_AS_LONG * each + SECONDS_MORE for test, each in seconds.items()}
-    attempt = {"module": change.module, "order": list(order), "limits": limits, "limit": MOST_SECONDS}
+    fate = attempt(change, subject, {"order": list(order), "limits": limits, "most_left_out": MOST_LEFT_OUT})
+    if fate.killed or not fate.left_out:
+        return fate
+    longer = {test: PATIENCE * limits.get(test, MOST_SECONDS) for test in fate.left_out}
+    again = attempt(change, subject, {"order": list(fate.left_out), "limits": limits | longer, "most_left_out": 1})
+    return replace(again, seconds=fate.seconds)
+
+
+def attempt(change: Change, subject: Subject, how: dict[str, Any]) -> Fate:
+    """Run the tests of a subject against a change once."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "source.py").write_text(change.source, encoding="utf-8")
-        (folder / "attempt.json").write_text(json.dumps(attempt), encoding="utf-8")
+        told = json.dumps({"module": change.module, "limit": MOST_SECONDS, **how})
+        (folder / "attempt.json").write_text(told, encoding="utf-8")
         process = multiprocessing.get_context("forkserver").Process(target=run_tests, args=(folder, subject))
         process.start()
         process.join(TIMEOUT_SECONDS)
@@ -101,20 +126,20 @@ def run_tests(folder: Path, subject: Subject) -> None:
 
 def judged(change: Change, code: int, folder: Path) -> Fate:
     """Return what became of a change, from how pytest ended and what it left in the folder."""
-    output = text_in(folder / "output")
-    running = text_in(folder / "running")
+    output, known = text_in(folder / "output"), json.loads(text_in(folder / "outcome.json") or "{}")
+    last, seconds, left_out = known.get("last", ""), known.get("seconds", {}), known.get("left_out", [])
+    errors = [line.split(" - ")[0] for line in output.splitlines() if line.startswith((FAILED, "ERROR "))]
     if code == pytest.ExitCode.OK:
-        return Fate(change, by="", seconds=json.loads(text_in(folder / "seconds.json")))
-    if code == pytest.ExitCode.TESTS_FAILED:
-        return Fate(change, by=f"{FAILED}{running}")
+        return Fate(change, "", seconds, left_out)
+    if code == pytest.ExitCode.TESTS_FAILED or (code == pytest.ExitCode.INTERRUPTED and errors):
+        return Fate(change, errors[0] if errors else f"{FAILED}{last}", seconds)
+    if code == EXIT_NO_END:
+        return Fate(change, f"{NO_END}{left_out[0]}", seconds)
     if code == -signal.SIGPROF:
-        return Fate(change, by=f"{NO_END}{running}")
-    if code == pytest.ExitCode.INTERRUPTED:
-        errors = [line.split(" - ")[0] for line in output.splitlines() if line.startswith("ERROR")]
-        return Fate(change, by=errors[0] if errors else f"exit {code}")
+        return Fate(change, f"{NO_END}collection")
     if code == pytest.ExitCode.USAGE_ERROR and BROKEN_AT_IMPORT in output:
-        return Fate(change, by=BROKEN_AT_IMPORT)
-    return Fate(change, by="", remark=f"pytest ended with {code} at {running}: {output[-2000:]}")
+        return Fate(change, BROKEN_AT_IMPORT)
+    return Fate(change, "", seconds, remark=f"pytest ended with {code} after {last}: {output[-2000:]}")
 
 
 def text_in(path: Path) -> str:

@@ -174,7 +174,7 @@ def bound_in(target: ast.expr, type_: str | None) -> Iterator[tuple[str, str | N
     elif isinstance(target, ast.Starred):
         yield from bound_in(target.value, None)
     elif isinstance(target, ast.Tuple | ast.List):
-        types = arguments(type_) if type_ is not None and base(type_) == "tuple" else []
+        types = arguments(type_.removesuffix(" | None")) if type_ is not None and base(type_) == "tuple" else []
         if len(types) != len(target.elts):
             types = [None] * len(target.elts)
         for each, inner in zip(target.elts, types, strict=True):

@@ -1,9 +1,9 @@
 """A pytest plugin that imports one module of the reference from a changed source.
 
 `SCHEDPROOF_ATTEMPT` is a folder with the changed `source.py` and an `attempt.json`: which module it is, in which
-order the tests run, and the processor time that each may take; a test that takes more ends the process. The plugin
-writes there which test it has come to, and in the end how long each took. A random run that fails is not made
-shorter: that it fails is all that counts.
+order the tests run, and the processor time that each may take. A test that takes more is left out, because to be
+slow is not to fail; after too many of them the process ends. `outcome.json` says which test came last, how long
+each took, and which were left out. A random run that fails is not made shorter: that it fails is all that counts.
 """
 
 from __future__ import annotations
@@ -22,13 +22,24 @@ from types import CodeType
 
 import pytest
 from hypothesis import Phase, settings
+from proofs.mutation.attempts import EXIT_NO_END
 
 FOLDER = Path(os.environ["SCHEDPROOF_ATTEMPT"])
 ATTEMPT = json.loads((FOLDER / "attempt.json").read_text(encoding="utf-8"))
 MODULE: str = ATTEMPT["module"]
 SOURCE = (FOLDER / "source.py").read_text(encoding="utf-8")
 
-seconds: dict[str, float] = {}
+SECONDS_TO_COLLECT = 60
+"""A loop that is endless while tests are collected ends the process with SIGPROF."""
+
+SECONDS_BETWEEN = 5
+"""After how long a test is stopped again that has caught what was to stop it."""
+
+outcome: dict = {"last": "", "seconds": {}, "left_out": []}
+
+
+class NoEndError(BaseException):
+    """A test takes too long."""
 
 
 class ChangedLoader(SourceFileLoader):
@@ -53,10 +64,13 @@ class ChangedFinder(MetaPathFinder):
 if MODULE in sys.modules:
     raise RuntimeError(f"{MODULE} was imported before it could be changed")
 sys.meta_path.insert(0, ChangedFinder())
+signal.setitimer(signal.ITIMER_PROF, SECONDS_TO_COLLECT)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the tests in order, and leave out shrinking, whatever profile they chose while they were collected."""
+    signal.setitimer(signal.ITIMER_PROF, 0)
+    signal.signal(signal.SIGPROF, stop)
     position = {test: index for index, test in enumerate(ATTEMPT["order"])}
     items.sort(key=lambda item: position.get(item.nodeid, len(position)))
     phases = [Phase.explicit, Phase.generate]
@@ -64,18 +78,30 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     settings.load_profile("sweep")
 
 
+def stop(*_: object) -> None:
+    """Stop the test that runs."""
+    raise NoEndError
+
+
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Note which test runs, and end the process when it takes too long."""
-    (FOLDER / "running").write_text(item.nodeid, encoding="utf-8")
-    signal.setitimer(signal.ITIMER_PROF, ATTEMPT["limits"].get(item.nodeid, ATTEMPT["limit"]))
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Note how long a test takes, and leave it out when that is too long."""
+    outcome["last"] = item.nodeid
     start = time.process_time()
-    result = yield
-    signal.setitimer(signal.ITIMER_PROF, 0)
-    seconds[item.nodeid] = time.process_time() - start
-    return result
+    signal.setitimer(signal.ITIMER_PROF, ATTEMPT["limits"].get(item.nodeid, ATTEMPT["limit"]), SECONDS_BETWEEN)
+    try:
+        return (yield)
+    except NoEndError:
+        outcome["left_out"].append(item.nodeid)
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        outcome["seconds"][item.nodeid] = time.process_time() - start
+    if len(outcome["left_out"]) >= ATTEMPT["most_left_out"]:
+        pytest_sessionfinish()
+        os._exit(EXIT_NO_END)
+    pytest.skip("no end")
 
 
 def pytest_sessionfinish() -> None:
-    """Write how long the tests took."""
-    (FOLDER / "seconds.json").write_text(json.dumps(seconds), encoding="utf-8")
+    """Write what is known of the tests."""
+    (FOLDER / "outcome.json").write_text(json.dumps(outcome), encoding="utf-8")

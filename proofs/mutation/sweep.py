@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import click
-from proofs.mutation.attempts import PRELOADED, Fate, fate_of, killing_test
+from proofs.mutation.attempts import FAILED, PRELOADED, Fate, fate_of
 from proofs.mutation.order import Order
 from proofs.mutation.record import (
     Outcome,
@@ -69,7 +69,8 @@ def tried(name: str, subject: Subject, seconds: Mapping[str, float], jobs: int, 
     """Return what becomes of every change of a module; survivors are printed when they are found."""
     changes = list(changes_of(name))
     killers = killers_in(recorded(subject).get(name, {"killed_by": {}}))
-    order = Order(seconds, {change: killing_test(by) for change, by in killers})
+    failed = {change: by.removeprefix(FAILED) for change, by in killers if by.startswith(FAILED)}
+    order = Order(seconds, failed)
     fates: list[Fate] = []
     with Progress(*COLUMNS, console=console) as progress, ThreadPoolExecutor(jobs) as pool:
         task = progress.add_task(name, total=len(changes))
@@ -80,7 +81,7 @@ def tried(name: str, subject: Subject, seconds: Mapping[str, float], jobs: int, 
         for attempt in attempts:
             fate = attempt.result()
             fates.append(fate)
-            order.note(killing_test(fate.by))
+            order.note(fate.failed_test, fate.seconds)
             progress.advance(task)
             if not fate.killed:
                 say(console, f"survives: {fate.change.lasting_name} {fate.remark}".rstrip())

@@ -30,6 +30,12 @@ class Request:
     """Blocks of a waiting request's cached prefix that are still free; admission takes them out of the pool."""
     items: tuple[MultimodalItem, ...] = ()
     """Unsplittable segments of the prompt, ascending and disjoint."""
+    num_resumed_tokens: int = 0
+    """Generated tokens that are prefilled again, behind the prompt, after a preemption."""
+    holds_slot: bool = False
+    """Whether a waiting request still holds a slot, because it was preempted."""
+    is_aborted: bool = False
+    """Whether nobody waits for it any more, and its engine has not noticed yet."""
 
     @property
     def is_decoding(self) -> bool:
@@ -40,6 +46,11 @@ class Request:
     def has_just_prefilled(self) -> bool:
         """Whether all tokens are computed, the last one included: the step that did it yields the next token."""
         return self.num_computed_tokens == self.num_total_tokens
+
+    @property
+    def num_prompt_tokens(self) -> int:
+        """Tokens of the prompt, of what must be prefilled."""
+        return self.need_prefill_tokens - self.num_resumed_tokens
 
     @property
     def num_prefill_tokens_left(self) -> int:

@@ -1,9 +1,8 @@
 """What must hold: the invariants, and the prover that decides them."""
 
 from schedproof_spec.invariant import Consequence, Invariant
-from schedproof_spec.invariants.work import WORK_RULES
 from schedproof_spec.prover.verdict import Status
-from schedproof_spec.registry import INVARIANTS
+from schedproof_spec.registry import INVARIANTS, WORK_RULES
 from schedproof_spec.verdicts.decide import Verdict, decide, policy_matrix
 from schedproof_spec.verdicts.decide_work import WorkVerdict, decide_work
 from schedproof_spec.verdicts.repair import Change, find_repairs, find_repairs_of

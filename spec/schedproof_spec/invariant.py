@@ -65,6 +65,8 @@ class Invariant:
     """Claims and covers that some state has to get to in the proof for the reference, so that no proof is empty."""
     scope: str = "any number of requests"
     """What the proof speaks of, beside the configurations."""
+    needs_pool: bool = False
+    """Whether the proof asks how many KV blocks there are; where nobody says, any number that holds every request."""
     existence: Proof | None = None
     """Proves that some state attains what the invariant bounds; None when it bounds nothing."""
     absence: Proof | None = None

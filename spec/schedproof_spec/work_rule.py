@@ -6,14 +6,15 @@ and upstream's versions of them.
 
 from __future__ import annotations
 
+import functools
 import inspect
+import operator
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from schedproof_spec.prover.context import Context
-from schedproof_spec.prover.mutants import Mutant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,8 @@ class WorkRule:
     """One rule of the work on a step's tensors, with the versions that keep it and those that break it."""
 
     name: str
+    part: str = ""
+    """What of the rule this entry proves; empty where one entry proves all of it."""
     family: str
     sentence: str
     statement: Callable[..., Any]
@@ -43,15 +46,23 @@ class WorkRule:
     """Proves the rule for an implementation."""
     kept_by: tuple[Version, ...]
     broken_by: tuple[Version, ...]
-    mutants: tuple[Mutant, ...]
-    """Changes to the reference that the theorem refutes."""
     reached: frozenset[str] = field(default_factory=frozenset)
     """Claims and covers that a proof has to reach."""
+
+    @property
+    def title(self) -> str:
+        """Return the name, with the part that is proved."""
+        return f"{self.name}, {self.part}" if self.part else self.name
 
     @property
     def formula(self) -> str:
         """Return the source of the statement."""
         return textwrap.dedent(inspect.getsource(self.statement)).strip()
+
+
+def all_hold(*conditions: bool) -> bool:
+    """Return whether all hold, without asking about each on its own."""
+    return functools.reduce(operator.and_, conditions)
 
 
 def picked(ctx: Context, name: str, values: Sequence[int]) -> int:

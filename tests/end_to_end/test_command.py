@@ -79,12 +79,12 @@ def test_the_offered_changes_repair_the_deployment() -> None:
 
 
 def test_a_start_up_refusal_is_a_violation_in_the_person_s_flags() -> None:
-    words = ["--max-num-seqs", "300", "--max-model-len", "8"]
+    words = ["--max-num-seqs", "600", "--max-model-len", "8"]
     done = schedproof("check", "--engine", "fastdeploy", "--", *words)
     assert done.returncode == 1
     text = " ".join(done.stdout.split())
     assert "VIOLATED startup" in text
-    assert "--max-num-seqs is 300" in text
+    assert "--max-num-seqs is 600" in text
     assert "--max-model-len is 8" in text
 
 
@@ -148,6 +148,15 @@ def test_the_release_option_counts_before_the_file_and_the_report_names_it(tmp_p
     assert (done.returncode, subject["policy"]) == (1, "release-2.5.0")
     assert subject["notes"][0].startswith("release 2.5.0 is version release-2.5.0: ")
     assert subject["results"][0]["message"].endswith("max_num_seqs is 300; set it between 1 and 256")
+
+
+def test_a_refusal_that_no_number_repairs_does_not_say_that_nothing_does(tmp_path: Path) -> None:
+    path = tmp_path / "run.sh"
+    path.write_text("fastdeploy serve --splitwise-role decode --max-model-len 8192\n")
+    text = " ".join(schedproof("check", str(path), "--release", "2.4").stdout.split())
+    assert "without a router; set --router to the address of the router" in text
+    assert "The rest is checked once the engine starts." in text
+    assert "No single flag" not in text
 
 
 def test_a_state_of_a_release_can_be_run_again() -> None:

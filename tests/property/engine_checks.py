@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from schedproof import Engine, Role, ServingConfig
 from schedproof.engines.fastdeploy.config import ceil_div
 from schedproof.engines.fastdeploy.life.places import Place
-from schedproof_spec.invariants.tokens import blocks_cover_tokens, is_alive
+from schedproof_spec.rules.blocks import blocks_cover_tokens
+from schedproof_spec.states.life import is_alive
 
 WITHOUT_SLOT = (Place.WAITING,)
 WITHOUT_BLOCKS = (Place.WAITING, Place.PREEMPTED)

@@ -18,8 +18,8 @@ from schedproof.engines.fastdeploy.ledger import Grant
 from schedproof_gate.audit.excerpt import write_excerpt
 from schedproof_gate.audit.traces.forms import SCHEDPROOF
 from schedproof_spec import INVARIANTS, Status
-from schedproof_spec.invariants.overlap import LAUNCH_COVERS_STEP
-from schedproof_spec.invariants.tokens import BLOCKS_COVER_TOKENS
+from schedproof_spec.theorems.blocks import BLOCKS_COVER_TOKENS
+from schedproof_spec.theorems.overlap import LAUNCH_COVERS_STEP
 
 CHECKED = {
     "budget_nonnegative",

@@ -2,70 +2,96 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from pathlib import Path
 
 import pytest
-from proofs.mutation.sweep import HERE, SUBJECTS, changes_of, explained
+from proofs.mutation.attempts import FAILED, NO_END
+from proofs.mutation.record import explained, is_equivalent, percent_killed, recorded, tried_in
+from proofs.mutation.sources import changes_of, code_hash, source_of
+from proofs.mutation.subjects import SUBJECTS
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
+COUNTS = ("num_killed", "num_changes", "num_equivalent")
 
 
-def recorded(subject):
-    return json.loads((HERE / SUBJECTS[subject].outcome).read_text(encoding="utf-8"))
+def outcomes_of(subject):
+    return recorded(SUBJECTS[subject])
+
+
+def counts_of(subject):
+    """Return how many changes were killed, tried and found equivalent."""
+    return tuple(sum(outcome[count] for outcome in outcomes_of(subject).values()) for count in COUNTS)
 
 
 @pytest.mark.parametrize("subject", SUBJECTS)
 def test_every_change_of_every_module_was_tried(subject):
-    found = recorded(subject)
+    found = outcomes_of(subject)
     assert tuple(found) == SUBJECTS[subject].modules
     for name, outcome in found.items():
-        changes = list(changes_of(name))
-        again = f"run `python -m proofs.mutation.sweep {subject} --only {name}`"
-        assert outcome["num_changes"] == len(changes), again
-        assert outcome["survivors"].keys() <= {change.lasting_name for change in changes}, again
-        killed = Counter(edit_of(change) for change in outcome["killed_by"])
-        assert killed.total() == outcome["num_killed"], again
-        assert killed <= Counter(change.edit for change in changes), again
+        changes = [change.lasting_name for change in changes_of(name)]
+        again = f"run `python -m proofs.mutation.sweep {subject} --stale`: {name} has moved on"
+        assert outcome["num_changes"] == len(changes) == len(set(changes)), again
+        assert tried_in(outcome) == set(changes), again
+        assert outcome["code"] == code_hash(source_of(name)), again
 
 
-def edit_of(name):
-    """Return what a recorded change edits; its line and column may have moved since."""
-    return name.split(": ", 1)[1]
+@pytest.mark.parametrize("subject", SUBJECTS)
+def test_every_change_has_one_fate(subject):
+    for outcome in outcomes_of(subject).values():
+        killed = [name for names in outcome["killed_by"].values() for name in names]
+        assert len(killed) == len(set(killed)) == outcome["num_killed"]
+        assert not outcome["survivors"].keys() & set(killed)
+        assert outcome["num_killed"] + len(outcome["survivors"]) == outcome["num_changes"]
 
 
 @pytest.mark.parametrize("subject", SUBJECTS)
 def test_what_killed_a_change_is_still_there(subject):
-    for outcome in recorded(subject).values():
-        for killer in outcome["killed_by"].values():
-            if killer.startswith("FAILED "):
-                file, test = killer.removeprefix("FAILED ").split("[")[0].split("::", 1)
+    for outcome in outcomes_of(subject).values():
+        for killer in outcome["killed_by"]:
+            if killer.startswith((FAILED, NO_END)) and "::" in killer:
+                test_of_file = killer.removeprefix(FAILED).removeprefix(NO_END)
+                file, test = test_of_file.split("[")[0].split("::", 1)
                 assert (ROOT / file).exists(), killer
                 assert f"def {test}(" in (ROOT / file).read_text(encoding="utf-8"), killer
 
 
 @pytest.mark.parametrize("subject", SUBJECTS)
 def test_survivors_are_few_and_explained(subject):
-    found = recorded(subject).values()
-    num_changes = sum(outcome["num_changes"] for outcome in found)
-    assert sum(outcome["num_killed"] for outcome in found) >= 0.95 * num_changes
+    num_killed, num_changes, num_equivalent = counts_of(subject)
+    assert num_killed >= 0.95 * num_changes
+    assert num_killed >= 0.99 * (num_changes - num_equivalent)
     reasons = explained()
-    survivors = {name for outcome in found for name in outcome["survivors"]}
+    survivors = {name for outcome in outcomes_of(subject).values() for name in outcome["survivors"]}
     assert survivors <= reasons.keys()
+
+
+@pytest.mark.parametrize("subject", SUBJECTS)
+def test_only_reasons_make_a_survivor_equivalent(subject):
+    reasons = explained()
+    for name, outcome in outcomes_of(subject).items():
+        again = f"run `python -m proofs.mutation.sweep {subject} --reasons`: {name} has other reasons by now"
+        assert outcome["survivors"] == {survivor: reasons.get(survivor) for survivor in outcome["survivors"]}, again
+        assert outcome["num_equivalent"] == sum(map(is_equivalent, outcome["survivors"].values()))
+        assert outcome["percent_killed"] == percent_killed(*(outcome[count] for count in COUNTS))
 
 
 def test_no_reason_is_left_over():
     survivors = {
-        name for subject in SUBJECTS for outcome in recorded(subject).values() for name in outcome["survivors"]
+        name for subject in SUBJECTS for each in outcomes_of(subject).values() for name in each["survivors"]
     }
     assert explained().keys() == survivors
 
 
 @pytest.mark.parametrize("subject", SUBJECTS)
 def test_the_readme_has_the_figures(subject):
-    found = recorded(subject).values()
-    num_killed, num_changes = (sum(outcome[count] for outcome in found) for count in ("num_killed", "num_changes"))
-    row = f"| `{subject}` | {num_changes} | {num_killed} |"
-    assert row in README.read_text(encoding="utf-8")
+    num_killed, num_changes, _ = counts_of(subject)
+    assert f"| `{subject}` | {num_changes} | {num_killed} |" in README.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("counts", "percent"),
+    [((99, 110, 10), 99.0), ((0, 3, 3), 100.0), ((2, 3, 0), 66.66), ((9999, 10000, 0), 99.99)],
+)
+def test_the_percentage_leaves_out_what_is_equivalent(counts, percent):
+    assert percent_killed(*counts) == percent

@@ -13,9 +13,8 @@ from schedproof_gate.audit.chunk_order import ChunkOrder
 from schedproof_gate.audit.tally import Finding, Tally
 from schedproof_gate.audit.traces.blocks import read_blocks
 from schedproof_gate.audit.traces.forms import TraceForm
-from schedproof_gate.check.checking import config_json
 from schedproof_gate.deployment.deployment import Deployment
-from schedproof_gate.report.report import NotApplicable, Result, Subject
+from schedproof_gate.report.report import NotApplicable, Result, Subject, config_json
 from schedproof_gate.report.wording import flag_values, in_own_flags
 from schedproof_spec import Status
 
@@ -90,6 +89,7 @@ def result_of(tally: Tally, source: str, deployment: Deployment) -> Result:
         invariant=tally.rule.name,
         sentence=tally.rule.sentence,
         status=status,
+        consequence=tally.rule.consequence,
         scope=counted(tally.num_checked, "recorded step" if tally.unit == "step" else tally.unit),
         message=message,
         file=source,

@@ -14,7 +14,7 @@ from schedproof_gate.audit.chunk_order import BrokenTile, ChunkOrder
 from schedproof_gate.audit.tally import Finding, Tally
 from schedproof_gate.audit.traces.columns import ABSENT, UNBOUNDED, StepBatch, StepColumns, Truths
 from schedproof_gate.errors import quoted, shown
-from schedproof_gate.report.renderers.text import plural
+from schedproof_gate.report.wording import plural
 
 FASTDEPLOY_LIKE = ("", "fastdeploy", "schedproof-reference")
 """Whose traces the rules of FastDeploy's policies speak of; empty where the trace names no engine."""
@@ -86,7 +86,7 @@ class Auditor:
             self.config = replace(self.config, num_kv_blocks=header.num_kv_blocks)
 
     def _note_largest(self, batch: StepBatch, is_step: Truths) -> None:
-        tokens = np.where(is_step, batch.low.num_tokens(self.config), -1)
+        tokens = np.where(is_step, batch.low.num_tokens, -1)
         at = int(tokens.argmax())
         if tokens[at] > self.most_tokens:
             self.most_tokens = int(tokens[at])
@@ -143,7 +143,7 @@ class Auditor:
             step=step,
             message=f"in step {step}, {check.found(counts, self.config, self.policy)}{least}",
             state=(step_line(step, counts, most),),
-            witness={"step": step, "line": int(batch.lines[at]), **named(counts)},
+            witness={"step": step, "line": int(batch.lines[at]), **counts},
         )
 
     def _open_finding(self, check: StepCheck, batch: StepBatch, at: int) -> Finding:
@@ -159,7 +159,7 @@ class Auditor:
             step=step,
             message=f"{where}, {self._at_most(check, high)}; {self.leaves_open}",
             state=(step_line(step, low, high),),
-            witness={"step": step, "line": int(batch.lines[at]), "least": named(low), "most": named(high)},
+            witness={"step": step, "line": int(batch.lines[at]), "least": low, "most": high},
         )
 
     def _at_most(self, check: StepCheck, high: Counts) -> str:
@@ -228,15 +228,10 @@ def counts_at(columns: Any, at: int) -> dict[str, int]:
     return found
 
 
-def named(counts: Counts) -> dict[str, int]:
-    """Return counts by the names that they have in a file."""
-    return {("num_prefill_tokens" if name == "prefill_tokens" else name): count for name, count in counts.items()}
-
-
 def step_line(step: int, low: Counts, high: Counts | None = None) -> str:
     """Return a step for a person, by the names that the counts have in a file; bounds where they differ."""
-    most = named(low if high is None else high)
-    shown = ", ".join(f"{name} {between(count, most.get(name))}" for name, count in named(low).items())
+    most = low if high is None else high
+    shown = ", ".join(f"{name} {between(count, most.get(name))}" for name, count in low.items())
     return f"step {step}: {shown}"
 
 

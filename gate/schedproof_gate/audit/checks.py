@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from schedproof import Policy, ServingConfig
 from schedproof.engines.fastdeploy.ledger import Grant
 from schedproof_gate.audit.traces.columns import RequestColumns, Truths
-from schedproof_spec import INVARIANTS
-from schedproof_spec.invariants.blocks import BLOCKS_CONSERVED, totals_are_conserved
-from schedproof_spec.invariants.capacity import dispatch_holds
-from schedproof_spec.invariants.overlap import LAUNCH_COVERS_STEP
-from schedproof_spec.invariants.tokens import BLOCKS_COVER_TOKENS
+from schedproof_spec import INVARIANTS, Consequence
+from schedproof_spec.rules.blocks import totals_are_conserved
+from schedproof_spec.rules.capacity import dispatch_holds
 from schedproof_spec.states.ledger import slots_suffice
 
 Counts = Mapping[str, int]
@@ -29,6 +27,7 @@ class Rule:
 
     name: str
     sentence: str
+    consequence: Consequence
     fields: tuple[str, ...]
     """The fields of `ServingConfig` that it depends on."""
     applies: Callable[[ServingConfig], bool] = lambda config: True
@@ -38,13 +37,14 @@ class Rule:
     """Whether it speaks of a size or a habit that only FastDeploy's policies have."""
 
 
-def rule_of(name: str, *, is_fastdeploys: bool = False) -> Rule:
-    """Return what is known about one of the invariants of a step."""
+def rule_of(name: str, *fields: str, is_fastdeploys: bool = False) -> Rule:
+    """Return what is known about an invariant; the fields that a recorded step depends on, where it names none."""
     invariant = INVARIANTS[name]
     return Rule(
         name=invariant.name,
         sentence=invariant.sentence,
-        fields=invariant.fields,
+        consequence=invariant.consequence,
+        fields=fields or invariant.fields,
         applies=invariant.applies,
         otherwise=invariant.otherwise,
         is_fastdeploys=is_fastdeploys,
@@ -84,30 +84,21 @@ class RequestCheck:
 SLOTS_WITHIN_LIMIT = Rule(
     name="slots_within_limit",
     sentence="No more than max_num_seqs sequences have a slot: every proof starts from that.",
+    consequence=Consequence.CRASH,
     fields=("max_num_seqs",),
 )
 """FastDeploy PR 7141: requests entered the batch while aborted and preempted ones still held their slots."""
 
-POOL = Rule(
-    name=BLOCKS_CONSERVED.name,
-    sentence=BLOCKS_CONSERVED.sentence,
-    fields=("num_kv_blocks",),
+POOL = replace(
+    rule_of("blocks_conserved", "num_kv_blocks"),
     applies=lambda config: config.num_kv_blocks is not None,
     otherwise="neither the configuration nor the trace says how many KV blocks there are",
-)
-
-TABLES = Rule(name=BLOCKS_COVER_TOKENS.name, sentence=BLOCKS_COVER_TOKENS.sentence, fields=("block_size",))
-
-LAUNCH = Rule(
-    name=LAUNCH_COVERS_STEP.name,
-    sentence=LAUNCH_COVERS_STEP.sentence,
-    fields=("max_num_seqs", "num_speculative_tokens"),
 )
 
 
 def tokens_of(counts: Counts) -> int:
     """Return the tokens that a step ran."""
-    return counts["num_decode_tokens"] + counts["prefill_tokens"]
+    return counts["num_decode_tokens"] + counts["num_prefill_tokens"]
 
 
 def over_limit(counts: Counts, config: ServingConfig, policy: Policy) -> str:
@@ -175,11 +166,11 @@ STEP_CHECKS = (
         found=over_slots,
     ),
     StepCheck(
-        rule=LAUNCH,
+        rule=rule_of("launch_covers_step", "max_num_seqs", "num_speculative_tokens"),
         needs=("launch_tokens",),
         # Every chunk has a token, so a step has chunks exactly when it has prefill tokens.
-        holds=lambda steps, config, policy: LAUNCH_COVERS_STEP.statement(
-            steps.launch_tokens, steps.num_tokens(config), steps.prefill_tokens
+        holds=lambda steps, config, policy: INVARIANTS["launch_covers_step"].statement(
+            steps.launch_tokens, steps.num_tokens, steps.num_prefill_tokens
         ),
         found=lambda counts, config, policy: (
             f"{counts['launch_tokens']} tokens are launched, {tokens_of(counts)} run"
@@ -255,11 +246,11 @@ REQUEST_CHECKS = (
         found=unserved,
     ),
     RequestCheck(
-        rule=TABLES,
+        rule=rule_of("blocks_cover_tokens", "block_size"),
         unit="request",
         needs=("num_computed_tokens", "num_blocks"),
         rows=lambda requests: requests.num_tokens >= 0,
-        holds=lambda requests, config: BLOCKS_COVER_TOKENS.statement(AfterStep(requests), config),
+        holds=lambda requests, config: INVARIANTS["blocks_cover_tokens"].statement(AfterStep(requests), config),
         found=uncovered,
     ),
     RequestCheck(

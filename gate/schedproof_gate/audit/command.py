@@ -16,6 +16,7 @@ from schedproof_gate.deployment.deployment_file import COMMAND_LINE, read_deploy
 from schedproof_gate.deployment.engines import policy_named
 from schedproof_gate.deployment.given import Origin
 from schedproof_gate.errors import InputError
+from schedproof_gate.report.counting import fail_on_option
 from schedproof_gate.report.output import emit
 from schedproof_gate.report.renderers import RENDERERS
 from schedproof_gate.report.report import Report
@@ -52,6 +53,7 @@ AUTO = "auto"
     metavar="FILE",
     help="Write the fewest lines of TRACE that show the first violation to FILE.",
 )
+@fail_on_option
 @click.option("--allow-undecided", is_flag=True, help="Do not count results that a log's bounds leave open.")
 def audit(
     trace: Path,
@@ -61,6 +63,7 @@ def audit(
     output: Path | None,
     policy_name: str | None,
     excerpt: Path | None,
+    fail_on: str,
     allow_undecided: bool,
 ) -> int:
     """Check recorded steps of a running engine: did they keep the invariants, and which step did not first.
@@ -75,7 +78,7 @@ def audit(
     found = audit_trace(trace, trace_form, deployment, policy)
     if excerpt is not None:
         found = with_excerpt(found, excerpt, trace, trace_form, config_file, policy_name)
-    report = Report(subjects=(found.subject,))
+    report = Report(subjects=(found.subject,), fail_on=fail_on)
     emit(RENDERERS[form](report), output)
     return report.exit_code(allow_undecided)
 

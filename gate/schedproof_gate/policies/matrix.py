@@ -13,9 +13,9 @@ from rich.table import Table
 from schedproof import POLICIES
 from schedproof_gate.deployment.text_file import read_text
 from schedproof_gate.errors import InputError
-from schedproof_spec import INVARIANTS, RUN_INVARIANTS, Invariant, RunInvariant, RunVerdict, Status, Verdict
+from schedproof_spec import INVARIANTS, Status, Verdict
 
-SCHEMA = "schedproof/policies/1"
+SCHEMA = "schedproof/policies/2"
 BEGIN = "<!-- policies:begin -->"
 END = "<!-- policies:end -->"
 
@@ -26,17 +26,13 @@ WIDTH = 80
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
-ALL_INVARIANTS: dict[str, Invariant | RunInvariant] = {**INVARIANTS, **RUN_INVARIANTS}
-"""What holds in each step, then what holds over many."""
-
-
 class Matrix:
     """Verdicts by invariant and policy."""
 
-    def __init__(self, verdicts: Iterable[Verdict | RunVerdict]) -> None:
+    def __init__(self, verdicts: Iterable[Verdict]) -> None:
         self.cells = {(verdict.invariant, verdict.policy): verdict for verdict in verdicts}
         self.policies = [name for name in POLICIES if any(policy == name for _, policy in self.cells)]
-        self.invariants = [name for name in ALL_INVARIANTS if any(invariant == name for invariant, _ in self.cells)]
+        self.invariants = [name for name in INVARIANTS if any(invariant == name for invariant, _ in self.cells)]
 
     @property
     def is_decided(self) -> bool:
@@ -75,7 +71,12 @@ def matrix_json(matrix: Matrix) -> str:
             for name in matrix.policies
         ],
         "invariants": [
-            {"name": name, "family": ALL_INVARIANTS[name].family, "sentence": ALL_INVARIANTS[name].sentence}
+            {
+                "name": name,
+                "family": INVARIANTS[name].family,
+                "consequence": INVARIANTS[name].consequence.value,
+                "sentence": INVARIANTS[name].sentence,
+            }
             for name in matrix.invariants
         ],
         "cells": [

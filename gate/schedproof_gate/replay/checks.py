@@ -7,17 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain
 
-from schedproof import Engine, Launch, Policy, Queues, ServingConfig, StepOutcome
+from schedproof import Engine, Policy, ServingConfig
 from schedproof.engines.fastdeploy.life.places import Place
 from schedproof.kv.pool import BlockPool
 from schedproof_spec import INVARIANTS
-from schedproof_spec.invariants.blocks import BLOCKS_CONSERVED, block_is_conserved
-from schedproof_spec.invariants.budget import BUDGET_FIELDS
-from schedproof_spec.invariants.overlap import LAUNCH_COVERS_STEP, launch_covers_step
-from schedproof_spec.invariants.places import REQUESTS_CONSERVED, request_is_in_one_place
-from schedproof_spec.invariants.progress import PROGRESS
-from schedproof_spec.invariants.tokens import BLOCKS_COVER_TOKENS, blocks_cover_tokens
-from schedproof_spec.run_invariant import RunInvariant
+from schedproof_spec.rules.blocks import block_is_conserved, blocks_cover_tokens
+from schedproof_spec.rules.budget import budget_is_not_negative
+from schedproof_spec.rules.life import request_is_in_one_place
+from schedproof_spec.rules.overlap import launch_covers_step
+from schedproof_spec.states.runs import RunStep
 
 STEPS_PER_INVENTORY = 500
 """Steps between two inventories of the pool, block by block; its totals are compared after every step."""
@@ -25,65 +23,57 @@ STEPS_PER_INVENTORY = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompletedStep:
-    """A step with what the scheduler found before it, and the engine after it."""
+    """A step, and the engine after it."""
 
     index: int
     engine: Engine
-    queues: Queues
-    launch: Launch
-    outcome: StepOutcome
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """An invariant as a report needs it."""
-
-    name: str
-    sentence: str
-    fields: tuple[str, ...]
-    """The fields of `ServingConfig` to look at when it is violated."""
+    step: RunStep
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One invariant, asked of a completed step."""
+    """One invariant by name, asked of a completed step."""
 
-    rule: Rule
+    name: str
     holds: Callable[[CompletedStep], bool]
 
 
 def checks_of(config: ServingConfig, policy: Policy) -> tuple[Check, ...]:
-    """Return every check that applies to a configuration."""
-    return (*plan_checks(config, policy), *RUN_CHECKS)
+    """Return every check that applies to a configuration, in the order of the invariants.
+
+    Where the engine itself, or the lowest point of a step, tells the same sooner than the statement about a whole
+    step of a run, that is asked instead.
+    """
+    checks = []
+    for name, invariant in INVARIANTS.items():
+        if name in SHORT_CUTS and invariant.applies(config):
+            checks.append(Check(name, SHORT_CUTS[name]))
+        elif invariant.on_run is not None and invariant.applies(config) and name != NO_STANDSTILL:
+            checks.append(Check(name, lambda done, on_run=invariant.on_run: on_run(done.step, policy)))  # type: ignore[misc]
+    return tuple(checks)
 
 
-def plan_checks(config: ServingConfig, policy: Policy) -> tuple[Check, ...]:
-    """Return the invariants of a planned step."""
-    return tuple(
-        Check(
-            Rule(invariant.name, invariant.sentence, invariant.fields),
-            lambda step, on_plan=invariant.on_plan: on_plan(step.launch.plan, step.queues, config, policy),  # type: ignore[misc]
-        )
-        for invariant in INVARIANTS.values()
-        if invariant.on_plan is not None and invariant.applies(config)
-    )
+def budget_stays(done: CompletedStep) -> bool:
+    """The budget is not negative where it is lowest."""
+    lowest = min(done.step.plan.ledgers, key=lambda ledger: ledger.budget)
+    return budget_is_not_negative(lowest.view(done.step.config))
 
 
-def tokens_are_covered(step: CompletedStep) -> bool:
-    """Every running request's blocks have slots for its tokens."""
-    engine = step.engine
+def tokens_are_covered(done: CompletedStep) -> bool:
+    """Every running request's blocks have slots for its tokens; no other request holds any."""
+    engine = done.engine
     return all(
         blocks_cover_tokens(engine.requests[request_id], engine.config)
         for request_id in engine.places[Place.RUNNING]
     )
 
 
-def blocks_add_up(step: CompletedStep) -> bool:
+def blocks_add_up(done: CompletedStep) -> bool:
     """As many blocks are free as nobody holds, and all are held as often as tables list them."""
-    pool = step.engine.pool
+    pool = done.engine.pool
     num_listed = sum(map(len, pool.tables.values()))
     totals = pool.num_holders.count(0) == pool.num_free_blocks and sum(pool.num_holders) == num_listed
-    return totals and (step.index % STEPS_PER_INVENTORY != 0 or inventory_is_right(pool))
+    return totals and (done.index % STEPS_PER_INVENTORY != 0 or inventory_is_right(pool))
 
 
 def inventory_is_right(pool: BlockPool) -> bool:
@@ -98,31 +88,27 @@ def inventory_is_right(pool: BlockPool) -> bool:
     return True
 
 
-def requests_add_up(step: CompletedStep) -> bool:
+def requests_add_up(done: CompletedStep) -> bool:
     """The queues hold as many requests as live, each with its state, and none that has just ended."""
-    places, live = step.engine.places, len(step.engine.requests)
+    places, live = done.engine.places, len(done.engine.requests)
     in_queues = sum(map(len, places.queues.values()))
-    ended = all(request_is_in_one_place(places.place_of.get(name), []) for name in step.outcome.ended)
+    ended = all(request_is_in_one_place(places.place_of.get(name), []) for name in done.step.outcome.ended)
     return in_queues == live and len(places.place_of) == live and ended
 
 
-def launch_is_covered(step: CompletedStep) -> bool:
+def launch_is_covered(done: CompletedStep) -> bool:
     """The step was launched with what it runs."""
-    launch = step.launch
+    launch = done.step.outcome.launch
     return launch_covers_step(launch.launch_tokens, launch.num_tokens, launch.plan.num_chunks)
 
 
-def rule_of(invariant: RunInvariant, fields: tuple[str, ...]) -> Rule:
-    """Return an invariant over many steps as a rule."""
-    return Rule(invariant.name, invariant.sentence, fields)
+SHORT_CUTS: dict[str, Callable[[CompletedStep], bool]] = {
+    "budget_nonnegative": budget_stays,
+    "blocks_conserved": blocks_add_up,
+    "blocks_cover_tokens": tokens_are_covered,
+    "requests_conserved": requests_add_up,
+    "launch_covers_step": launch_is_covered,
+}
 
-
-RUN_CHECKS = (
-    Check(rule_of(BLOCKS_CONSERVED, ()), blocks_add_up),
-    Check(rule_of(BLOCKS_COVER_TOKENS, BUDGET_FIELDS), tokens_are_covered),
-    Check(rule_of(REQUESTS_CONSERVED, ()), requests_add_up),
-    Check(rule_of(LAUNCH_COVERS_STEP, ()), launch_is_covered),
-)
-
-NO_STANDSTILL = rule_of(PROGRESS, ("num_kv_blocks", *BUDGET_FIELDS))
+NO_STANDSTILL = "progress"
 """Decided over the whole run: the scheduler never finds the same queues again with nothing produced in between."""

@@ -94,7 +94,14 @@ def replay_of(options: ReplayOptions) -> Replay:
         )
         for policy in policies
     )
-    return Replay(deployment=deployment, plan=plan, survey=surveyed, notes=notes, policies=tuple(runs))
+    return Replay(
+        deployment=deployment,
+        plan=plan,
+        survey=surveyed,
+        notes=notes,
+        policies=tuple(runs),
+        fail_on=options.fail_on,
+    )
 
 
 def the_deployment(path: Path) -> Deployment:

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from schedproof import Policy
-from schedproof_gate.check.checking import STARTUP_SCOPE, STARTUP_SENTENCE, config_json, mentioned_fields, place_of
+from schedproof_gate.check import startup
 from schedproof_gate.deployment.deployment import Deployment
 from schedproof_gate.replay.checks import NO_STANDSTILL
 from schedproof_gate.replay.measurements import Measurements, Quantiles, StepFigures, Tally
 from schedproof_gate.replay.nodes import NODES
 from schedproof_gate.replay.plan import ReplayPlan, Survey
-from schedproof_gate.report.renderers.text import plural
-from schedproof_gate.report.report import STARTUP, NotApplicable, Report, Result, Subject
-from schedproof_gate.report.wording import flag_values, in_own_flags
+from schedproof_gate.report.counting import DEFAULT_LEVEL
+from schedproof_gate.report.report import NotApplicable, Report, Result, Subject, config_json
+from schedproof_gate.report.wording import flag_values, in_own_flags, place_of, plural
 from schedproof_spec import INVARIANTS, Status
 
 CONFIGURATION_ONLY = "says nothing about a step; `schedproof check` decides it"
@@ -40,6 +40,7 @@ class Replay:
     survey: Survey
     notes: tuple[str, ...]
     policies: tuple[PolicyReplay, ...]
+    fail_on: str = DEFAULT_LEVEL
 
     @property
     def runs(self) -> tuple[tuple[str, Measurements], ...]:
@@ -49,7 +50,7 @@ class Replay:
 
 def report_of(replay: Replay) -> Report:
     """Return a subject for each policy."""
-    return Report(subjects=tuple(subject_of(run, replay) for run in replay.policies))
+    return Report(subjects=tuple(subject_of(run, replay) for run in replay.policies), fail_on=replay.fail_on)
 
 
 def subject_of(run: PolicyReplay, replay: Replay) -> Subject:
@@ -58,13 +59,13 @@ def subject_of(run: PolicyReplay, replay: Replay) -> Subject:
     several = len(replay.policies) > 1
     skipped: tuple[NotApplicable, ...] = ()
     if run.measured is None:
-        results = [refused_start(run, deployment)]
+        results = [startup.refused(run.problems, deployment)]
     else:
         results = [result_of(tally, run.measured, deployment) for tally in run.measured.tallies.values()]
         skipped = tuple(
             NotApplicable(
                 invariant=invariant.name,
-                reason=CONFIGURATION_ONLY if invariant.on_plan is None else invariant.otherwise,
+                reason=CONFIGURATION_ONLY if invariant.applies(replay.plan.config) else invariant.otherwise,
             )
             for invariant in INVARIANTS.values()
             if invariant.name not in run.measured.tallies
@@ -81,52 +82,35 @@ def subject_of(run: PolicyReplay, replay: Replay) -> Subject:
     )
 
 
-def refused_start(run: PolicyReplay, deployment: Deployment) -> Result:
-    """Return the result for a version that does not start with the configuration."""
-    fields = mentioned_fields(" ".join(run.problems), deployment)
-    file, line = place_of(fields, deployment)
-    return Result(
-        invariant=STARTUP,
-        sentence=STARTUP_SENTENCE,
-        status=Status.VIOLATED,
-        scope=STARTUP_SCOPE,
-        message="the engine refuses to start: "
-        + "; ".join(in_own_flags(problem, deployment) for problem in run.problems),
-        file=file,
-        line=line,
-        flags=flag_values(fields, deployment),
-    )
-
-
 def result_of(tally: Tally, measured: Measurements, deployment: Deployment) -> Result:
     """Return what a run says about one invariant."""
-    fields = list(tally.rule.fields)
-    file, line = place_of(fields, deployment)
-    status = status_of(tally, measured)
+    invariant, status = tally.invariant, status_of(tally, measured)
+    file, line = place_of(invariant.fields, deployment)
     is_violated = status is Status.VIOLATED
     return Result(
-        invariant=tally.rule.name,
-        sentence=tally.rule.sentence,
+        invariant=invariant.name,
+        sentence=invariant.sentence,
         status=status,
+        consequence=invariant.consequence,
         scope=f"{measured.num_steps} replayed steps",
         message=message_of(tally, measured) if is_violated else "",
         file=file,
         line=line,
-        flags=flag_values(fields, deployment) if is_violated else (),
-        witness=tally.witness,
+        flags=flag_values(invariant.fields, deployment) if is_violated else (),
+        witness=None if tally.first is None else figures_json(tally.first),
     )
 
 
 def status_of(tally: Tally, measured: Measurements) -> Status:
     """Return whether the steps of a run kept an invariant; no steps keep none."""
-    if tally.num_steps > 0 or (tally.rule is NO_STANDSTILL and measured.num_unfinished > 0):
+    if tally.num_steps > 0 or (tally.name == NO_STANDSTILL and measured.num_unfinished > 0):
         return Status.VIOLATED
     return Status.HELD if measured.num_steps > 0 else Status.VACUOUS
 
 
 def message_of(tally: Tally, measured: Measurements) -> str:
     """Return which steps violate an invariant, for a person."""
-    if tally.rule.name == NO_STANDSTILL.name:
+    if tally.name == NO_STANDSTILL:
         where = (
             "" if tally.first is None else f", from step {tally.first.index} at {seconds(tally.first.start_us)} s"
         )

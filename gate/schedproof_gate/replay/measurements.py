@@ -5,13 +5,12 @@ from __future__ import annotations
 from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from schedproof import Ending, ServingConfig
-from schedproof_gate.replay.checks import NO_STANDSTILL, Rule
+from schedproof_gate.replay.checks import NO_STANDSTILL
 from schedproof_gate.replay.series import Bucket, Series
 from schedproof_gate.replay.simulation import SimulatedStep, Simulation
-from schedproof_spec import Witness
+from schedproof_spec import INVARIANTS, Invariant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +34,14 @@ class StepFigures:
 class Tally:
     """The steps that violate one invariant."""
 
-    rule: Rule
+    name: str
     num_steps: int = 0
     first: StepFigures | None = None
-    witness: Mapping[str, Any] | None = None
-    """What the scheduler found at the beginning of the first of them."""
+
+    @property
+    def invariant(self) -> Invariant:
+        """The invariant; it does not pass from one process to another, its name does."""
+        return INVARIANTS[self.name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +83,13 @@ class Measurements:
 class Meter:
     """Takes in the steps of a simulation."""
 
-    def __init__(self, config: ServingConfig, rules: tuple[Rule, ...]) -> None:
+    def __init__(self, config: ServingConfig, checked: tuple[str, ...]) -> None:
         assert config.num_kv_blocks is not None
         self.config = config
         self.measured = Measurements(
             limit=config.max_num_batched_tokens,
             num_kv_blocks=config.num_kv_blocks,
-            tallies={rule.name: Tally(rule=rule) for rule in (*rules, NO_STANDSTILL)},
+            tallies={name: Tally(name=name) for name in (*checked, NO_STANDSTILL)},
         )
         self._queueing_us = array("q")
         self._first_token_us = array("q")
@@ -124,17 +126,12 @@ class Meter:
                 peak_oldest_wait_us=step.oldest_wait_us,
             ),
         )
-        for rule in step.broken:
-            self._count_violation(rule, figures, step)
+        for name in step.broken:
+            tally = measured.tallies[name]
+            tally.num_steps += 1
+            tally.first = tally.first or figures
         self._queueing_us.extend(step.queueing_us)
         self._first_token_us.extend(step.first_token_us)
-
-    def _count_violation(self, rule: Rule, figures: StepFigures, step: SimulatedStep) -> None:
-        tally = self.measured.tallies[rule.name]
-        tally.num_steps += 1
-        if tally.first is None:
-            tally.first = figures
-            tally.witness = Witness(config=self.config, queues=step.queues).to_json()
 
     def finish(self, simulation: Simulation) -> Measurements:
         """Return the figures of a simulation that has run to its end."""

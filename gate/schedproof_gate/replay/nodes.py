@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Hashable
 
-from schedproof import Engine, Queues, Role, StepOutcome
+from schedproof import Engine, Role, StepOutcome
 from schedproof.engines.fastdeploy.life.places import Place
 from schedproof_gate.replay.step_time import StepTime
 from schedproof_gate.replay.workloads.arrival import Arrival, block_hashes
@@ -14,24 +14,13 @@ Transfer = tuple[int, str]
 """When a prompt's cache has arrived, in microseconds, and whose."""
 
 
-class WatchedEngine(Engine):
-    """An engine that keeps what its scheduler found at the beginning of a step."""
-
-    found: Queues
-
-    def queues(self) -> Queues:
-        """Return what the scheduler finds now."""
-        self.found = super().queues()
-        return self.found
-
-
 class Node(ABC):
     """An engine between two steps."""
 
     modelled: tuple[str, ...]
     """What the replay models about this role, a sentence each without its full stop."""
 
-    def __init__(self, engine: WatchedEngine, step_time: StepTime) -> None:
+    def __init__(self, engine: Engine, step_time: StepTime) -> None:
         self.engine = engine
         self.step_time = step_time
 

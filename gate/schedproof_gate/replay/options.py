@@ -16,6 +16,7 @@ from schedproof_gate.replay.acceptance import ACCEPTANCE_RATE
 from schedproof_gate.replay.step_time import BASE_LATENCY_US, LATENCY_PER_TOKEN_US, TRANSFER_PER_TOKEN_US
 from schedproof_gate.replay.workloads.formats import FORMATS
 from schedproof_gate.replay.workloads.mooncake import TOKENS_PER_HASH
+from schedproof_gate.report.counting import fail_on_option
 from schedproof_gate.report.renderers import RENDERERS
 
 MAX_RATE_SCALE = 1e6
@@ -47,6 +48,7 @@ class ReplayOptions:
     seed: int
     jobs: int | None
     form: str
+    fail_on: str
     output: Path | None
     html: Path | None
     png: Path | None
@@ -139,6 +141,7 @@ OPTIONS = (
         "--jobs", type=click.IntRange(1, 256), metavar="N", help="Policies at a time; one a core if not given."
     ),
     click.option("--format", "form", type=click.Choice(list(RENDERERS)), default="text", show_default=True),
+    fail_on_option,
     file_option("--output", "Write the report to FILE, all at once."),
     file_option("--html", "Write a page with the figures and pictures to FILE."),
     file_option("--png", "Write the picture to FILE."),

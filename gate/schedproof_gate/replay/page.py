@@ -6,7 +6,7 @@ import io
 from html import escape
 from pathlib import Path
 
-from schedproof_gate.replay.findings import Replay, assumptions, report_of, status_of
+from schedproof_gate.replay.findings import Replay, assumptions, report_of
 from schedproof_gate.replay.pictures import save
 from schedproof_gate.replay.tables import (
     Figures,
@@ -14,13 +14,13 @@ from schedproof_gate.replay.tables import (
     kept_sentence,
     refusal_sentences,
     token_figures,
+    violated,
     violation_figures,
     waiting_figures,
     workload_sentence,
 )
 from schedproof_gate.report.output import replaced
 from schedproof_gate.report.renderers.text import sentence
-from schedproof_spec import Status
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff; margin: 2rem auto; max-width: 76rem;
@@ -96,13 +96,10 @@ def cell(tag: str, text: str, is_name: bool) -> str:
 
 def sentences_of_violated(replay: Replay) -> list[str]:
     """Return what each violated invariant says."""
-    sentences = {
-        tally.rule.name: tally.rule.sentence
-        for _, run in replay.runs
-        for tally in run.tallies.values()
-        if status_of(tally, run) is Status.VIOLATED
-    }
-    return [f"<p><b>{escape(name)}</b>: {escape(text)}</p>" for name, text in sentences.items()]
+    return [
+        f"<p><b>{escape(invariant.name)}</b> ({escape(invariant.consequence)}): {escape(invariant.sentence)}</p>"
+        for invariant in violated(replay)
+    ]
 
 
 def svg(replay: Replay) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from schedproof import Policy, RequestRefusedError, ServingConfig
+from schedproof import Engine, Policy, RequestRefusedError, ServingConfig
 from schedproof_gate.replay.acceptance import Acceptance
 from schedproof_gate.replay.checks import checks_of
 from schedproof_gate.replay.measurements import Measurements, Meter
-from schedproof_gate.replay.nodes import NODES, Node, RefusedForNowError, WatchedEngine
+from schedproof_gate.replay.nodes import NODES, Node, RefusedForNowError
 from schedproof_gate.replay.simulation import SimulatedStep, Simulation
 from schedproof_gate.replay.step_time import StepTime
 from schedproof_gate.replay.workloads.arrival import Arrival
@@ -98,7 +98,7 @@ def reason_to_refuse(node: Node, arrival: Arrival) -> str | None:
 
 def node_of(plan: ReplayPlan, policy: Policy) -> Node:
     """Return an idle engine in its role."""
-    return NODES[plan.config.role](WatchedEngine(plan.config, policy), plan.step_time)
+    return NODES[plan.config.role](Engine(plan.config, policy), plan.step_time)
 
 
 def replay_policy(
@@ -112,7 +112,7 @@ def replay_policy(
     checks = checks_of(plan.config, policy)
     acceptance = Acceptance(plan.acceptance_rate, plan.config.tokens_per_seq - 1, plan.seed)
     simulation = Simulation(node_of(plan, policy), plan.workload.arrivals(), acceptance, checks)
-    meter = Meter(plan.config, tuple(check.rule for check in checks))
+    meter = Meter(plan.config, tuple(check.name for check in checks))
     for step in simulation.steps():
         meter.add(step)
         for watch in watches:

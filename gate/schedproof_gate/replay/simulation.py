@@ -8,13 +8,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from schedproof import Ending, Launch, Phase, Queues, RequestRefusedError, StepOutcome
+from schedproof import Ending, Launch, Phase, RequestRefusedError, StepOutcome
 from schedproof.engines.fastdeploy.life.places import Place
 from schedproof_gate.replay.acceptance import Acceptance
-from schedproof_gate.replay.checks import NO_STANDSTILL, Check, CompletedStep, Rule
+from schedproof_gate.replay.checks import NO_STANDSTILL, Check, CompletedStep
 from schedproof_gate.replay.nodes import Node, RefusedForNowError, Transfer
 from schedproof_gate.replay.standstill import Standstill
 from schedproof_gate.replay.workloads.arrival import Arrival
+from schedproof_spec.states.runs import RunStep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +25,6 @@ class SimulatedStep:
     index: int
     start_us: int
     end_us: int
-    queues: Queues
     launch: Launch
     outcome: StepOutcome
     num_free_blocks: int
@@ -39,7 +39,7 @@ class SimulatedStep:
     """From arrival to the first step, or to the slot on a decode node, for each request that got there."""
     first_token_us: tuple[int, ...]
     """From arrival to the first token, for each request that got there."""
-    broken: tuple[Rule, ...]
+    broken: tuple[str, ...]
     """Invariants that the step violates."""
 
 
@@ -128,7 +128,9 @@ class Simulation:
     def _step(self, index: int) -> tuple[SimulatedStep, bool]:
         """Run one step; also returns whether the engine stands still until something arrives from outside."""
         engine, start_us = self.engine, self.now_us
+        before = dict(engine.requests)
         launch = engine.schedule()
+        launched = dict(engine.requests)
         oldest_us = min(
             (*islice(self._unstarted.values(), 1), *(us for us, _ in islice(self._outside, 1))), default=start_us
         )
@@ -145,15 +147,17 @@ class Simulation:
         for request_id, ending in outcome.ended.items():
             self._forget(request_id, ending)
         stands_still = self._stands_still(outcome)
-        completed = CompletedStep(index=index, engine=engine, queues=engine.found, launch=launch, outcome=outcome)
-        broken = [check.rule for check in self.checks if not check.holds(completed)]
+        run_step = RunStep(
+            config=engine.config, before=before, launched=launched, after=dict(engine.requests), outcome=outcome
+        )
+        done = CompletedStep(index=index, engine=engine, step=run_step)
+        broken = [check.name for check in self.checks if not check.holds(done)]
         if stands_still and not self._transfers:
             broken.append(NO_STANDSTILL)
         step = SimulatedStep(
             index=index,
             start_us=start_us,
             end_us=self.now_us,
-            queues=engine.found,
             launch=launch,
             outcome=outcome,
             num_free_blocks=num_free_blocks,
@@ -183,12 +187,17 @@ class Simulation:
         return tuple(self.now_us - arrival_us for arrival_us in arrivals if arrival_us is not None)
 
     def _stands_still(self, outcome: StepOutcome) -> bool:
-        """Return whether the engine would do the same again; while its reserve shrinks, it may yet admit."""
+        """Return whether the engine would do the same again; while its reserve shrinks, it may yet admit.
+
+        FastDeploy's reserve shrinks only in steps that have a task for the worker.
+        """
         if outcome.num_produced or outcome.ended:
             self._standstill.reset()
             return False
-        queues = self.engine.found
-        reserve_shrinks = queues.num_reserved_blocks_per_seq > self.engine.reserve.minimum_blocks
+        plan, engine = outcome.launch.plan, self.engine
+        queues = plan.queues
+        has_reserve = queues.num_reserved_blocks_per_seq > engine.reserve.minimum_blocks
+        reserve_shrinks = has_reserve and (plan.has_tasks or not engine.policy.relaxes_reserve)
         is_reserved = bool(queues.running) or queues.num_held_slots > 0
         wants_blocks = bool(queues.waiting) or bool(self._outside)
         may_yet_admit = reserve_shrinks and is_reserved and wants_blocks

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from schedproof import Role
 from schedproof_gate.replay.findings import Replay, seconds, status_of
 from schedproof_gate.replay.measurements import Measurements, Quantiles, Tally
-from schedproof_gate.report.renderers.text import plural
-from schedproof_gate.report.wording import in_own_flags
-from schedproof_spec import Status
+from schedproof_gate.report.wording import in_own_flags, plural
+from schedproof_spec import INVARIANTS, Invariant, Status
 
 NONE = "-"
 
@@ -101,12 +100,27 @@ def waiting_figures(replay: Replay) -> Figures:
 def violation_figures(replay: Replay) -> Figures:
     """Return the invariants that steps violate, with the first such step."""
     rows = tuple(
-        (tally.rule.name, name, *first_step(tally))
+        (tally.name, name, *first_step(tally))
         for name, run in replay.runs
         for tally in run.tallies.values()
         if status_of(tally, run) is Status.VIOLATED
     )
     return Figures(("violated", "policy", "steps", "first", "at s", "tokens"), rows, num_names=2)
+
+
+def consequences_sentence(replay: Replay) -> str:
+    """Return what the violations of the runs do to people."""
+    names: dict[str, list[str]] = {}
+    for invariant in violated(replay):
+        names.setdefault(invariant.consequence.value, []).append(invariant.name)
+    return " ".join(f"{consequence.capitalize()}: {', '.join(found)}." for consequence, found in names.items())
+
+
+def violated(replay: Replay) -> list[Invariant]:
+    """Return the invariants that any run violates, each once."""
+    tallies = ((run, tally) for _, run in replay.runs for tally in run.tallies.values())
+    names = dict.fromkeys(tally.name for run, tally in tallies if status_of(tally, run) is Status.VIOLATED)
+    return [INVARIANTS[name] for name in names]
 
 
 def first_step(tally: Tally) -> tuple[str, ...]:

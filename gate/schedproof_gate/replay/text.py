@@ -12,6 +12,7 @@ from schedproof_gate.replay.findings import Replay, assumptions, report_of
 from schedproof_gate.replay.tables import (
     Figures,
     configuration_sentence,
+    consequences_sentence,
     kept_sentence,
     refusal_sentences,
     token_figures,
@@ -19,7 +20,7 @@ from schedproof_gate.replay.tables import (
     waiting_figures,
     workload_sentence,
 )
-from schedproof_gate.report.renderers.text import sentence, styled, wrapped
+from schedproof_gate.report.renderers.text import sentence, styled, uncounted_notes, wrapped
 
 WIDEST = 160
 """Columns in which no table is cut; those of a replay fit in 80."""
@@ -27,19 +28,20 @@ WIDEST = 160
 HEADING_WIDTH = 8
 
 HOW_TO_GO_ON = (
-    "`schedproof explain NAME` says what an invariant means; --format json has the state of each first step."
+    "`schedproof explain NAME` says what an invariant means; --record writes the steps, as `schedproof audit` reads"
+    " them."
 )
 
 
 def render_replay(replay: Replay) -> str:
     """Return the report in 80 columns. Colours go away outside a terminal."""
-    verdict = report_of(replay).verdict
+    report = report_of(replay)
     head = [
-        f"{styled(verdict)}  {replay.deployment.source}, replayed with {replay.plan.workload.source}",
+        f"{styled(report.verdict)}  {replay.deployment.source}, replayed with {replay.plan.workload.source}",
         *wrapped(workload_sentence(replay), 2),
         *wrapped(configuration_sentence(replay), 2),
     ]
-    for note in (*replay.notes, *assumptions(replay)):
+    for note in (*replay.notes, *assumptions(replay), *uncounted_notes(report.results, report)):
         head += wrapped(sentence(note), 2)
     blocks = [head]
     blocks += [wrapped(refusal, 2) for refusal in refusal_sentences(replay)]
@@ -47,7 +49,7 @@ def render_replay(replay: Replay) -> str:
         if figures.rows:
             blocks.append(figure_lines(figures))
     if violation_figures(replay).rows:
-        blocks.append(wrapped(HOW_TO_GO_ON, 2))
+        blocks.append(wrapped(f"{consequences_sentence(replay)} {HOW_TO_GO_ON}", 2))
     if kept_sentence(replay):
         blocks.append(wrapped(kept_sentence(replay), 2))
     return "\n".join("\n".join(block) + "\n" for block in blocks)

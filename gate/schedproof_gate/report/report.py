@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from schedproof_spec import Status
+from schedproof import ServingConfig
+from schedproof_gate.report.counting import DEFAULT_LEVEL, is_counted
+from schedproof_spec import Consequence, Status
 
-SCHEMA = "schedproof/report/1"
+SCHEMA = "schedproof/report/2"
 
 STARTUP = "startup"
 """The result that stands for the engine's own start-up checks."""
@@ -47,6 +49,8 @@ class Result:
     sentence: str
     status: Status
     scope: str
+    consequence: Consequence | None = None
+    """What a violation does to people; None for the engine's start-up."""
     message: str = ""
     file: str
     line: int | None = None
@@ -54,9 +58,9 @@ class Result:
     flags: tuple[FlagValue, ...] = ()
     witness: Mapping[str, Any] | None = None
     state: tuple[str, ...] = ()
-    """The witness for a person, a line each."""
+    """What shows it and is no run, for a person, a line each: a recorded step, or numbers."""
     run: tuple[str, ...] = ()
-    """What the engine's functions do in that state, step by step."""
+    """The run that shows it, from an empty engine, step by step."""
     replay: str = ""
     """The command that runs the witness through the engine's functions."""
     repairs: tuple[Repair, ...] = ()
@@ -108,6 +112,8 @@ class Report:
     """Everything that one command checked."""
 
     subjects: tuple[Subject, ...]
+    fail_on: str = DEFAULT_LEVEL
+    """The level of `counting` that the exit code follows."""
 
     @property
     def results(self) -> tuple[Result, ...]:
@@ -119,12 +125,16 @@ class Report:
         """The worst status; vacuous when nothing was checked."""
         return worst(result.status for result in self.results)
 
+    def counts(self, result: Result) -> bool:
+        """Return whether the exit code depends on a result."""
+        return is_counted(result.consequence, self.fail_on)
+
     def exit_code(self, allow_undecided: bool = False) -> int:
-        """Return 0 when everything held, 1 when something is violated, and 3 when something stays open.
+        """Return 0 when everything that counts held, 1 when something is violated, and 3 when something stays open.
 
         With `allow_undecided`, undecided results do not count, but something must have held.
         """
-        statuses = [result.status for result in self.results]
+        statuses = [result.status for result in self.results if self.counts(result)]
         if allow_undecided:
             statuses = [status for status in statuses if status is not Status.UNDECIDED]
         return exit_code_of(worst(statuses))
@@ -139,3 +149,8 @@ def worst(statuses: Iterable[Status]) -> Status:
 def exit_code_of(status: Status) -> int:
     """Return the exit code for a verdict."""
     return {Status.HELD: 0, Status.VIOLATED: 1}.get(status, 3)
+
+
+def config_json(config: ServingConfig) -> dict[str, Any]:
+    """Return a configuration for `Subject.config`."""
+    return asdict(config)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Iterable
 
-from schedproof import Queues, Request, ServingConfig
+from schedproof import ServingConfig
 from schedproof.engines.fastdeploy.rules.capacity import loaded_dispatch_tokens
 from schedproof_gate.deployment.deployment import Deployment
 from schedproof_gate.deployment.given import Origin
 from schedproof_gate.report.report import FlagValue, Repair, Result
-from schedproof_spec import Witness
 
 SPECULATION_FIELDS = ("method", "num_speculative_tokens")
 
@@ -42,6 +40,15 @@ def flag_values(fields: Iterable[str], deployment: Deployment) -> tuple[FlagValu
             flag = FlagValue(flag=deployment.spelling(name), value=shown_value(value), place=place)
             found.setdefault(flag.flag, flag)
     return tuple(found.values())
+
+
+def place_of(fields: Iterable[str], deployment: Deployment) -> tuple[str, int | None]:
+    """Return the file and line of the first of these fields that the person gave, else the deployment's."""
+    for field in fields:
+        origin = deployment.place(field)
+        if origin is not None:
+            return origin.source, origin.line
+    return deployment.settings.source, None
 
 
 def place_in(origin: Origin, deployment: Deployment) -> str:
@@ -94,48 +101,22 @@ def repair_advice(result: Result) -> str:
     return ""
 
 
+def with_consequence(result: Result) -> str:
+    """Return the rule's name, with what a violation of it does to people."""
+    return result.invariant if result.consequence is None else f"{result.invariant} ({result.consequence.value})"
+
+
 def text_with_repair(result: Result) -> str:
     """Return what was found, and how to repair it."""
     found, advice = result.message or result.sentence, repair_advice(result)
     return f"{found.removesuffix('.')}. {advice}" if advice else found
 
 
-def state_lines(witness: Witness) -> tuple[str, ...]:
-    """Return the state of a witness for a person: equal requests on one line."""
-    lines = [witness.note] if witness.note else []
-    lines += [f"{name} is {value}" for name, value in witness.numbers.items()]
-    if witness.queues is not None:
-        lines += queue_lines(witness.queues)
-    return tuple(lines)
+def listed(texts: list[str]) -> str:
+    """Return texts as one enumeration."""
+    return " and ".join([", ".join(texts[:-1])] * (len(texts) > 1) + texts[-1:])
 
 
-def queue_lines(queues: Queues) -> list[str]:
-    """Return what the scheduler finds at the beginning of a step."""
-    lines = request_lines(queues.running) + request_lines(queues.waiting)
-    lines.append(f"free KV blocks: {queues.num_free_blocks}")
-    if queues.num_held_slots:
-        lines.append(f"slots that the worker has not let go: {queues.num_held_slots}")
-    if queues.num_reserved_blocks_per_seq:
-        lines.append(f"KV blocks reserved for each running request: {queues.num_reserved_blocks_per_seq}")
-    return lines
-
-
-def request_lines(requests: tuple[Request, ...]) -> list[str]:
-    """Return the requests of a queue, neighbours that are equal on one line."""
-    lines = []
-    for text, group in itertools.groupby(requests, request_line):
-        names = [request.request_id for request in group]
-        if len(names) == 1:
-            lines.append(f"{names[0]}: {text}")
-        else:
-            lines.append(f"{names[0]} to {names[-1]}, {len(names)} requests, each: {text}")
-    return lines
-
-
-def request_line(request: Request) -> str:
-    """Return what counts about a request."""
-    blocks = f"{request.num_blocks} KV " + ("block" if request.num_blocks == 1 else "blocks")
-    if request.is_decoding:
-        return f"decoding, {request.num_total_tokens} tokens so far, {blocks}"
-    items = "".join(f", item at {item.start} to {item.end}" for item in request.items)
-    return f"{request.num_computed_tokens} of {request.need_prefill_tokens} prompt tokens computed, {blocks}{items}"
+def plural(count: int, noun: str) -> str:
+    """Return a counted noun."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -12,20 +12,43 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import CodeType, FunctionType
-from typing import Any
+from typing import Any, Protocol
 
-from schedproof_spec.prover.mutants import Mutant, code_named
 from schedproof_spec.prover.symbolic import UnsupportedError
 
 LOOPS = "__loops__"
 """The name under which the source finds the stand-in for its loops."""
 
 
+class Edit(Protocol):
+    """A changed text of one function."""
+
+    @property
+    def name(self) -> str:
+        """What is changed, for people."""
+
+    @property
+    def module(self) -> str:
+        """Where the function is."""
+
+    @property
+    def function(self) -> str:
+        """The function's qualified name within the module."""
+
+    @property
+    def old(self) -> str:
+        """Text that occurs exactly once in the function."""
+
+    @property
+    def new(self) -> str:
+        """What is read in its place."""
+
+
 @dataclass(slots=True)
 class Edits:
-    """Mutants that are read instead of the source."""
+    """Edits that are read instead of the source."""
 
-    active: list[Mutant] = field(default_factory=list)
+    active: list[Edit] = field(default_factory=list)
     used: set[str] = field(default_factory=set)
 
 
@@ -33,8 +56,8 @@ _edits = Edits()
 
 
 @contextmanager
-def mutated(mutant: Mutant) -> Iterator[None]:
-    """Let the proofs read a function with the mutant's edit.
+def mutated(mutant: Edit) -> Iterator[None]:
+    """Let the proofs read a function with an edit.
 
     Raises:
         ValueError: the old text is not there exactly once, or no proof has read the function.
@@ -50,7 +73,7 @@ def mutated(mutant: Mutant) -> Iterator[None]:
 
 
 def read_source(function: FunctionType) -> str:
-    """Return the function's text, with the active mutants' edits.
+    """Return the function's text, with the active edits.
 
     Raises:
         ValueError: a mutant has gone stale.
@@ -63,6 +86,23 @@ def read_source(function: FunctionType) -> str:
             text = text.replace(mutant.old, mutant.new)
             _edits.used.add(mutant.name)
     return text
+
+
+def code_named(code: CodeType, qualified_name: str) -> CodeType:
+    """Return the code object of a function in a compiled module.
+
+    Raises:
+        KeyError: there is none of that name.
+    """
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            if constant.co_qualname == qualified_name:
+                return constant
+            try:
+                return code_named(constant, qualified_name)
+            except KeyError:
+                continue
+    raise KeyError(qualified_name)
 
 
 @functools.lru_cache(maxsize=256)

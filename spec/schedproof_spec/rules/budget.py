@@ -22,18 +22,21 @@ def step_is_within_limit(view: StepView, limits: Limits) -> bool:
     return view.num_tokens <= limits.max_num_batched_tokens
 
 
-def no_work_could_use_the_rest(plan: StepPlan, config: ServingConfig) -> bool:
-    """A step that preempts nothing leaves tokens over only if no prefill could use them."""
+def no_work_could_use_the_rest(plan: StepPlan, config: ServingConfig, policy: Policy) -> bool:
+    """A step that preempts and aborts nothing leaves tokens over only if no prefill could use them."""
     headroom = config.max_num_batched_tokens - plan.num_tokens(config)
-    if len(plan.preempted) > 0 or headroom <= 0:
+    if len(plan.preempted) > 0 or len(plan.aborted) > 0 or headroom <= 0:
         return True
-    granted = {visit.request.request_id: visit.grant for visit in plan.visits}
-    for request in plan.queues.running:
-        grant = granted.get(request.request_id, NOTHING)
-        if not request.is_decoding and could_use(request, grant, headroom, plan.final.num_free_blocks, config):
+    num_free_blocks = plan.final.num_free_blocks
+    for visit in plan.visits:
+        is_prompt = visit.phase is not Phase.DECODE
+        if is_prompt and could_use(visit.request, visit.grant, headroom, num_free_blocks, config):
             return False
-    refused = [request for request in plan.queues.waiting if request.request_id not in granted]
-    return not (len(refused) > 0 and could_be_admitted(refused[0], headroom, plan.final, plan.queues, config))
+    for request in plan.queues.running[plan.final.num_visited :]:
+        if not request.is_decoding and could_use(request, NOTHING, headroom, num_free_blocks, config):
+            return False
+    refused = plan.queues.waiting[plan.final.num_asked :]
+    return not (len(refused) > 0 and could_be_admitted(refused[0], headroom, plan.final, plan.queues, config, policy))
 
 
 def could_use(request: Request, grant: Grant, headroom: int, num_free_blocks: int, config: ServingConfig) -> bool:
@@ -44,7 +47,7 @@ def could_use(request: Request, grant: Grant, headroom: int, num_free_blocks: in
 
 
 def could_be_admitted(
-    request: Request, headroom: int, ledger: Ledger, queues: Queues, config: ServingConfig
+    request: Request, headroom: int, ledger: Ledger, queues: Queues, config: ServingConfig, policy: Policy
 ) -> bool:
     """A waiting request could start with this many tokens: a slot, and KV blocks for all of it, are there."""
     whole = request.num_prefill_tokens_left
@@ -52,7 +55,7 @@ def could_be_admitted(
     return (
         headroom > 0
         and ledger.num_slots_used < config.max_num_seqs
-        and has_blocks_to_admit(ledger, grant, queues)
+        and has_blocks_to_admit(ledger, grant, queues, config, policy)
         and next_chunk(request, headroom, config) > 0
     )
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Any, NoReturn
 
-from schedproof.engines.fastdeploy.config import Platform, Role, ServingConfig
+from schedproof.engines.fastdeploy.config import MultimodalInput, Platform, Role, ServingConfig
 from schedproof.engines.fastdeploy.policy import Policy
 from schedproof.engines.fastdeploy.speculation import SpeculativeConfig, SpeculativeMethod
-from schedproof.engines.fastdeploy.turns import Queues
 from schedproof.output.message_layout import MAX_DRAFT_TOKENS
 from schedproof.request import MultimodalItem, Request
 from schedproof_spec.prover.context import Context
+from schedproof_spec.prover.symbolic import UnsupportedError
+from schedproof_spec.states.logic import all_of, any_of
 from schedproof_spec.states.merged import with_merged_properties
 
 Configs = Callable[[Context, Policy], ServingConfig]
@@ -19,7 +21,18 @@ Configs = Callable[[Context, Policy], ServingConfig]
 
 
 class NotDrawn:
-    """Stands for a field that the rules under proof do not read; using it is an error, so it cannot hide one."""
+    """Stands for a field that a theorem does not draw; a rule that reads it cannot be decided, and says so."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def _refuse(self, *arguments: object) -> NoReturn:
+        raise UnsupportedError(f"{self.name} is read, which this theorem does not draw")
+
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse  # type: ignore[assignment]
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __floordiv__ = __rfloordiv__ = _refuse
+    __mod__ = __rmod__ = __neg__ = __abs__ = __bool__ = __index__ = __int__ = __iter__ = __len__ = _refuse
+    __hash__ = object.__hash__
 
 
 def any_config(ctx: Context, policy: Policy) -> ServingConfig:
@@ -42,6 +55,22 @@ def draw_configured_dispatch(ctx: Context) -> int | None:
         return None
     configured: int = ctx.integer("num_max_dispatch_tokens_per_rank", 0)
     return configured
+
+
+def with_any_pool(config: ServingConfig) -> Configs:
+    """Return the domain of one configuration whose pool is measured at start-up: any that holds every request.
+
+    It holds the longest request after its last growth, so that nobody has to preempt itself.
+    """
+
+    def draw(ctx: Context, policy: Policy) -> ServingConfig:
+        num_kv_blocks = ctx.integer("num_kv_blocks", 1)
+        last_growth_at = config.max_model_len - 1 + config.prealloc_dec_block_slot_num_threshold
+        ctx.assume(num_kv_blocks >= last_growth_at // config.block_size + config.enc_dec_block_num)
+        ctx.assume(num_kv_blocks > config.max_blocks_per_seq)
+        return accepted(ctx, policy, replace(config, num_kv_blocks=num_kv_blocks))
+
+    return draw
 
 
 def the_config(config: ServingConfig) -> Configs:
@@ -103,11 +132,14 @@ def draw_config(ctx: Context) -> ServingConfig:
         deterministic=ctx.boolean("deterministic"),
         split_kv_size=ctx.integer("split_kv_size", 1),
         max_multimodal_item_tokens=ctx.integer("max_multimodal_item_tokens", 0),
+        multimodal_input=ctx.member("multimodal_input", MultimodalInput),
+        tensor_parallel_size=ctx.integer("tensor_parallel_size", 1),
+        data_parallel_size=ctx.integer("data_parallel_size", 1),
         enc_dec_block_num=ctx.integer("enc_dec_block_num", 0),
         prealloc_dec_block_slot_num_threshold=ctx.integer("prealloc_dec_block_slot_num_threshold", 0),
         expert_parallel_size=ctx.integer("expert_parallel_size", 1),
         num_experts=ctx.integer("num_experts", 0),
-        num_max_dispatch_tokens_per_rank=NotDrawn(),  # type: ignore[arg-type]
+        num_max_dispatch_tokens_per_rank=NotDrawn("num_max_dispatch_tokens_per_rank"),  # type: ignore[arg-type]
         dispatch_queue_depth=ctx.integer("dispatch_queue_depth", 1),
     )
     return with_merged_properties(config)
@@ -124,20 +156,6 @@ def draw_speculation(ctx: Context) -> SpeculativeConfig | None:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """How many requests and items a drawn state has."""
-
-    num_running: int
-    num_waiting: int
-    num_items: int = 0
-
-    @property
-    def num_requests(self) -> int:
-        """Requests in either queue."""
-        return self.num_running + self.num_waiting
-
-
 def any_request(ctx: Context, name: str, config: ServingConfig, num_items: int = 0) -> Request:
     """Draw a well-formed request: prefilling or decoding, on any node, with room for what it has computed."""
     need = ctx.integer(f"{name}.need_prefill_tokens", 1)
@@ -151,6 +169,7 @@ def any_request(ctx: Context, name: str, config: ServingConfig, num_items: int =
         num_total_tokens=total,
         num_blocks=num_blocks,
         items=tuple(any_item(ctx, f"{name}.items[{i}]", config) for i in range(num_items)),
+        num_resumed_tokens=ctx.integer(f"{name}.num_resumed_tokens", 0),
     )
     ctx.assume(ctx.merged(lambda: is_well_formed(request, config)))
     return request
@@ -167,44 +186,20 @@ def any_item(ctx: Context, name: str, config: ServingConfig) -> MultimodalItem:
 
 def is_well_formed(request: Request, config: ServingConfig) -> bool:
     """Return whether an engine can have such a request: the assumption of every theorem about requests."""
-    position = 0
+    computed, need, total = request.num_computed_tokens, request.need_prefill_tokens, request.num_total_tokens
+    conditions: list[Any] = []
+    position: Any = 0
     for item in request.items:
-        if item.start < position:
-            return False
-        if item.start < request.num_computed_tokens and request.num_computed_tokens < item.end:
-            return False
+        conditions.append(item.start >= position)
+        conditions.append(any_of(item.start >= computed, computed >= item.end))
         position = item.end
-    if position > request.need_prefill_tokens:
-        return False
-    if request.num_blocks * config.block_size < request.num_computed_tokens:
-        return False
-    if request.num_total_tokens > config.max_model_len:
-        return False
-    if request.is_decoding:
-        return request.num_computed_tokens == request.num_total_tokens - 1
-    return request.need_prefill_tokens <= request.num_total_tokens
-
-
-def any_queues(ctx: Context, config: ServingConfig, shape: Shape) -> Queues:
-    """Draw a state with this many requests. A decode node only has requests that arrived prefilled."""
-    running = tuple(any_request(ctx, f"running[{i}]", config, shape.num_items) for i in range(shape.num_running))
-    waiting = tuple(any_request(ctx, f"waiting[{i}]", config, shape.num_items) for i in range(shape.num_waiting))
-    queues = Queues(
-        running=running,
-        waiting=waiting,
-        num_free_blocks=ctx.integer("num_free_blocks", 0),
-        num_held_slots=ctx.integer("num_held_slots", 0),
-        num_reserved_blocks_per_seq=ctx.integer("num_reserved_blocks_per_seq", 0),
+    well_formed: bool = all_of(
+        *conditions,
+        request.num_prompt_tokens >= 1,
+        position <= request.num_prompt_tokens,
+        request.num_blocks * config.block_size >= computed,
+        total <= config.max_model_len,
+        any_of(computed < need, computed == total - 1),
+        any_of(computed >= need, need <= total),
     )
-    ctx.assume(queues.num_held_slots + shape.num_running <= config.max_num_seqs)
-    for request in waiting:
-        ctx.assume(ctx.merged(lambda request=request: not request.is_decoding))  # type: ignore[misc]
-    if shape.num_waiting > 0:
-        ctx.assume(config.role != Role.DECODE)
-    for request in running:
-        ctx.assume(
-            ctx.merged(
-                lambda request=request: config.role != Role.DECODE or request.is_decoding  # type: ignore[misc]
-            )
-        )
-    return queues
+    return well_formed

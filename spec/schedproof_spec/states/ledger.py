@@ -16,19 +16,24 @@ from schedproof.engines.fastdeploy.config import Role, ServingConfig
 from schedproof.engines.fastdeploy.ledger import Ledger
 from schedproof.engines.fastdeploy.policy import Policy
 from schedproof.engines.fastdeploy.turns import (
+    Abort,
     Passing,
     Phase,
     Preemption,
     Queues,
+    Skip,
     Turn,
+    Visit,
     count_decode,
+    count_reserved,
     next_turn,
     open_step,
 )
 from schedproof.request import Request
+from schedproof.view import Limits, StepView
 from schedproof_spec.prover.context import Context
 from schedproof_spec.states.domain import Configs, any_request
-from schedproof_spec.states.order import keeps_order
+from schedproof_spec.states.logic import all_of, any_of, negated
 from schedproof_spec.states.queue import AnyQueue
 
 
@@ -40,6 +45,8 @@ class StepFrame:
     policy: Policy
     num_decoding: int
     """Live decodes when the step opens; 0 on a prefill node."""
+    num_reserved: int
+    """Requests that the budget reserves tokens for."""
     num_running: int
     """Running requests when the step opens."""
     num_slots_used: int
@@ -96,8 +103,13 @@ def any_frame(ctx: Context, configs: Configs, policy: Policy) -> StepFrame:
     ctx.assume(num_running <= slots)
     ctx.assume(slots <= config.max_num_seqs)
     ctx.assume(ctx.merged(lambda: config.runs_decode or num_decoding == 0))
-    initial = ctx.merged(lambda: policy.initial_budget(config, num_decoding))
-    return StepFrame(config, policy, num_decoding, num_running, slots, initial)
+    num_reserved: Any = num_decoding
+    if policy.counts_prefilled:
+        num_reserved = ctx.integer("num_reserved", 0)
+        ctx.assume(num_reserved <= num_running)
+        ctx.assume(ctx.merged(lambda: not config.runs_decode or num_reserved == num_decoding))
+    initial = ctx.merged(lambda: policy.initial_budget(config, num_reserved))
+    return StepFrame(config, policy, num_decoding, num_reserved, num_running, slots, initial)
 
 
 def any_opening(ctx: Context, frame: StepFrame) -> Moment:
@@ -107,6 +119,7 @@ def any_opening(ctx: Context, frame: StepFrame) -> Moment:
         frame.config,
         frame.policy,
         num_decoding=frame.num_decoding,
+        num_reserved=frame.num_reserved,
         num_free_blocks=free,
         num_slots_used=frame.num_slots_used,
         num_running=frame.num_running,
@@ -127,7 +140,9 @@ def any_moment(ctx: Context, frame: StepFrame) -> Moment:
         num_preempted=ctx.integer("num_preempted", 0),
         num_running=ctx.integer("num_running", 0),
         num_visited=ctx.integer("num_visited", 0),
+        num_aborted=ctx.integer("num_aborted", 0) if frame.policy.aborts_when_visited else 0,
         num_waiting=ctx.integer("num_waiting", 0),
+        num_asked=ctx.integer("num_asked", 0),
         num_admitted=ctx.integer("num_admitted", 0),
     )
     world = World(ledger.num_decoding, ledger.prefill_tokens, ledger.num_slots_used, ledger.num_free_blocks)
@@ -144,46 +159,55 @@ def any_moment(ctx: Context, frame: StepFrame) -> Moment:
 
 def is_possible(moment: Moment, frame: StepFrame) -> bool:
     """Return whether a step can look like this: the accounts agree, the order stands, slots and blocks suffice."""
-    return (
-        accounts_agree(moment.ledger, moment.world)
-        and cursor_is_possible(moment, frame)
-        and budget_is_possible(moment, frame)
-        and slots_suffice(moment.ledger, frame.config)
-        and blocks_suffice(moment.ledger)
-        and order_stands(moment, frame)
+    possible: bool = all_of(
+        accounts_agree(moment.ledger, moment.world),
+        cursor_is_possible(moment, frame),
+        budget_is_possible(moment, frame),
+        slots_suffice(moment.ledger, frame.config),
+        blocks_suffice(moment.ledger),
+        order_stands(moment, frame),
     )
+    return possible
 
 
 def accounts_agree(ledger: Ledger, world: World) -> bool:
     """The ledger says what is so."""
-    return (
-        ledger.num_decoding == world.num_decoding
-        and ledger.prefill_tokens == world.prefill_tokens
-        and ledger.num_slots_used == world.num_slots_used
-        and ledger.num_free_blocks == world.num_free_blocks
+    agree: bool = all_of(
+        ledger.num_decoding == world.num_decoding,
+        ledger.prefill_tokens == world.prefill_tokens,
+        ledger.num_slots_used == world.num_slots_used,
+        ledger.num_free_blocks == world.num_free_blocks,
     )
+    return agree
 
 
 def cursor_is_possible(moment: Moment, frame: StepFrame) -> bool:
-    """The loop has come as far in its queues as the ledger says, and nobody is admitted after a preemption."""
+    """The loop has come as far in its queues as the ledger says, and nobody is asked after a preemption."""
     ledger = moment.ledger
     num_ahead = ledger.num_running - ledger.num_visited
-    return (
-        ledger.num_visited >= 0
-        and num_ahead >= 0
-        and ledger.num_preempted >= 0
-        and ledger.num_running + ledger.num_preempted == frame.num_running
-        and ledger.num_admitted >= 0
-        and ledger.num_admitted <= ledger.num_waiting
-        and ledger.num_slots_used == frame.num_slots_used + ledger.num_admitted
-        and (ledger.num_admitted == 0 or ledger.num_preempted == 0)
-        and moment.num_unvisited >= 0
-        and moment.num_unvisited <= num_ahead
-        and moment.num_unvisited <= ledger.num_decoding
-        and ledger.num_decoding - moment.num_unvisited <= ledger.num_visited
-        and ledger.num_decoding <= frame.num_decoding
-        and (ledger.num_preempted > 0 or ledger.num_decoding == frame.num_decoding)
+    num_decodes_visited = ledger.num_decoding - moment.num_unvisited
+    num_left = frame.num_decoding - ledger.num_aborted
+    possible: bool = all_of(
+        ledger.num_visited >= 0,
+        num_ahead >= 0,
+        ledger.num_preempted >= 0,
+        ledger.num_running + ledger.num_preempted == frame.num_running,
+        ledger.num_admitted >= 0,
+        ledger.num_admitted <= ledger.num_asked,
+        ledger.num_asked <= ledger.num_waiting,
+        ledger.num_slots_used >= frame.num_slots_used,
+        ledger.num_slots_used <= frame.num_slots_used + ledger.num_admitted,
+        ledger.num_slots_used >= frame.num_running + ledger.num_admitted,
+        any_of(ledger.num_asked == 0, ledger.num_preempted == 0),
+        moment.num_unvisited >= 0,
+        moment.num_unvisited <= num_ahead,
+        moment.num_unvisited <= ledger.num_decoding,
+        ledger.num_aborted >= 0,
+        num_decodes_visited + ledger.num_aborted <= ledger.num_visited,
+        ledger.num_decoding <= num_left,
+        any_of(ledger.num_preempted > 0, ledger.num_decoding == num_left),
     )
+    return possible
 
 
 def budget_is_possible(moment: Moment, frame: StepFrame) -> bool:
@@ -191,20 +215,23 @@ def budget_is_possible(moment: Moment, frame: StepFrame) -> bool:
     ledger, config = moment.ledger, frame.config
     num_passed = frame.num_decoding - moment.num_unvisited
     charged_at_most = num_passed * frame.policy.decode_charge(config)
-    return (
-        ledger.prefill_tokens >= 0
-        and ledger.prefill_tokens + ledger.budget <= frame.initial_budget
-        and ledger.prefill_tokens + ledger.budget + charged_at_most >= frame.initial_budget
-        and (ledger.budget >= -config.max_multimodal_item_tokens or ledger.budget == frame.initial_budget)
-        and (ledger.prefill_tokens == 0 or ledger.num_decoding < ledger.num_slots_used)
-        and (ledger.prefill_tokens == 0 or moment.prompt_seen or ledger.num_admitted > 0)
-        and (ledger.prefill_tokens == 0 or config.role != Role.DECODE)
+    num_arrivals = ledger.num_visited - (ledger.num_decoding - moment.num_unvisited) - ledger.num_aborted
+    no_chunk = ledger.prefill_tokens == 0
+    possible: bool = all_of(
+        ledger.prefill_tokens >= 0,
+        ledger.prefill_tokens + ledger.budget <= frame.initial_budget,
+        ledger.prefill_tokens + ledger.budget + charged_at_most >= frame.initial_budget,
+        any_of(ledger.budget >= -config.max_multimodal_item_tokens, ledger.budget == frame.initial_budget),
+        any_of(no_chunk, ledger.num_decoding < ledger.num_slots_used),
+        any_of(no_chunk, moment.prompt_seen, ledger.num_admitted > 0),
+        any_of(config.role != Role.DECODE, ledger.prefill_tokens <= num_arrivals),
     )
+    return possible
 
 
-def slots_suffice(ledger: Ledger, config: ServingConfig) -> bool:
+def slots_suffice(ledger: StepView | Ledger, limits: Limits) -> bool:
     """No more sequences than slots: those that run, and those that left and are not acknowledged."""
-    return ledger.num_slots_used <= config.max_num_seqs
+    return ledger.num_slots_used <= limits.max_num_seqs
 
 
 def blocks_suffice(ledger: Ledger) -> bool:
@@ -214,11 +241,14 @@ def blocks_suffice(ledger: Ledger) -> bool:
 
 def order_stands(moment: Moment, frame: StepFrame) -> bool:
     """Where the order of the running list stands, no decode is behind a prompt in its middle, now or later."""
-    if not keeps_order(frame.config):
-        return True
-    return (not moment.prompt_seen or moment.num_unvisited == 0) and (
-        moment.all_finished or moment.ledger.budget <= 0
+    stands: bool = any_of(
+        negated(frame.policy.uses_up_budget(frame.config)),
+        all_of(
+            any_of(negated(moment.prompt_seen), moment.num_unvisited == 0),
+            any_of(moment.all_finished, moment.ledger.budget <= 0),
+        ),
     )
+    return stands
 
 
 def queues_at(ctx: Context, moment: Moment, frame: StepFrame, num_items: int = 1) -> Queues:
@@ -227,7 +257,7 @@ def queues_at(ctx: Context, moment: Moment, frame: StepFrame, num_items: int = 1
     seen: list[Any] = []
 
     def running(name: str, position: Any) -> Request:
-        request = any_running_request(ctx, name, config, num_items)
+        request = any_running_request(ctx, name, config, frame.policy, num_items)
         is_decode = ctx.merged(lambda: is_live_decode(request, config))
         if position >= ledger.num_visited:
             seen.append(is_decode)
@@ -237,7 +267,12 @@ def queues_at(ctx: Context, moment: Moment, frame: StepFrame, num_items: int = 1
             ctx.assume(moment.num_unvisited - num_decodes <= ahead - len(seen))
             is_next = position == ledger.num_visited
             ctx.assume(
-                ctx.merged(lambda: is_decode or not is_next or not keeps_order(config) or moment.num_unvisited == 0)
+                ctx.merged(
+                    lambda: is_decode
+                    or not is_next
+                    or not frame.policy.uses_up_budget(config)
+                    or moment.num_unvisited == 0
+                )
             )
         return request
 
@@ -251,12 +286,20 @@ def queues_at(ctx: Context, moment: Moment, frame: StepFrame, num_items: int = 1
     )
 
 
-def any_running_request(ctx: Context, name: str, config: ServingConfig, num_items: int = 1) -> Request:
-    """Draw a request of the running list, with an item and with blocks that it shares."""
+def any_running_request(
+    ctx: Context, name: str, config: ServingConfig, policy: Policy, num_items: int = 1
+) -> Request:
+    """Draw a request of the running list, with an item and with blocks that it shares.
+
+    On a decode node everything decodes, but for what has just arrived where that still has a token to prefill.
+    """
     drawn = any_request(ctx, name, config, num_items)
     request = replace(drawn, num_shared_blocks=ctx.integer(f"{name}.num_shared_blocks", 0))
     ctx.assume(request.num_shared_blocks <= request.num_blocks)
-    ctx.assume(ctx.merged(lambda: config.role != Role.DECODE or request.is_decoding))
+    if policy.aborts_when_visited:
+        request = replace(request, is_aborted=ctx.boolean(f"{name}.is_aborted"))
+    most_left = 1 if policy.prefills_on_arrival else 0
+    ctx.assume(ctx.merged(lambda: config.role != Role.DECODE or request.num_prefill_tokens_left <= most_left))
     return request
 
 
@@ -277,9 +320,9 @@ def any_waiting_request(ctx: Context, name: str, config: ServingConfig, num_item
 def moment_after(ctx: Context, before: Moment, turn: Turn, config: ServingConfig) -> Moment:
     """Return the point of the step after a turn: the ledger as the turn left it, and what is so."""
     world, request = before.world, turn.request
-    if isinstance(turn, Passing):
+    if isinstance(turn, Passing | Skip):
         return replace(before, ledger=turn.after)
-    if isinstance(turn, Preemption):
+    if isinstance(turn, Preemption | Abort):
         num_live = ctx.merged(lambda: count_decode(0, request, config))
         world = replace(
             world,
@@ -292,7 +335,8 @@ def moment_after(ctx: Context, before: Moment, turn: Turn, config: ServingConfig
         return replace(before, ledger=turn.after, world=world, num_unvisited=before.num_unvisited - 1)
     world = replace(world, prefill_tokens=world.prefill_tokens + turn.grant.num_tokens)
     if turn.phase is Phase.ADMISSION:
-        world = replace(world, num_slots_used=world.num_slots_used + 1)
+        num_new_slots = ctx.merged(lambda: 0 if request.holds_slot else 1)
+        world = replace(world, num_slots_used=world.num_slots_used + num_new_slots)
     finished = ctx.merged(lambda: before.all_finished and turn.grant.num_tokens == request.num_prefill_tokens_left)
     seen = True if turn.phase is Phase.PREFILL else before.prompt_seen
     return replace(before, ledger=turn.after, world=world, prompt_seen=seen, all_finished=finished)
@@ -300,13 +344,26 @@ def moment_after(ctx: Context, before: Moment, turn: Turn, config: ServingConfig
 
 def label_of(turn: Turn) -> str:
     """Return the kind of a turn in a word."""
-    if isinstance(turn, Preemption):
-        return "preemption"
-    return "passing" if isinstance(turn, Passing) else turn.phase.value
+    return turn.phase.value if isinstance(turn, Visit) else type(turn).__name__.lower()
 
 
 TURNS = ("decode", "prefill", "admission", "preemption")
 """The kinds of turn that change what a step hands out."""
+
+
+def prove_count(ctx: Context, configs: Configs, policy: Policy) -> None:
+    """Each running request that the worker runs is counted once, and nobody else."""
+    config = configs(ctx, policy)
+    request = any_running_request(ctx, "request", config, policy)
+    num_decoding, num_reserved = ctx.integer("num_decoding", 0), ctx.integer("num_reserved", 0)
+    counted = ctx.merged(lambda: count_decode(num_decoding, request, config))
+    num_live = ctx.merged(lambda: 1 if is_live_decode(request, config) else 0)
+    ctx.prove("count: the live decodes are counted", counted == num_decoding + num_live)
+    reserved = ctx.merged(lambda: count_reserved(num_reserved, request, config, policy))
+    ctx.prove(
+        "count: the budget reserves for those",
+        ctx.merged(lambda: reserved == num_reserved + num_live or (policy.counts_prefilled and not config.runs_decode)),
+    )
 
 
 def by_induction(ctx: Context, configs: Configs, policy: Policy, claim: Claim, given: Claim) -> None:
@@ -314,7 +371,10 @@ def by_induction(ctx: Context, configs: Configs, policy: Policy, claim: Claim, g
 
     ``given`` is another claim that is known to hold at every point; `nothing` when there is none.
     """
-    part = ctx.one_of("part", ("opening", "turn"))
+    part = ctx.one_of("part", ("count", "opening", "turn"))
+    if part == "count":
+        prove_count(ctx, configs, policy)
+        return
     frame = any_frame(ctx, configs, policy)
     if part == "opening":
         after, label = any_opening(ctx, frame), "open"

@@ -9,6 +9,7 @@ from schedproof.request import Request
 from schedproof_spec.prover.context import Context
 from schedproof_spec.rules.blocks import blocks_cover_tokens
 from schedproof_spec.states.domain import any_request, is_well_formed
+from schedproof_spec.states.logic import all_of, any_of
 
 
 def is_alive(request: Request, max_total_tokens: int, config: ServingConfig) -> bool:
@@ -17,13 +18,14 @@ def is_alive(request: Request, max_total_tokens: int, config: ServingConfig) -> 
     It is well formed, its blocks cover its tokens, it has tokens left to generate, and unless it is decoding it
     prefills everything that it has.
     """
-    return (
-        is_well_formed(request, config)
-        and blocks_cover_tokens(request, config)
-        and request.num_total_tokens < max_total_tokens
-        and max_total_tokens <= config.max_model_len
-        and (request.is_decoding or request.need_prefill_tokens == request.num_total_tokens)
+    alive: bool = all_of(
+        is_well_formed(request, config),
+        blocks_cover_tokens(request, config),
+        request.num_total_tokens < max_total_tokens,
+        max_total_tokens <= config.max_model_len,
+        any_of(request.is_decoding, request.need_prefill_tokens == request.num_total_tokens),
     )
+    return alive
 
 
 def any_living_request(ctx: Context, config: ServingConfig, num_items: int = 0) -> tuple[Request, Any]:

@@ -4,13 +4,13 @@ instead of multiplying. What is executed is the rule itself."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import dataclass, fields
+from types import FunctionType
 from typing import Any, TypeVar
 
 from schedproof.engines.fastdeploy.config import ServingConfig
 from schedproof.engines.fastdeploy.policy import Policy
 from schedproof.engines.fastdeploy.rules import blocks, chunk
-from schedproof.engines.fastdeploy.rules.capacity import DispatchCapacity
 from schedproof.engines.fastdeploy.startup import StartupCheck
 from schedproof.request import Request
 from schedproof_spec.prover import symbolic
@@ -31,101 +31,80 @@ def merged_on_path(function: Callable[..., T], *arguments: Any) -> T:
     return value
 
 
-DERIVED: dict[str, Callable[[ServingConfig], int]] = {
-    name: getter.fget
-    for name, getter in vars(ServingConfig).items()
-    if isinstance(getter, property) and getter.fget is not None
-}
-"""The reference's own derived values."""
+MERGED_PROPERTIES = (
+    "num_speculative_tokens",
+    "tokens_per_seq",
+    "max_decode_tokens",
+    "max_new_blocks",
+    "max_blocks_per_seq",
+)
+"""Derived values of a configuration that are worth one conditional value each; the others are small."""
 
 
-class MergedConfig(ServingConfig):
-    """A configuration of symbols; what is derived from it is one conditional value each."""
+def merged_property(name: str) -> property:
+    """Return the reference's own property with its paths merged."""
+    getter = vars(ServingConfig)[name].fget
+    return property(lambda config: merged_on_path(getter, config), doc=f"See `ServingConfig.{name}`.")
 
-    @property
-    def num_speculative_tokens(self) -> int:
-        """See `ServingConfig`."""
-        return merged_on_path(DERIVED["num_speculative_tokens"], self)
 
-    @property
-    def tokens_per_seq(self) -> int:
-        """See `ServingConfig`."""
-        return merged_on_path(DERIVED["tokens_per_seq"], self)
-
-    @property
-    def max_decode_tokens(self) -> int:
-        """See `ServingConfig`."""
-        return merged_on_path(DERIVED["max_decode_tokens"], self)
-
-    @property
-    def max_blocks_per_seq(self) -> int:
-        """See `ServingConfig`."""
-        return merged_on_path(DERIVED["max_blocks_per_seq"], self)
+MergedConfig = dataclass(frozen=True)(
+    type("MergedConfig", (ServingConfig,), {name: merged_property(name) for name in MERGED_PROPERTIES})
+)
+"""A configuration of symbols; what is derived from it is one conditional value each."""
 
 
 def with_merged_properties(config: ServingConfig) -> ServingConfig:
     """Return the configuration with its derived values merged."""
-    return MergedConfig(**{field.name: getattr(config, field.name) for field in fields(config)})
+    merged: ServingConfig = MergedConfig(**{field.name: getattr(config, field.name) for field in fields(config)})
+    return merged
 
 
-RULES = tuple(sorted(Policy.__abstractmethods__))
+UNMERGED = ("startup_checks", "dispatch_capacity")
+"""Rules that return more than numbers."""
+
+RULES = tuple(
+    sorted(
+        name
+        for name, value in vars(Policy).items()
+        if isinstance(value, FunctionType) and not name.startswith("_") and name != "problems"
+    )
+)
 """What a policy decides for itself."""
 
+HABITS = tuple(sorted(name for name, value in vars(Policy).items() if isinstance(value, bool)))
+"""What is plainly so of a policy, or is not."""
 
-class MergedPolicy(Policy):
+
+def merged_rule(name: str) -> Callable[..., Any]:
+    """Return a method that asks a policy's rule, notes that it was asked, and merges its paths."""
+
+    def ask(self: Any, *arguments: Any) -> Any:
+        self.asked.add(name)
+        rule = getattr(self.policy, name)
+        refuse_blind_spots(rule)
+        return rule(*arguments) if name in UNMERGED else merged_on_path(rule, *arguments)
+
+    return ask
+
+
+MergedRules: Any = type("MergedRules", (Policy,), {name: merged_rule(name) for name in RULES})
+
+
+class MergedPolicy(MergedRules):  # type: ignore[misc]
     """A policy whose rules are each one conditional value; it notes which of them were asked."""
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
         self.asked: set[str] = set()
+        for name in HABITS:
+            setattr(self, name, getattr(policy, name))
 
     def startup_checks(self) -> tuple[StartupCheck, ...]:
         """See `Policy`."""
-        self.asked.add("startup_checks")
-        refuse_blind_spots(self.policy.startup_checks)
-        checks = self.policy.startup_checks()
+        checks: tuple[StartupCheck, ...] = super().startup_checks()
         for check in checks:
             refuse_blind_spots(check.holds)
         return checks
-
-    def initial_budget(self, config: ServingConfig, num_decoding: int) -> int:
-        """See `Policy`."""
-        return self._merged(self.policy.initial_budget, config, num_decoding)
-
-    def decode_charge(self, config: ServingConfig) -> int:
-        """See `Policy`."""
-        return self._merged(self.policy.decode_charge, config)
-
-    def keeps_visiting(self, budget: int) -> bool:
-        """See `Policy`."""
-        return self._merged(self.policy.keeps_visiting, budget)
-
-    def next_chunk(self, request: Request, budget: int, config: ServingConfig) -> int:
-        """See `Policy`."""
-        return self._merged(self.policy.next_chunk, request, budget, config)
-
-    def prefill_blocks(self, request: Request, chunk: int, config: ServingConfig) -> int:
-        """See `Policy`."""
-        return self._merged(self.policy.prefill_blocks, request, chunk, config)
-
-    def decode_blocks(self, request: Request, config: ServingConfig) -> int:
-        """See `Policy`."""
-        return self._merged(self.policy.decode_blocks, request, config)
-
-    def max_chunk_tokens(self, config: ServingConfig) -> int:
-        """See `Policy`."""
-        return self._merged(self.policy.max_chunk_tokens, config)
-
-    def dispatch_capacity(self, config: ServingConfig) -> DispatchCapacity:
-        """See `Policy`; not merged, because its reasons differ from path to path."""
-        self.asked.add("dispatch_capacity")
-        refuse_blind_spots(self.policy.dispatch_capacity)
-        return self.policy.dispatch_capacity(config)
-
-    def _merged(self, rule: Callable[..., T], *arguments: Any) -> T:
-        self.asked.add(rule.__name__)
-        refuse_blind_spots(rule)
-        return merged_on_path(rule, *arguments)
 
 
 def next_chunk(request: Request, budget: int, config: ServingConfig) -> int:

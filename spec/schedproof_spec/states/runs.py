@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from schedproof.engines.fastdeploy.config import Role, ServingConfig
 from schedproof.engines.fastdeploy.life.engine import Engine
+from schedproof.engines.fastdeploy.life.job import RequestRefusedError
 from schedproof.engines.fastdeploy.life.outcome import StepOutcome
 from schedproof.engines.fastdeploy.life.places import Place
 from schedproof.engines.fastdeploy.loop import StepPlan
@@ -64,36 +65,39 @@ def run_engine(
 ) -> Iterator[RunStep]:
     """Let requests arrive at an engine, run steps, and yield each.
 
-    The worker acknowledges at once what left the batch, and a prefill node hands over what it has prefilled.
+    The worker acknowledges at once what left the batch. A prefill node hands a request over one step after its
+    prefill, when the transfer is done.
     """
     for number in range(1, num_steps + 1):
         for arrival in arrivals:
             if arrival.before_step == number:
                 let_arrive(engine, arrival)
         before = dict(engine.requests)
+        prefilled = () if engine.config.runs_decode else prefilled_requests(engine)
         engine.schedule()
         launched = dict(engine.requests)
         outcome = engine.complete(lambda request_id, number=number: accepted_at(number, request_id))  # type: ignore[misc]
         engine.acknowledge()
-        if not engine.config.runs_decode:
-            hand_over_prefilled(engine)
+        for name in prefilled:
+            engine.hand_over(name)
         yield RunStep(
             config=engine.config, before=before, launched=launched, after=dict(engine.requests), outcome=outcome
         )
 
 
 def let_arrive(engine: Engine, arrival: Arrival) -> None:
-    """Let requests arrive as they do on this node; one that a disaggregated node refuses stays outside."""
+    """Let requests arrive as they do on this node; one that the engine refuses stays outside."""
     for name in arrival.names:
         sizes = arrival.num_prompt_tokens, arrival.max_new_tokens
-        if engine.config.role == Role.MIXED:
-            engine.add_request(name, *sizes, items=arrival.items)
-        elif engine.preallocate(name, *sizes, arrival.items) and engine.config.role == Role.DECODE:
-            engine.receive(name)
+        try:
+            if engine.config.role == Role.MIXED:
+                engine.add_request(name, *sizes, items=arrival.items)
+            elif engine.preallocate(name, *sizes, arrival.items) and engine.config.role == Role.DECODE:
+                engine.receive(name)
+        except RequestRefusedError:
+            return
 
 
-def hand_over_prefilled(engine: Engine) -> None:
-    """Let a prefill node hand over every request whose prompt is prefilled."""
-    for name in tuple(engine.places[Place.RUNNING]):
-        if engine.requests[name].is_decoding:
-            engine.hand_over(name)
+def prefilled_requests(engine: Engine) -> tuple[str, ...]:
+    """Return the requests that wait for their hand-over."""
+    return tuple(name for name in engine.places[Place.RUNNING] if engine.requests[name].is_decoding)

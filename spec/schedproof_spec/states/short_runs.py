@@ -29,6 +29,7 @@ class RunShape:
     """For each request, the step that is the first to find it."""
     has_item: bool = False
     """Whether the first request has an unsplittable item."""
+    deterministic: bool = False
     enc_dec_block_num: int = 2
     """FastDeploy's preset, unless a policy goes wrong only without any growth."""
     num_steps: int
@@ -45,14 +46,17 @@ SHAPES = (
     RunShape(num_steps=1),
     RunShape(num_steps=1, has_item=True),
     RunShape(num_steps=1, role=Role.DECODE),
+    RunShape(num_steps=1, deterministic=True),
     RunShape(num_steps=2),
     RunShape(num_steps=1, enc_dec_block_num=0),
     RunShape(num_steps=2, enc_dec_block_num=0),
-    RunShape(num_steps=3),
-    RunShape(num_steps=2, before_steps=(1, 1)),
-    RunShape(num_steps=1, role=Role.PREFILL, has_item=True),
     RunShape(num_steps=2, role=Role.DECODE),
+    RunShape(num_steps=1, role=Role.PREFILL, has_item=True),
+    RunShape(num_steps=2, before_steps=(1, 1), role=Role.PREFILL),
+    RunShape(num_steps=1, before_steps=(1, 1), has_item=True),
+    RunShape(num_steps=3),
     RunShape(num_steps=2, before_steps=(1, 2)),
+    RunShape(num_steps=2, before_steps=(1, 1)),
 )
 """Where a violation is looked for, in this order."""
 
@@ -113,6 +117,7 @@ SPECULATION = (
     SpeculativeConfig(method=SpeculativeMethod.MTP, num_speculative_tokens=1),
     SpeculativeConfig(method=SpeculativeMethod.MTP, num_speculative_tokens=5),
     SpeculativeConfig(method=SpeculativeMethod.NGRAM, num_speculative_tokens=5),
+    SpeculativeConfig(method=SpeculativeMethod.NAIVE, num_speculative_tokens=5),
 )
 BLOCK_SIZES = (1, 4)
 """With blocks this small a run of a few steps meets the end of one."""
@@ -133,6 +138,7 @@ def any_run_config(shape: RunShape) -> Configs:
                 num_kv_blocks=ctx.integer("num_kv_blocks", 1),
                 max_multimodal_item_tokens=ctx.integer("max_multimodal_item_tokens", 1) if shape.has_item else 0,
                 role=shape.role,
+                deterministic=shape.deterministic,
             )
         )
         ctx.assume(ctx.merged(lambda: longest_request_fits_pool(config)))

@@ -9,7 +9,6 @@ from typing import Any
 from schedproof.engines.fastdeploy.config import Role, ServingConfig
 from schedproof.engines.fastdeploy.life import request_events
 from schedproof.engines.fastdeploy.policy import Policy
-from schedproof.engines.fastdeploy.rules.blocks import preallocated_blocks
 from schedproof.engines.fastdeploy.turns import ask
 from schedproof.request import Request, new_request
 from schedproof_spec.invariant import Consequence, Invariant
@@ -20,6 +19,7 @@ from schedproof_spec.states.ledger import Claim
 from schedproof_spec.states.life import any_living_decode, any_living_request, is_alive
 from schedproof_spec.states.merged import merged_on_path
 from schedproof_spec.states.runs import RunStep
+from schedproof_spec.theorems.budget import BUDGET_FIELDS, BUDGET_NONNEGATIVE, any_last_running_turn
 
 
 def prove_alive(ctx: Context, label: str, request: Request, max_total_tokens: Any, config: ServingConfig) -> None:
@@ -53,13 +53,18 @@ def prove_arrival(ctx: Context, config: ServingConfig, policy: Policy) -> None:
 
 
 def prove_chunk(ctx: Context, config: ServingConfig, policy: Policy) -> None:
-    """A chunk of a running or admitted request; the one that ends the prompt comes with the first token."""
+    """A chunk of a running or admitted request; the one that ends the prompt comes with the first token.
+
+    No step has more budget than it was opened with (`budget_is_possible`).
+    """
     request, max_total_tokens = any_living_request(ctx, config, num_items=1)
     ctx.assume(ctx.merged(lambda: not request.is_decoding))
     num_free_cached_blocks = ctx.integer("num_free_cached_blocks", 0)
     ctx.assume(num_free_cached_blocks <= request.num_blocks)
     request = replace(request, num_free_cached_blocks=num_free_cached_blocks)
-    budget = ctx.integer("budget", 0)
+    budget, num_reserved = ctx.integer("budget", 0), ctx.integer("num_reserved", 0)
+    ctx.assume(num_reserved <= config.max_num_seqs)
+    ctx.assume(budget <= policy.initial_budget(config, num_reserved))
     grant = ctx.merged(lambda: ask(request, budget, config, policy))
     ctx.assume(grant.num_tokens > 0)
     ctx.prove("chunk: what is shared is not taken", grant.num_new_blocks >= num_free_cached_blocks)
@@ -96,18 +101,20 @@ def prove_visited_decode(ctx: Context, config: ServingConfig, policy: Policy) ->
     prove_decode_step(ctx, "visited decode", after, max_total_tokens, config)
 
 
-def prove_unvisited_decode(ctx: Context, config: ServingConfig, policy: Policy) -> None:
-    """The loop ends before it reaches the decode, and the worker runs it with the blocks that it has."""
-    budget = ctx.integer("budget")
-    ctx.assume(ctx.merged(lambda: not policy.keeps_visiting(budget)))
-    request, max_total_tokens = any_living_decode(ctx, config)
-    prove_decode_step(ctx, "unvisited decode", request, max_total_tokens, config)
+def prove_unvisited_decode(ctx: Context, configs: Configs, policy: Policy, given: Claim) -> None:
+    """A step ends without a visit to the decode, and the worker runs it with the blocks that it has."""
+    frame, _, num_unvisited = any_last_running_turn(ctx, configs, policy, given)
+    ctx.cover("a turn is taken, or none is left")
+    if num_unvisited == 0:
+        return
+    request, max_total_tokens = any_living_decode(ctx, frame.config)
+    prove_decode_step(ctx, "unvisited decode", request, max_total_tokens, frame.config)
 
 
 def prove_preemption(ctx: Context, config: ServingConfig, policy: Policy) -> None:
     """A running request loses its blocks."""
     request, max_total_tokens = any_living_request(ctx, config, num_items=1)
-    prove_alive(ctx, "preemption", request_events.after_preemption(request), max_total_tokens, config)
+    prove_alive(ctx, "preemption", request_events.after_preemption(request, policy.keeps_slot_of_preempted), max_total_tokens, config)
 
 
 def prove_arrival_of_cache(ctx: Context, config: ServingConfig, policy: Policy) -> None:
@@ -117,28 +124,36 @@ def prove_arrival_of_cache(ctx: Context, config: ServingConfig, policy: Policy) 
     max_total_tokens = ctx.integer("max_total_tokens", 1)
     ctx.assume(num_prompt_tokens + 1 < max_total_tokens)
     ctx.assume(max_total_tokens <= config.max_model_len)
-    num_blocks = merged_on_path(preallocated_blocks, num_prompt_tokens, config)
+    num_blocks = policy.preallocated_blocks(num_prompt_tokens, config)
     request = replace(new_request("request", num_prompt_tokens), num_blocks=num_blocks)
-    prove_alive(
-        ctx, "arrival of the cache", request_events.after_arrival_of_cache(request), max_total_tokens, config
+    arrived = (
+        request_events.after_arrival_with_prefill
+        if policy.prefills_on_arrival
+        else request_events.after_arrival_of_cache
     )
+    prove_alive(ctx, "arrival of the cache", arrived(request), max_total_tokens, config)
 
 
 EVENTS: dict[str, Callable[[Context, ServingConfig, Policy], None]] = {
     "arrival": prove_arrival,
     "chunk": prove_chunk,
     "visited decode": prove_visited_decode,
-    "unvisited decode": prove_unvisited_decode,
     "preemption": prove_preemption,
     "arrival of the cache": prove_arrival_of_cache,
 }
 """Whatever changes a request's counts."""
 
 
+UNVISITED = "unvisited decode"
+
+
 def prove_blocks_cover_tokens(ctx: Context, configs: Configs, policy: Policy, given: Claim) -> None:
     """Each event leaves a living request, or one that is finished, with blocks for its tokens."""
-    event = ctx.one_of("event", tuple(EVENTS))
-    EVENTS[event](ctx, configs(ctx, policy), policy)
+    event = ctx.one_of("event", (UNVISITED, *EVENTS))
+    if event == UNVISITED:
+        prove_unvisited_decode(ctx, configs, policy, given)
+    else:
+        EVENTS[event](ctx, configs(ctx, policy), policy)
 
 
 def claims_of(event: str) -> tuple[str, str]:
@@ -157,10 +172,12 @@ BLOCKS_COVER_TOKENS = Invariant(
     consequence=Consequence.WRONG_OUTPUT,
     sentence="A sequence never holds more tokens than its KV blocks have slots.",
     statement=blocks_cover_tokens,
+    fields=(*BUDGET_FIELDS, "block_size", "enc_dec_block_num", "prealloc_dec_block_slot_num_threshold"),
     origin="Out of budget, the scheduler gives no blocks, and the worker decodes on: accepted drafts overrun them.",
     scope="any number of requests and steps",
     proof=prove_blocks_cover_tokens,
     on_run=run_covers_tokens,
+    builds_on=BUDGET_NONNEGATIVE,
     covers=frozenset(
         {
             "arrival: no more than is cached",
@@ -169,7 +186,8 @@ BLOCKS_COVER_TOKENS = Invariant(
             "chunk: it counts the blocks of its table",
             "chunk: the last one computes everything",
             "visited decode: blocks never go away",
-            *(claim for event in EVENTS if event != "unvisited decode" for claim in claims_of(event)),
+            "a turn is taken, or none is left",
+            *(claim for event in EVENTS for claim in claims_of(event)),
         }
     ),
 )

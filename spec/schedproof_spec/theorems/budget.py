@@ -6,7 +6,7 @@ from typing import Any
 
 from schedproof.engines.fastdeploy.config import Role
 from schedproof.engines.fastdeploy.policy import Policy
-from schedproof.engines.fastdeploy.turns import Phase, Visit, ask, next_turn
+from schedproof.engines.fastdeploy.turns import Phase, Skip, Visit, ask, next_turn
 from schedproof_spec.invariant import Consequence, Invariant
 from schedproof_spec.prover.context import Context
 from schedproof_spec.rules.budget import (
@@ -39,7 +39,11 @@ BUDGET_FIELDS = ("max_num_batched_tokens", "max_num_seqs", "num_speculative_toke
 
 EVERY_TURN = frozenset(("open", *TURNS))
 """The labels of an induction over the turns of a step, each of which some state has to get to."""
-EVERY_TURN_POSSIBLE = EVERY_TURN | {f"{turn}: the step is possible" for turn in EVERY_TURN}
+EVERY_TURN_POSSIBLE = EVERY_TURN | {
+    *(f"{turn}: the step is possible" for turn in EVERY_TURN),
+    "count: the live decodes are counted",
+    "count: the budget reserves for those",
+}
 
 
 def has_budget(moment: Moment, frame: StepFrame) -> bool:
@@ -106,7 +110,7 @@ def prove_budget_tight(ctx: Context, configs: Configs, policy: Policy, given: Cl
 
 
 def rest_is_budget(moment: Moment, frame: StepFrame) -> bool:
-    """Without preemption, what the step leaves below the limit is not more than the budget.
+    """Without preemption and abort, what the step leaves below the limit is not more than the budget.
 
     A step whose every slot decodes has no prompt that could use the rest.
     """
@@ -114,7 +118,8 @@ def rest_is_budget(moment: Moment, frame: StepFrame) -> bool:
     still_charged = moment.num_unvisited * frame.policy.decode_charge(config)
     total = ledger.num_tokens(config) + ledger.budget - still_charged
     only_decodes = ledger.num_decoding >= config.max_num_seqs
-    return ledger.num_preempted > 0 or only_decodes or total >= config.max_num_batched_tokens
+    leaves = ledger.num_preempted > 0 or ledger.num_aborted > 0
+    return leaves or only_decodes or total >= config.max_num_batched_tokens
 
 
 def prove_visit_satisfies(ctx: Context, configs: Configs, policy: Policy) -> None:
@@ -138,16 +143,16 @@ def prove_nobody_is_left_with_budget(ctx: Context, configs: Configs, policy: Pol
     turn = next_turn(ledger, queues, frame.config, policy)
     if turn is not None:
         ctx.prove(f"{label_of(turn)} leaves no more budget", turn.after.budget <= ledger.budget)
-        if isinstance(turn, Visit) and turn.phase is Phase.ADMISSION:
+        if isinstance(turn, Skip) or (isinstance(turn, Visit) and turn.phase is Phase.ADMISSION):
             ctx.prove("an admission comes after everybody's visit", no_visit_is_left(ctx, before))
         return
     ctx.assume(ledger.num_preempted == 0)
     ctx.prove("the loop ends after everybody's visit, or with nothing left", no_visit_is_left(ctx, before))
-    ctx.assume(ledger.num_admitted < ledger.num_waiting)
-    refused = queues.waiting[ledger.num_admitted]
+    ctx.assume(ledger.num_asked < ledger.num_waiting)
+    refused = queues.waiting[ledger.num_asked]
     ctx.prove(
         "a refused request could not use the rest",
-        ctx.merged(lambda: not could_be_admitted(refused, ledger.budget, ledger, queues, frame.config)),
+        ctx.merged(lambda: not could_be_admitted(refused, ledger.budget, ledger, queues, frame.config, policy)),
     )
 
 
@@ -155,7 +160,7 @@ def no_visit_is_left(ctx: Context, moment: Moment) -> Any:
     """Return whether each running request had its visit, or nothing is left to hand out."""
     ledger = moment.ledger
     return ctx.merged(
-        lambda: ledger.num_visited == ledger.num_running or ledger.budget <= 0 or ledger.num_admitted > 0
+        lambda: ledger.num_visited == ledger.num_running or ledger.budget <= 0 or ledger.num_asked > 0
     )
 
 
@@ -163,7 +168,7 @@ BUDGET_TIGHT = Invariant(
     name="budget_tight",
     family="budget",
     consequence=Consequence.COST,
-    sentence="A step that preempts nothing leaves budget over only if no waiting work could use it.",
+    sentence="A step that preempts and aborts nothing leaves budget over only if no waiting work could use it.",
     statement=no_work_could_use_the_rest,
     origin="PR 7438, review: reserving for max_num_seqs sequences that do not exist starves prefill.",
     fields=BUDGET_FIELDS,
@@ -179,8 +184,22 @@ BUDGET_TIGHT = Invariant(
     builds_on=BUDGET_NONNEGATIVE,
     applies=lambda config: config.role != Role.DECODE,
     otherwise="a decode node does not prefill",
-    on_run=lambda step, policy: no_work_could_use_the_rest(step.plan, step.config),
+    on_run=lambda step, policy: no_work_could_use_the_rest(step.plan, step.config, policy),
 )
+
+
+def any_last_running_turn(ctx: Context, configs: Configs, policy: Policy, given: Claim) -> tuple[StepFrame, Any, Any]:
+    """Draw a point of a step and take its turn; return the frame, the turn, and how many decodes nobody visits.
+
+    None are counted while running requests may still be visited.
+    """
+    frame = any_frame(ctx, configs, policy)
+    moment = any_moment(ctx, frame)
+    ctx.assume(ctx.merged(lambda: given(moment, frame)))
+    ctx.assume(moment.ledger.num_asked == 0)
+    turn = next_turn(moment.ledger, queues_at(ctx, moment, frame), frame.config, policy)
+    is_over = turn is None or isinstance(turn, Skip) or (isinstance(turn, Visit) and turn.phase is Phase.ADMISSION)
+    return frame, turn, moment.num_unvisited if is_over else 0
 
 
 def prove_every_decode_served(ctx: Context, configs: Configs, policy: Policy, given: Claim) -> None:
@@ -188,21 +207,16 @@ def prove_every_decode_served(ctx: Context, configs: Configs, policy: Policy, gi
 
     The one that is left is any that the events of an engine leave (`blocks_cover_tokens`).
     """
-    frame = any_frame(ctx, configs, policy)
-    moment = any_moment(ctx, frame)
+    frame, turn, num_unvisited = any_last_running_turn(ctx, configs, policy, given)
     config = frame.config
-    ctx.assume(ctx.merged(lambda: given(moment, frame)))
-    turn = next_turn(moment.ledger, queues_at(ctx, moment, frame), config, policy)
     if isinstance(turn, Visit) and turn.phase is Phase.DECODE:
         ctx.prove(
             "a visited decode is served", ctx.merged(lambda: decode_is_served(turn.request, turn.grant, config))
         )
-    is_over = turn is None or (isinstance(turn, Visit) and turn.phase is Phase.ADMISSION)
-    if not is_over:
         return
-    ctx.assume(moment.ledger.num_admitted == 0)
-    ctx.cover("the loop has visited whom it visits")
-    ctx.assume(moment.num_unvisited > 0)
+    ctx.cover("a turn visits no decode")
+    if num_unvisited == 0:
+        return
     left, _ = any_living_decode(ctx, config)
     ctx.prove(
         "a decode that is left unvisited is served",
@@ -219,7 +233,7 @@ EVERY_DECODE_SERVED = Invariant(
     origin="Upstream's loop guard `budget > 0`: decodes that use up the whole budget run on without new KV blocks.",
     fields=(*BUDGET_FIELDS, "block_size", "enc_dec_block_num", "prealloc_dec_block_slot_num_threshold"),
     proof=prove_every_decode_served,
-    covers=frozenset({"a visited decode is served", "the loop has visited whom it visits"}),
+    covers=frozenset({"a visited decode is served", "a turn visits no decode"}),
     scope="any number of requests and steps",
     builds_on=BUDGET_NONNEGATIVE,
     applies=lambda config: config.runs_decode,

@@ -35,7 +35,7 @@ def any_places(ctx: Context) -> Places:
     return places
 
 
-EVENTS = ("enter", "move", "move_to_front", "leave")
+EVENTS = ("enter", "move", "move_to_front", "requeue", "leave")
 """The only ways in which the queues change."""
 
 
@@ -51,6 +51,8 @@ def prove_requests_conserved(ctx: Context, configs: Configs, policy: Policy, giv
             places.enter(ACTOR, to)
         elif event == "leave":
             places.leave(ACTOR)
+        elif event == "requeue":
+            places.requeue(ACTOR)
         elif event == "move":
             places.move(ACTOR, to)
         else:
@@ -60,7 +62,7 @@ def prove_requests_conserved(ctx: Context, configs: Configs, policy: Policy, giv
     legal = place is None if event == "enter" else place is not None
     if event in ("move", "move_to_front") and place is not None:
         legal = to in MOVES[place]
-    expected = place if refused else None if event == "leave" else to
+    expected = place if refused or event == "requeue" else None if event == "leave" else to
     ctx.prove(f"{event}: done exactly when legal", refused is not legal)
     ctx.prove(f"{event}: the request is where it went", places.place_of.get(ACTOR) is expected)
     ctx.prove(f"{event}: the request is in one place", is_in_one_place(places, ACTOR))

@@ -20,7 +20,7 @@ from schedproof.engines.fastdeploy.config import Role, ServingConfig
 from schedproof.engines.fastdeploy.life import request_events
 from schedproof.engines.fastdeploy.life.places import Place, Places
 from schedproof.engines.fastdeploy.policy import Policy
-from schedproof.engines.fastdeploy.turns import Queues, ask, has_blocks_to_admit, open_step
+from schedproof.engines.fastdeploy.turns import Preemption, Queues, Turn, Visit, next_turn, open_step
 from schedproof.request import Request
 from schedproof_spec.invariant import Consequence, Invariant
 from schedproof_spec.prover.context import Context
@@ -30,56 +30,83 @@ from schedproof_spec.states.ledger import Claim
 from schedproof_spec.states.life import any_living_request
 from schedproof_spec.states.merged import merged_on_path
 from schedproof_spec.states.runs import RunStep
+from schedproof_spec.theorems.budget import BUDGET_FIELDS
 
 
 def any_pool_for(ctx: Context, config: ServingConfig) -> Any:
-    """Draw the size of a pool in which every request fits."""
+    """Return the size of the pool, or draw one in which every request fits."""
+    if config.num_kv_blocks is not None:
+        return config.num_kv_blocks
     num_kv_blocks = ctx.integer("num_kv_blocks", 1)
     ctx.assume(config.max_blocks_per_seq <= num_kv_blocks)
     return num_kv_blocks
 
 
 def prove_head_advances(ctx: Context, configs: Configs, policy: Policy) -> None:
-    """The first running request, or the first waiting one when none is running, with any others behind it."""
+    """The first running request, or the first waiting one when none is running, with any others behind it.
+
+    Preemption takes the others first, so that the pool is the first one's when it comes to that.
+    """
     stage = ctx.one_of("stage", ("decodes", "prefills", "waits"))
     config = configs(ctx, policy)
     num_kv_blocks = any_pool_for(ctx, config)
     request, max_total_tokens = any_living_request(ctx, config, num_items=1)
-    ctx.assume(ctx.merged(lambda: request.is_decoding or request.num_blocks <= config.max_blocks_per_seq))
+    ctx.assume(request.num_blocks <= num_kv_blocks)
     if stage == "decodes":
         ctx.assume(ctx.merged(lambda: request.is_decoding and config.runs_decode))
         prove_decode_advances(ctx, request, max_total_tokens, num_kv_blocks, config, policy)
+        return
+    arrives = config.role == Role.DECODE and policy.prefills_on_arrival
+    ctx.assume(ctx.merged(lambda: not request.is_decoding and (config.role != Role.DECODE or arrives)))
+    if stage == "prefills":
+        prove_chunk_advances(ctx, request, max_total_tokens, num_kv_blocks, config, policy)
     else:
-        ctx.assume(ctx.merged(lambda: not request.is_decoding and config.role != Role.DECODE))
-        if stage == "prefills":
-            prove_chunk_advances(ctx, request, max_total_tokens, num_kv_blocks, config, policy)
-        else:
-            prove_admission_advances(ctx, request, max_total_tokens, num_kv_blocks, config, policy)
+        ctx.assume(ctx.merged(lambda: config.role != Role.DECODE))
+        prove_admission_advances(ctx, request, max_total_tokens, num_kv_blocks, config, policy)
 
 
-def any_decodes(ctx: Context, at_least: int, others: int, config: ServingConfig) -> Any:
-    """Draw how many requests decode; ``others`` slots have requests that do not."""
-    num_decoding = ctx.integer("num_decoding", 0)
-    ctx.assume(num_decoding >= at_least)
-    ctx.assume(ctx.merged(lambda: config.runs_decode or num_decoding == 0))
-    ctx.assume(num_decoding + others <= config.max_num_seqs)
-    return num_decoding
+def turn_of_the_first(
+    ctx: Context, request: Request, num_decoding: Any, num_kv_blocks: Any, config: ServingConfig, policy: Policy
+) -> Turn | None:
+    """Return the turn that the loop takes when it begins with this request, with any others behind it.
+
+    ``num_decoding`` requests decode; on a prefill node they wait for their hand-over.
+    """
+    num_live = ctx.merged(lambda: num_decoding if config.runs_decode else 0)
+    num_reserved = ctx.merged(lambda: num_decoding if config.runs_decode or policy.counts_prefilled else 0)
+    num_free_blocks = num_kv_blocks - request.num_blocks
+    ledger = open_step(
+        config,
+        policy,
+        num_decoding=num_live,
+        num_reserved=num_reserved,
+        num_free_blocks=num_free_blocks,
+        num_slots_used=config.max_num_seqs,
+        num_running=1,
+    )
+    queues = Queues(running=(request,), waiting=(), num_free_blocks=num_free_blocks)
+    return next_turn(ledger, queues, config, policy)
 
 
 def prove_decode_advances(
     ctx: Context, request: Request, max_total_tokens: Any, num_kv_blocks: Any, config: ServingConfig, policy: Policy
 ) -> None:
-    """The loop visits it first: it gets what it asks for and produces a token, or is preempted and starts over."""
-    num_decoding = any_decodes(ctx, 1, 0, config)
-    budget = ctx.merged(lambda: policy.initial_budget(config, num_decoding))
-    ctx.prove("decodes: the loop visits it", ctx.merged(lambda: policy.keeps_visiting(budget)))
-    grant = ctx.merged(lambda: ask(request, budget, config, policy))
-    if grant.num_new_blocks > num_kv_blocks - request.num_blocks:
-        after = request_events.after_preemption(request)
+    """The loop visits it first: it gets what it asks for and produces a token, or is preempted and starts over.
+
+    Where a preempted request holds its slot, starting over is not enough: with everybody waiting, no slot is free.
+    """
+    num_decoding = ctx.integer("num_decoding", 1)
+    ctx.assume(num_decoding <= config.max_num_seqs)
+    turn = turn_of_the_first(ctx, request, num_decoding, num_kv_blocks, config, policy)
+    ctx.prove("decodes: the loop visits it", turn is not None)
+    if isinstance(turn, Preemption):
+        ctx.prove("decodes: it loses no slot that it needs", not policy.keeps_slot_of_preempted)
+        after = request_events.after_preemption(request, keeps_slot=False)
     else:
+        assert isinstance(turn, Visit)
         num_accepted = ctx.integer("num_accepted_drafts", 0)
         ctx.assume(num_accepted < config.tokens_per_seq)
-        running = request_events.after_growth(request, grant.num_new_blocks)
+        running = request_events.after_growth(request, turn.grant.num_new_blocks)
         produced = merged_on_path(
             request_events.num_produced_tokens, running, num_accepted, max_total_tokens, config
         )
@@ -91,38 +118,48 @@ def prove_chunk_advances(
     ctx: Context, request: Request, max_total_tokens: Any, num_kv_blocks: Any, config: ServingConfig, policy: Policy
 ) -> None:
     """The loop gets to it with all that the decodes leave: a chunk, for which the others' blocks are there."""
-    num_decoding = any_decodes(ctx, 0, 1, config)
+    num_decoding = ctx.integer("num_decoding", 0)
+    ctx.assume(num_decoding < config.max_num_seqs)
     ctx.assume(ctx.merged(lambda: config.chunked_prefill))
-    budget = ctx.merged(lambda: policy.initial_budget(config, num_decoding))
-    ctx.prove("prefills: the loop visits it", ctx.merged(lambda: policy.keeps_visiting(budget)))
-    grant = ctx.merged(lambda: ask(request, budget, config, policy))
-    ctx.prove("prefills: it gets a chunk", grant.num_tokens > 0)
-    ctx.prove("prefills: its blocks fit", grant.num_new_blocks <= num_kv_blocks - request.num_blocks)
-    after = request_events.after_chunk(request, grant)
-    ctx.prove("prefills: its table stays in its width", after.num_blocks <= config.max_blocks_per_seq)
-    prove_computed(ctx, "prefills", request, after, max_total_tokens)
+    turn = turn_of_the_first(ctx, request, num_decoding, num_kv_blocks, config, policy)
+    ctx.prove("prefills: the loop visits it", turn is not None)
+    ctx.prove("prefills: its blocks fit", isinstance(turn, Visit))
+    assert isinstance(turn, Visit)
+    ctx.prove("prefills: it gets a chunk", turn.grant.num_tokens > 0)
+    prove_computed(ctx, "prefills", request, request_events.after_chunk(request, turn.grant), max_total_tokens)
 
 
 def prove_admission_advances(
     ctx: Context, request: Request, max_total_tokens: Any, num_kv_blocks: Any, config: ServingConfig, policy: Policy
 ) -> None:
-    """With nothing running and all blocks free it is admitted with a chunk."""
+    """With nothing running and all blocks free it is admitted with a chunk.
+
+    Slots may be held by preempted requests that wait; all but one, since the first in line was not preempted.
+    """
     ctx.assume(ctx.merged(lambda: request.num_blocks == 0 and request.num_computed_tokens == 0))
-    step = open_step(config, policy, num_decoding=0, num_free_blocks=num_kv_blocks, num_slots_used=0)
-    ctx.prove("waits: there is budget", ctx.merged(lambda: step.budget > 0))
-    ctx.prove("waits: there is a slot", step.num_slots_used < config.max_num_seqs)
-    grant = ctx.merged(lambda: ask(request, step.budget, config, policy))
-    ctx.prove("waits: it gets a chunk", grant.num_tokens > 0)
+    num_held = ctx.integer("num_held_slots", 0)
+    ctx.assume(num_held < config.max_num_seqs)
+    if not policy.keeps_slot_of_preempted:
+        ctx.assume(num_held == 0)
+    ledger = open_step(
+        config,
+        policy,
+        num_decoding=0,
+        num_reserved=0,
+        num_free_blocks=num_kv_blocks,
+        num_slots_used=num_held,
+        num_waiting=1,
+    )
     queues = Queues(
         running=(),
         waiting=(request,),
         num_free_blocks=num_kv_blocks,
         num_reserved_blocks_per_seq=ctx.integer("num_reserved_blocks_per_seq", 0),
     )
-    ctx.prove("waits: its blocks fit", ctx.merged(lambda: has_blocks_to_admit(step, grant, queues)))
-    after = request_events.after_chunk(request, grant)
-    ctx.prove("waits: its table stays in its width", after.num_blocks <= config.max_blocks_per_seq)
-    prove_computed(ctx, "waits", request, after, max_total_tokens)
+    turn = next_turn(ledger, queues, config, policy)
+    ctx.prove("waits: it is admitted with a chunk", isinstance(turn, Visit))
+    assert isinstance(turn, Visit)
+    prove_computed(ctx, "waits", request, request_events.after_chunk(request, turn.grant), max_total_tokens)
 
 
 def prove_computed(ctx: Context, label: str, before: Request, after: Request, max_total_tokens: Any) -> None:
@@ -158,10 +195,13 @@ def any_two_in_order(ctx: Context) -> Places:
     return places
 
 
-def prove_order(ctx: Context) -> None:
-    """An admission takes the first waiting request, a preemption the last running one, and both wait their turn."""
+def prove_order(ctx: Context, configs: Configs, policy: Policy) -> None:
+    """An admission takes the first waiting request, a preemption the last running one, and both wait their turn.
+
+    A prompt that gets no chunk though budget is left may go to the end of the queue: then it is overtaken.
+    """
     places = any_two_in_order(ctx)
-    event = ctx.one_of("event", ("admission", "preemption", "acknowledgement", "arrival", "end"))
+    event = ctx.one_of("event", ("admission", "preemption", "acknowledgement", "arrival", "end", "skip"))
     waiting, running, preempted = (list(places[p]) for p in (Place.WAITING, Place.RUNNING, Place.PREEMPTED))
     if event == "admission":
         ctx.assume(len(waiting) > 0 and len(preempted) == 0)
@@ -176,6 +216,11 @@ def prove_order(ctx: Context) -> None:
     elif event == "arrival":
         places.enter("new", Place.WAITING)
         ctx.prove("arrival: a new request is behind all others", order_of_service(places)[-1] == "new")
+    elif event == "skip":
+        ctx.assume(policy.skips_unfit_prompts and len(waiting) > 0)
+        config = configs(ctx, policy)
+        ctx.assume(ctx.merged(lambda: not policy.uses_up_budget(config)))
+        places.requeue(waiting[0])
     else:
         places.leave(ctx.one_of("ends", (FIRST, SECOND)))
     after = [name for name in order_of_service(places) if name != "new"]
@@ -185,7 +230,7 @@ def prove_order(ctx: Context) -> None:
 def prove_progress(ctx: Context, configs: Configs, policy: Policy, given: Claim) -> None:
     """The order of service stands, and the first request advances in every step."""
     if ctx.one_of("part", ("order", "head")) == "order":
-        prove_order(ctx)
+        prove_order(ctx, configs, policy)
     else:
         prove_head_advances(ctx, configs, policy)
 
@@ -208,9 +253,11 @@ PROGRESS = Invariant(
     consequence=Consequence.STALL,
     sentence="While a request that fits has not ended, every step brings the first one nearer to its end.",
     statement=measure_falls,
+    fields=("num_kv_blocks", *BUDGET_FIELDS, "enc_dec_block_num"),
     origin="With every token reserved for decodes the budget is 0, the loop visits nobody, and nobody gets blocks.",
-    scope="every configuration with a pool for the longest request, any number of requests",
+    scope="a pool for the longest request, any number of requests",
     proof=prove_progress,
+    needs_pool=True,
     on_run=run_moves_on,
     covers=frozenset(
         {
@@ -219,15 +266,10 @@ PROGRESS = Invariant(
             "decodes: the loop visits it",
             "decodes: its measure falls",
             "prefills: the loop visits it",
-            "prefills: it gets a chunk",
             "prefills: its blocks fit",
-            "prefills: its table stays in its width",
+            "prefills: it gets a chunk",
             "prefills: its measure falls",
-            "waits: there is budget",
-            "waits: there is a slot",
-            "waits: it gets a chunk",
-            "waits: its blocks fit",
-            "waits: its table stays in its width",
+            "waits: it is admitted with a chunk",
             "waits: its measure falls",
         }
     ),

@@ -7,7 +7,7 @@ alone or with one more of another size; the run is as short as its prompts can m
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from schedproof.engines.fastdeploy.config import Role, ServingConfig
@@ -19,6 +19,9 @@ from schedproof_spec.verdicts.witness import EVERYONE, RunWitness, with_equal_st
 
 MAX_RUN_STEPS = 512
 """Where a run is given up that breaks nothing."""
+
+STEP_LIMITS = (2, 8, 32, 128, MAX_RUN_STEPS)
+"""How far all crowds are run before any is run further: most of what breaks does so soon."""
 
 MAX_TURNS = 100_000
 """Requests times steps at which a run is given up."""
@@ -78,11 +81,21 @@ def smallest_crowd(invariant: Invariant, policy: Policy, config: ServingConfig) 
         return None
     sized = with_pool(config)
     runs = Runs(invariant, policy, sized)
-    found = [(steps, crowd) for crowd in candidates(sized) if (steps := runs.first_broken(crowd)) is not None]
-    if not found:
-        return None
-    _, crowd = min(found, key=lambda each: each[0])
-    return runs.witness(runs.minimised(crowd))
+    crowd = soonest(runs, list(candidates(sized)))
+    return None if crowd is None else runs.witness(runs.minimised(crowd))
+
+
+def soonest(runs: Runs, crowds: Sequence[Crowd]) -> Crowd | None:
+    """Return the first of the crowds whose runs break the invariant in the fewest steps; None if none does."""
+    for limit in STEP_LIMITS:
+        found, most_steps = None, limit
+        for crowd in crowds:
+            steps = runs.first_broken(crowd, most_steps)
+            if steps is not None:
+                found, most_steps = crowd, steps - 1
+        if found is not None:
+            return found
+    return None
 
 
 def with_pool(config: ServingConfig) -> ServingConfig:
@@ -95,7 +108,8 @@ def with_pool(config: ServingConfig) -> ServingConfig:
 
 def candidates(config: ServingConfig) -> Iterator[Crowd]:
     """Yield the crowds that are tried: full nodes, and single requests."""
-    longest, block = config.max_model_len - 2, config.block_size
+    longest = config.max_model_len - (2 if config.role == Role.DECODE else 1)
+    block = config.block_size
     lengths = {1, block - config.tokens_per_seq + 1, block, 2 * block, longest}
     prompts = sorted(length for length in lengths if 1 <= length <= longest)
     drafts = sorted({0, min(config.tokens_per_seq - 1, 1), config.tokens_per_seq - 1})

@@ -68,6 +68,7 @@ def shapes_of(question: Question) -> list[RunShape]:
         for shape in SHAPES
         if shape.role == config.role
         and shape.enc_dec_block_num == 2
+        and shape.deterministic == config.deterministic
         and (not shape.has_item or config.max_multimodal_item_tokens > 0)
     ]
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from schedproof.engines.fastdeploy.config import ServingConfig
+from schedproof.engines.fastdeploy.policy import Policy
+from schedproof_spec.prover.context import Context
 from schedproof_spec.prover.prove import prove
 from schedproof_spec.prover.verdict import Outcome, Status
+from schedproof_spec.states.domain import Configs
 from schedproof_spec.states.ledger import Claim, nothing
 from schedproof_spec.states.merged import MergedPolicy
-from schedproof_spec.verdicts.question import Question
+from schedproof_spec.verdicts.question import Question, always
 from schedproof_spec.verdicts.verdict_cache import VerdictCache
 
 
@@ -24,6 +28,7 @@ class Proved:
 
 
 _proved: VerdictCache[Proved] = VerdictCache("proof")
+_proved_anywhere: VerdictCache[Proved] = VerdictCache("proof that never asks for the configuration")
 
 
 def proved(question: Question) -> Proved:
@@ -31,7 +36,8 @@ def proved(question: Question) -> Proved:
 
     An invariant that builds on another may use it where that one is proved, and must do without it elsewhere.
     """
-    known = _proved.recall(question)
+    anywhere = replace(question, config=None, condition=always)
+    known = _proved.recall(question) or _proved_anywhere.recall(anywhere)
     if known is not None:
         return known
     policy = MergedPolicy(question.policy)
@@ -42,8 +48,24 @@ def proved(question: Question) -> Proved:
         policy.asked |= basis.rules
         if basis.outcome.status is Status.HELD:
             given = lemma.at_every_moment
-    invariant = question.invariant
-    outcome = prove(lambda ctx: invariant.proof(ctx, question.configs, policy, given))
+    invariant, configs = question.invariant, AskedConfigs(question.configs)
+    outcome = prove(lambda ctx: invariant.proof(ctx, configs, policy, given))
     result = Proved(outcome, given, frozenset(policy.asked))
-    _proved.keep(question, result.rules, result)
+    if configs.are_asked or lemma is not None:
+        _proved.keep(question, result.rules, result)
+    else:
+        _proved_anywhere.keep(anywhere, result.rules, result)
     return result
+
+
+@dataclass(slots=True)
+class AskedConfigs:
+    """Configurations that note whether a proof asks for them."""
+
+    configs: Configs
+    are_asked: bool = False
+
+    def __call__(self, ctx: Context, policy: Policy) -> ServingConfig:
+        """Return a configuration."""
+        self.are_asked = True
+        return self.configs(ctx, policy)

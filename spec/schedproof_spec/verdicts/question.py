@@ -9,7 +9,7 @@ from schedproof.engines.fastdeploy.config import ServingConfig
 from schedproof.engines.fastdeploy.policy import Policy
 from schedproof_spec.invariant import Invariant
 from schedproof_spec.prover.context import Context
-from schedproof_spec.states.domain import Configs, the_config
+from schedproof_spec.states.domain import Configs, the_config, with_any_pool
 
 Condition = Callable[[ServingConfig], bool]
 """Restricts the configurations that a question is about."""
@@ -37,7 +37,11 @@ class Question:
     @property
     def configs(self) -> Configs:
         """Every configuration that the question is about."""
-        return self._restricted(self.invariant.configs) if self.config is None else the_config(self.config)
+        if self.config is None:
+            return self._restricted(self.invariant.configs)
+        if self.config.num_kv_blocks is None and self.invariant.needs_pool:
+            return with_any_pool(self.config)
+        return the_config(self.config)
 
     @property
     def searched_configs(self) -> list[Configs]:

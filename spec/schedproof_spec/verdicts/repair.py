@@ -83,9 +83,8 @@ def nearest_changes(
         if old is None or any(field not in INVARIANTS[verdict.invariant].fields for verdict in violations):
             continue
         candidates = Candidates(policy, config, field, wanted)
-        is_safe = functools.partial(judge.is_safe_with, config, field)
         for direction in (1, -1):
-            new = nearest(old, direction, candidates, is_safe)
+            new = nearest_safe(old, direction, candidates, functools.partial(with_value, config, field), judge)
             if new is not None:
                 repairs.append((Change(field, old, new),))
     return repairs
@@ -94,7 +93,8 @@ def nearest_changes(
 def nearest(old: int, direction: int, candidates: Candidates, is_good: Callable[[int], bool]) -> int | None:
     """Return a good candidate beyond the old value, upwards or downwards, whose nearer neighbour is not good.
 
-    It is found by halving between the nearest candidate and the farthest; None if neither is good.
+    Ever longer steps from the nearest candidate find a good one, and halving the last step the neighbours; None if
+    neither the nearest nor the farthest is good.
     """
     first, last = candidates.beyond(old, direction, 1), candidates.farthest(old, direction)
     if first is None or last is None:
@@ -103,7 +103,12 @@ def nearest(old: int, direction: int, candidates: Candidates, is_good: Callable[
         return first
     if not is_good(last):
         return None
-    bad, good = first, last
+    bad, good, step = first, last, 1
+    while (nearer := candidates.beyond(bad, direction, step)) is not None and nearer != good:
+        if is_good(nearer):
+            good = nearer
+            break
+        bad, step = nearer, 2 * step
     while True:
         middle = candidates.beyond(bad, direction, max(abs(good - bad) // 2, 1))
         if middle is None or middle == good:
@@ -112,6 +117,16 @@ def nearest(old: int, direction: int, candidates: Candidates, is_good: Callable[
             good = middle
         else:
             bad = middle
+
+
+def nearest_safe(
+    old: int, direction: int, candidates: Candidates, config_with: Callable[[int], ServingConfig], judge: Judge
+) -> int | None:
+    """Return the nearest candidate that is safe: most often the one with which the violated invariants hold."""
+    new = nearest(old, direction, candidates, lambda value: judge.repairs(config_with(value)))
+    if new is None or judge.is_safe(config_with(new)):
+        return new
+    return nearest(old, direction, candidates, lambda value: judge.is_safe(config_with(value)))
 
 
 class Candidates:
@@ -164,22 +179,24 @@ class Judge:
             if verdict.witness is not None
         ]
 
-    def is_safe_with(self, config: ServingConfig, field: str, value: int) -> bool:
-        """Return whether the configuration is safe with one field changed."""
-        return self.is_safe(with_value(config, field, value))
-
-    def is_safe(self, config: ServingConfig) -> bool:
-        """Return whether the engine starts and every wanted invariant that applies holds in every state."""
+    def repairs(self, config: ServingConfig) -> bool:
+        """Return whether the engine starts and what is violated now holds in every state."""
         if self.policy.problems(config):
             return False
         if any(breaks(witness, invariant, self.policy, config) for invariant, witness in self.known):
             return False
-        for invariant in (*self.violated, *self.wanted):
-            if not invariant.applies(config):
-                continue
-            if proof_alone(Question(invariant, self.policy, config)).status is not Status.HELD:
-                return False
-        return True
+        return self._hold(self.violated, config)
+
+    def is_safe(self, config: ServingConfig) -> bool:
+        """Return whether the engine starts and every wanted invariant that applies holds in every state."""
+        return self.repairs(config) and self._hold(self.wanted, config)
+
+    def _hold(self, invariants: Sequence[Invariant], config: ServingConfig) -> bool:
+        return all(
+            proof_alone(Question(invariant, self.policy, config)).status is Status.HELD
+            for invariant in invariants
+            if invariant.applies(config)
+        )
 
 
 def breaks(witness: Witness, invariant: Invariant, policy: Policy, config: ServingConfig) -> bool:

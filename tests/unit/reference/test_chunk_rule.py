@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from schedproof import MultimodalItem, Request, ServingConfig, new_request
-from schedproof.engines.fastdeploy.rules.chunk import item_cut_by, next_chunk, next_chunk_rounding_up, reachable_end
+from schedproof.engines.fastdeploy.rules.chunk import item_cut_by, next_chunk, published_chunk, reachable_end
 
 CHUNKED = ServingConfig()
 WHOLE = ServingConfig(chunked_prefill=False)
@@ -57,7 +57,7 @@ def test_an_item_is_rolled_back_and_upstream_runs_past_the_budget(
 ) -> None:
     request = new_request("r", 300, items=(IMAGE,))
     assert next_chunk(request, budget, CHUNKED) == rolled_back
-    assert next_chunk_rounding_up(request, budget, CHUNKED) == rounded_up
+    assert published_chunk(request, budget, CHUNKED) == rounded_up
 
 
 def test_an_item_at_the_start_waits_for_a_step_with_room_for_all_of_it() -> None:

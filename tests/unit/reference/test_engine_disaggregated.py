@@ -15,8 +15,9 @@ from small_engines import (
     small_engine,
 )
 
-from schedproof import POLICIES, Ending, Engine, MultimodalItem, RequestRefusedError, Role, StepOutcome
+from schedproof import Ending, Engine, MultimodalItem, RequestRefusedError, Role, StepOutcome
 from schedproof.engines.fastdeploy.life.places import Place
+from schedproof.engines.fastdeploy.releases import VERSIONS
 from schedproof.engines.fastdeploy.rules.output_reserve import OutputReserve
 
 
@@ -177,7 +178,7 @@ def test_a_decode_node_lets_everybody_finish() -> None:
 
 def test_a_request_alone_on_a_decode_node_is_always_taken() -> None:
     """An older version starts with a pool in which the last growth of this request may not fit; who else has it?"""
-    engine = Engine(small_config(role=Role.DECODE, num_kv_blocks=5, enc_dec_block_num=2), POLICIES["original"])
+    engine = Engine(small_config(role=Role.DECODE, num_kv_blocks=5, enc_dec_block_num=2), VERSIONS["release-2.3"])
     assert engine.preallocate("a", 4, max_new_tokens=12)
 
 

@@ -10,6 +10,7 @@ import pytest
 from small_engines import batch, mtp, small_config, small_engine
 
 from schedproof import POLICIES, Engine, MultimodalItem, RequestRefusedError, Role
+from schedproof.engines.fastdeploy.releases import VERSIONS
 
 
 def state(engine: Engine) -> dict[str, Any]:
@@ -33,8 +34,10 @@ def test_a_configuration_that_the_policy_refuses_does_not_start() -> None:
     config = small_config(num_kv_blocks=15)
     with pytest.raises(ValueError, match="a request of max_model_len 64 needs 16 KV blocks"):
         Engine(config)
-    Engine(config, POLICIES["7756"])
-    Engine(small_config(num_kv_blocks=1), POLICIES["7756"])
+    with pytest.raises(ValueError, match="policy 7756 refuses to start: max_model_len 64 is 16 KV blocks"):
+        Engine(config, POLICIES["7756"])
+    Engine(config, VERSIONS["release-2.3"])
+    Engine(small_config(num_kv_blocks=1), VERSIONS["release-2.3"])
 
 
 REFUSALS: dict[str, dict[str, Any]] = {
@@ -58,7 +61,7 @@ def test_a_refused_request_leaves_no_trace(message: str) -> None:
 
 
 def test_a_request_larger_than_the_pool_is_refused_by_any_policy() -> None:
-    engine = Engine(small_config(num_kv_blocks=5), POLICIES["original"])
+    engine = Engine(small_config(num_kv_blocks=5), VERSIONS["release-2.3"])
     engine.add_request("a", num_prompt_tokens=20, max_new_tokens=1)
     with pytest.raises(RequestRefusedError, match="22 tokens need 6 KV blocks of 4 tokens, and the pool has 5"):
         engine.add_request("b", num_prompt_tokens=20, max_new_tokens=2)

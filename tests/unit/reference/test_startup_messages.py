@@ -170,6 +170,13 @@ OWN_OF_VERSIONS = [
         "raise max_num_batched_tokens to 600 or lower max_num_seqs to 99",
     ),
     (
+        "7623-draft",
+        "mtp_decodes_fit_budget",
+        ServingConfig(max_num_seqs=100, max_num_batched_tokens=599, speculation=MTP),
+        "max_num_seqs * tokens_per_seq = 100 * 6 = 600 is more than max_num_batched_tokens 599; "
+        "raise max_num_batched_tokens to 600 or lower max_num_seqs to 99",
+    ),
+    (
         "7756",
         "method_decodes_fit_budget",
         ServingConfig(max_num_seqs=100, max_num_batched_tokens=599, speculation=MTP),

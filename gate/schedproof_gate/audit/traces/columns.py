@@ -1,7 +1,7 @@
 """Recorded steps and requests by columns, so that an invariant's own statement is asked about many at once.
 
-The columns carry the names of the ledger `Step` and of `Request`, which is what the statements read. A count that a
-record leaves out is `ABSENT` there.
+The columns carry the names of `StepView` and of `Request`, which is what the statements read. A count that a record
+leaves out is `ABSENT` there.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from schedproof import ServingConfig
 from schedproof.step_record import TraceHeader
 
 Integers = NDArray[np.int64]
@@ -30,7 +29,7 @@ class StepColumns:
 
     num_decoding: Integers
     num_decode_tokens: Integers
-    prefill_tokens: Integers
+    num_prefill_tokens: Integers
     num_slots_used: Integers
     num_preempted: Integers
     num_free_blocks: Integers
@@ -38,9 +37,10 @@ class StepColumns:
     budget: Integers
     launch_tokens: Integers
 
-    def num_tokens(self, config: ServingConfig) -> Integers:
-        """Return the tokens that each step ran, as they were recorded, whatever the configuration says."""
-        return self.num_decode_tokens + self.prefill_tokens
+    @property
+    def num_tokens(self) -> Integers:
+        """Tokens that each step ran, as they were recorded, whatever the configuration says."""
+        return self.num_decode_tokens + self.num_prefill_tokens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -87,7 +87,7 @@ def one_side(steps: list[LogStep], side: int) -> StepColumns:
     return StepColumns(
         num_decoding=integers([step.num_decoding[side] for step in steps]),
         num_decode_tokens=integers([step.num_decode_tokens[side] for step in steps]),
-        prefill_tokens=integers([step.num_prefill_tokens for step in steps]),
+        num_prefill_tokens=integers([step.num_prefill_tokens for step in steps]),
         num_slots_used=integers([step.num_slots_used[side] for step in steps]),
         num_preempted=absent,
         num_free_blocks=absent,

@@ -220,7 +220,7 @@ def batch_of(
     columns = StepColumns(
         num_decoding=column(records, "num_decoding"),
         num_decode_tokens=column(records, "num_decode_tokens"),
-        prefill_tokens=column(records, "num_prefill_tokens"),
+        num_prefill_tokens=column(records, "num_prefill_tokens"),
         num_slots_used=column(records, "num_slots_used"),
         num_preempted=column(records, "num_preempted"),
         num_free_blocks=column(records, "num_free_blocks"),
@@ -345,7 +345,7 @@ def refuse_contradictions(
     totals = (
         ("num_decoding", steps.num_decoding, requests.is_decode.astype(np.int64)),
         ("num_decode_tokens", steps.num_decode_tokens, requests.num_tokens * requests.is_decode),
-        ("num_prefill_tokens", steps.prefill_tokens, requests.num_tokens * ~requests.is_decode),
+        ("num_prefill_tokens", steps.num_prefill_tokens, requests.num_tokens * ~requests.is_decode),
     )
     for name, total, parts in totals:
         added = np.zeros(len(lines), dtype=np.int64)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from schedproof_gate.deployment.line_file import Line
 from schedproof_gate.errors import InputError, quoted
 from schedproof_gate.replay.workloads.fields import Record
-from schedproof_gate.report.renderers.text import plural
+from schedproof_gate.report.wording import plural
 
 
 def read_rows(lines: Iterable[Line], source: str, required: tuple[str, ...]) -> Iterator[Record]:

@@ -2,9 +2,7 @@
 
 from schedproof_gate.report.report import Report, Result
 from schedproof_gate.report.wording import text_with_repair
-from schedproof_spec import Status
-
-COMMANDS = {Status.VIOLATED: "error", Status.UNDECIDED: "warning", Status.VACUOUS: "warning"}
+from schedproof_spec import Consequence, Status
 
 
 def render_github(report: Report) -> str:
@@ -17,10 +15,14 @@ def render_github(report: Report) -> str:
 
 
 def annotation(result: Result) -> str:
-    """Return one command."""
-    properties = {"file": result.file, "line": result.line, "title": f"{result.invariant} {result.status.value}"}
+    """Return one command: an error where people are harmed, a warning where it costs them, or is open."""
+    is_error = result.status is Status.VIOLATED and result.consequence is not Consequence.COST
+    title = f"{result.invariant} {result.status.value}"
+    if result.status is Status.VIOLATED and result.consequence is not None:
+        title += f": {result.consequence.value}"
+    properties = {"file": result.file, "line": result.line, "title": title}
     shown = ",".join(f"{name}={escaped_property(str(v))}" for name, v in properties.items() if v is not None)
-    return f"::{COMMANDS[result.status]} {shown}::{escaped(text_with_repair(result))}"
+    return f"::{'error' if is_error else 'warning'} {shown}::{escaped(text_with_repair(result))}"
 
 
 def escaped(text: str) -> str:

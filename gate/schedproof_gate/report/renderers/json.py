@@ -1,4 +1,4 @@
-"""The report as JSON, schema ``schedproof/report/1``."""
+"""The report as JSON, schema ``schedproof/report/2``."""
 
 import json
 from typing import Any
@@ -11,12 +11,13 @@ def render_json(report: Report) -> str:
     document = {
         "schema": SCHEMA,
         "verdict": report.verdict.value,
-        "subjects": [subject_json(subject) for subject in report.subjects],
+        "fail_on": report.fail_on,
+        "subjects": [subject_json(subject, report) for subject in report.subjects],
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def subject_json(subject: Subject) -> dict[str, Any]:
+def subject_json(subject: Subject, report: Report) -> dict[str, Any]:
     """Return one deployment; `measurements` is there when something was run, `not_checked` when something is."""
     not_checked = {"not_checked": [skipped_json(skipped) for skipped in subject.not_checked]}
     if not subject.not_checked:
@@ -32,7 +33,7 @@ def subject_json(subject: Subject) -> dict[str, Any]:
         "not_applicable": [skipped_json(skipped) for skipped in subject.not_applicable],
         **not_checked,
         **measurements,
-        "results": [result_json(result) for result in subject.results],
+        "results": [result_json(result, report) for result in subject.results],
     }
 
 
@@ -41,7 +42,7 @@ def skipped_json(skipped: NotApplicable) -> dict[str, str]:
     return {"invariant": skipped.invariant, "reason": skipped.reason}
 
 
-def result_json(result: Result) -> dict[str, Any]:
+def result_json(result: Result, report: Report) -> dict[str, Any]:
     """Return one result. Changes with the same `alternative` belong together; one alternative is enough.
 
     Those of `repair` make everything hold; where there are none, those of `own_repair` make this invariant hold.
@@ -49,6 +50,8 @@ def result_json(result: Result) -> dict[str, Any]:
     return {
         "invariant": result.invariant,
         "status": result.status.value,
+        "consequence": None if result.consequence is None else result.consequence.value,
+        "counts": report.counts(result),
         "scope": result.scope,
         "message": result.message,
         "file": result.file,

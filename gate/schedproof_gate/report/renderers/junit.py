@@ -8,27 +8,29 @@ from schedproof_spec import Status
 
 
 def render_junit(report: Report) -> str:
-    """Return the XML document. Violated is a failure; undecided and vacuous are errors."""
-    root = ElementTree.Element("testsuites", {"name": "schedproof"} | counts(report.results))
+    """Return the XML document. Violated is a failure, undecided and vacuous are errors, as far as they count."""
+    root = ElementTree.Element("testsuites", {"name": "schedproof"} | counts(report.results, report))
     for subject in report.subjects:
-        root.append(suite(subject))
+        root.append(suite(subject, report))
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def suite(subject: Subject) -> ElementTree.Element:
+def suite(subject: Subject, report: Report) -> ElementTree.Element:
     """Return one deployment."""
-    element = ElementTree.Element("testsuite", {"name": printable(subject.source)} | counts(subject.results))
+    element = ElementTree.Element(
+        "testsuite", {"name": printable(subject.source)} | counts(subject.results, report)
+    )
     properties = ElementTree.SubElement(element, "properties")
     for name, value in (("engine", subject.engine), ("policy", subject.policy)):
         ElementTree.SubElement(properties, "property", name=name, value=value)
     for result in subject.results:
-        element.append(case(result, subject))
+        element.append(case(result, subject, report))
     return element
 
 
-def case(result: Result, subject: Subject) -> ElementTree.Element:
-    """Return one result."""
+def case(result: Result, subject: Subject, report: Report) -> ElementTree.Element:
+    """Return one result; what does not count for the exit code is told beside a case that passes."""
     element = ElementTree.Element(
         "testcase", classname=printable(subject.source), name=result.invariant, file=printable(result.file)
     )
@@ -36,24 +38,29 @@ def case(result: Result, subject: Subject) -> ElementTree.Element:
         element.set("line", str(result.line))
     if result.status is Status.HELD:
         return element
+    message = printable(result.message or result.sentence)
+    details = printable("\n".join(details_of(result)))
+    if not report.counts(result):
+        ElementTree.SubElement(element, "system-out").text = f"{result.status.value}: {message}\n{details}"
+        return element
     kind = "failure" if result.status is Status.VIOLATED else "error"
-    problem = ElementTree.SubElement(
-        element, kind, type=result.status.value, message=printable(result.message or result.sentence)
-    )
-    details = [*result.state]
-    advice = repair_advice(result)
-    if advice:
-        details.append(advice)
-    if result.replay:
-        details.append(result.replay)
-    problem.text = printable("\n".join(details))
+    problem = ElementTree.SubElement(element, kind, type=result.status.value, message=message)
+    problem.text = details
     return element
 
 
-def counts(results: tuple[Result, ...]) -> dict[str, str]:
+def details_of(result: Result) -> list[str]:
+    """Return what a violation does, what to change, and what shows it."""
+    consequence = [] if result.consequence is None else [f"consequence: {result.consequence.value}"]
+    advice = repair_advice(result)
+    return [*consequence, *filter(None, [advice]), *result.state, *result.run, *filter(None, [result.replay])]
+
+
+def counts(results: tuple[Result, ...], report: Report) -> dict[str, str]:
     """Return the totals that a suite carries."""
-    failures = sum(result.status is Status.VIOLATED for result in results)
-    errors = sum(result.status in (Status.UNDECIDED, Status.VACUOUS) for result in results)
+    statuses = [result.status for result in results if report.counts(result)]
+    failures = sum(status is Status.VIOLATED for status in statuses)
+    errors = sum(status in (Status.UNDECIDED, Status.VACUOUS) for status in statuses)
     return {"tests": str(len(results)), "failures": str(failures), "errors": str(errors)}
 
 

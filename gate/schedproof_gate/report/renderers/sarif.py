@@ -7,15 +7,15 @@ from urllib.parse import quote
 
 from schedproof_gate.report.report import STARTUP, Report, Result
 from schedproof_gate.report.wording import text_with_repair
-from schedproof_spec import Status
+from schedproof_spec import Consequence, Status
 
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 KINDS = {
-    Status.HELD: ("pass", "none"),
-    Status.VIOLATED: ("fail", "error"),
-    Status.UNDECIDED: ("open", "none"),
-    Status.VACUOUS: ("notApplicable", "none"),
+    Status.HELD: "pass",
+    Status.VIOLATED: "fail",
+    Status.UNDECIDED: "open",
+    Status.VACUOUS: "notApplicable",
 }
 
 
@@ -44,21 +44,28 @@ def render_sarif(report: Report) -> str:
 
 def sarif_result(result: Result, rules: list[str]) -> dict[str, Any]:
     """Return one result; its location is the flag to look at first."""
-    kind, level = KINDS[result.status]
     location: dict[str, Any] = {"artifactLocation": {"uri": uri_of(result.file)}}
     if result.line is not None:
         location["region"] = {"startLine": result.line}
     found: dict[str, Any] = {
         "ruleId": result.invariant,
         "ruleIndex": rules.index(result.invariant),
-        "kind": kind,
-        "level": level,
+        "kind": KINDS[result.status],
+        "level": level_of(result),
         "message": {"text": text_with_repair(result)},
         "locations": [{"physicalLocation": location}],
     }
     if result.invariant != STARTUP:
-        found["properties"] = {"scope": result.scope, "witness": result.witness}
+        consequence = None if result.consequence is None else result.consequence.value
+        found["properties"] = {"consequence": consequence, "scope": result.scope, "witness": result.witness}
     return found
+
+
+def level_of(result: Result) -> str:
+    """Return how grave a result is; SARIF gives a level to failures alone."""
+    if result.status is not Status.VIOLATED:
+        return "none"
+    return "warning" if result.consequence is Consequence.COST else "error"
 
 
 def uri_of(file: str) -> str:

@@ -2,11 +2,12 @@
 
 import itertools
 import textwrap
+from collections.abc import Iterable
 
 import click
 
 from schedproof_gate.report.report import STARTUP, FlagValue, Report, Result, Subject
-from schedproof_gate.report.wording import repair_sentence
+from schedproof_gate.report.wording import listed, plural, repair_sentence, with_consequence
 from schedproof_spec import Status
 
 WIDTH = 80
@@ -17,27 +18,24 @@ COLOURS = {Status.HELD: "green", Status.VIOLATED: "red", Status.UNDECIDED: "yell
 
 def render_text(report: Report) -> str:
     """Return the report in 80 columns; only commands to copy are longer. Colours go away outside a terminal."""
-    blocks = [subject_lines(subject) for subject in report.subjects]
+    blocks = [subject_lines(subject, report) for subject in report.subjects]
     if len(report.subjects) > 1:
         blocks.append(summary_lines(report))
     return "\n".join("\n".join(block) + "\n" for block in blocks)
 
 
-def subject_lines(subject: Subject) -> list[str]:
-    """Return one deployment."""
-    verdict = subject.verdict
-    lines = [f"{styled(verdict)}  {subject.source}", *wrapped(scope_sentence(subject), 2)]
-    for note in subject.notes:
+def subject_lines(subject: Subject, report: Report) -> list[str]:
+    """Return one deployment: how it came out, what to change, what was found, and what held."""
+    lines = [f"{styled(subject.verdict)}  {subject.source}", *wrapped(scope_sentence(subject), 2)]
+    for note in (*subject.notes, *uncounted_notes(subject.results, report)):
         lines += wrapped(f"Note: {note}.", 2)
     bad = [result for result in subject.results if result.status is not Status.HELD]
+    repairs = next((result.repairs for result in bad if result.repairs), ())
+    change = f"{repair_sentence(repairs)}. Then everything holds. " if repairs else ""
+    if change or subject.advice:
+        lines += ["", *labelled("change", f"{change}{subject.advice}".rstrip())]
     for result in bad:
         lines += ["", *result_lines(result)]
-    repairs = next((result.repairs for result in bad if result.repairs), ())
-    if repairs:
-        change = f"{repair_sentence(repairs)}. Then everything holds. {subject.advice}"
-        lines += ["", *labelled("change", change.rstrip())]
-    elif subject.advice:
-        lines += ["", *labelled("change", subject.advice)]
     held = subject.with_status(Status.HELD)
     if held or subject.not_applicable or subject.not_checked:
         lines.append("")
@@ -50,6 +48,13 @@ def subject_lines(subject: Subject) -> list[str]:
         names = ", ".join(skipped.invariant for skipped in group)
         lines += wrapped(f"Not checked: {names} ({decapitalised(reason)})", 2)
     return lines
+
+
+def uncounted_notes(results: Iterable[Result], report: Report) -> tuple[str, ...]:
+    """Return as one note what is not good and yet does not count for the exit code; no note if there is nothing."""
+    bad = (result for result in results if result.status is not Status.HELD)
+    names = ", ".join(dict.fromkeys(with_consequence(result) for result in bad if not report.counts(result)))
+    return (f"not counted for the exit code, as --fail-on is {report.fail_on}: {names}",) if names else ()
 
 
 def scope_sentence(subject: Subject) -> str:
@@ -67,18 +72,24 @@ def scope_sentence(subject: Subject) -> str:
 
 def result_lines(result: Result) -> list[str]:
     """Return one result that is not held."""
-    lines = [f"  {styled(result.status)}  {click.style(result.invariant, bold=True)}"]
+    lines = [f"  {styled(result.status)}  {headline(result)}"]
     lines += wrapped(sentence(result.sentence), 4)
     if result.message:
         lines += labelled("found", sentence(result.message))
     lines += flag_lines(result.flags)
-    lines += column("state", result.state)
-    lines += column("run", result.run)
     if result.own_repairs:
         lines += labelled("change", f"{repair_sentence(result.own_repairs)}. Then {result.invariant} holds.")
+    lines += column("state", result.state)
+    lines += column("run", result.run)
     if result.replay:
         lines.append(f"    {'replay':<{LABEL_WIDTH}}{result.replay}")
     return lines
+
+
+def headline(result: Result) -> str:
+    """Return the rule's name, and what a violation of it does to people."""
+    name = click.style(result.invariant, bold=True)
+    return name if result.consequence is None else f"{name}: {result.consequence.value}"
 
 
 def column(label: str, texts: tuple[str, ...]) -> list[str]:
@@ -146,13 +157,3 @@ def decapitalised(text: str) -> str:
 def styled(status: Status) -> str:
     """Return a status in its colour."""
     return click.style(status.value.upper(), fg=COLOURS[status], bold=True)
-
-
-def listed(texts: list[str]) -> str:
-    """Return texts as one enumeration."""
-    return " and ".join([", ".join(texts[:-1])] * (len(texts) > 1) + texts[-1:])
-
-
-def plural(count: int, noun: str) -> str:
-    """Return a counted noun."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -23,6 +23,15 @@ class Platform(StrEnum):
     ILUVATAR = "iluvatar"
 
 
+class MultimodalInput(StrEnum):
+    """How a multimodal model's input names its items; FastDeploy finds the end of a chunk differently in each."""
+
+    PATCHES = "patches"
+    """By a map from token to patch (``patch_idx``, ``patch_map``)."""
+    IMAGES = "images"
+    """By the boundaries of images (``images``, ``grid_thw``)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServingConfig:
     """What the user configures. Sizes are in tokens unless the name says otherwise."""
@@ -49,6 +58,7 @@ class ServingConfig:
     split_kv_size: int = 16
     max_multimodal_item_tokens: int = 0
     """The longest image or video segment, which prefill must not split; 0 for text only."""
+    multimodal_input: MultimodalInput = MultimodalInput.PATCHES
     enc_dec_block_num: int = 2
     """KV blocks that a decoding sequence gets at a time."""
     prealloc_dec_block_slot_num_threshold: int = 12
@@ -117,6 +127,11 @@ class ServingConfig:
     def uses_low_latency_dispatch(self) -> bool:
         """Whether decode steps send tokens to experts on other ranks through fixed-size buffers."""
         return self.expert_parallel_size > 1 and self.runs_decode
+
+    @property
+    def max_new_blocks(self) -> int:
+        """FastDeploy's ``max_block_num_per_seq``: the most KV blocks that one chunk or admission is counted for."""
+        return self.max_model_len // self.block_size
 
     @property
     def max_blocks_per_seq(self) -> int:

@@ -29,10 +29,14 @@ class Ledger:
     """Running requests that are left; preemption takes the last."""
     num_visited: int = 0
     """Running requests that had their turn, from the first."""
+    num_aborted: int = 0
+    """Those of them that an abort took out."""
     num_waiting: int = 0
     """Waiting requests that the step was opened with."""
+    num_asked: int = 0
+    """Waiting requests that had their turn, from the first."""
     num_admitted: int = 0
-    """Waiting requests that were admitted, from the first."""
+    """Those of them that were admitted."""
 
     def num_tokens(self, config: ServingConfig) -> int:
         """Return the tokens that the worker really runs if the step ends here."""

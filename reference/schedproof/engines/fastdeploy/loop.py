@@ -8,12 +8,15 @@ from schedproof.engines.fastdeploy.config import ServingConfig
 from schedproof.engines.fastdeploy.ledger import Ledger
 from schedproof.engines.fastdeploy.policy import Policy
 from schedproof.engines.fastdeploy.turns import (
+    Abort,
     Phase,
     Preemption,
     Queues,
+    Skip,
     Turn,
     Visit,
     count_decode,
+    count_reserved,
     next_turn,
     open_step,
 )
@@ -42,6 +45,8 @@ class StepPlan:
     """The turns in which a request got its share."""
     preempted: tuple[Request, ...]
     """In the order in which they left."""
+    aborted: tuple[Request, ...]
+    skipped: tuple[Request, ...]
     unvisited_decodes: tuple[Request, ...]
     """Decoding requests that the loop did not reach; the worker runs them with the blocks they have."""
     final: Ledger
@@ -55,6 +60,12 @@ class StepPlan:
     def num_chunks(self) -> int:
         """How many prompts the step visits, with or without tokens for them."""
         return sum(1 for visit in self.visits if visit.phase is not Phase.DECODE)
+
+    @property
+    def has_tasks(self) -> bool:
+        """Whether the worker is sent anything: a chunk, new blocks, or that a request leaves."""
+        sent = any(visit.phase is not Phase.DECODE or visit.grant.num_new_blocks > 0 for visit in self.visits)
+        return sent or bool(self.preempted or self.aborted)
 
     def num_tokens(self, config: ServingConfig) -> int:
         """Return the tokens that the worker really runs."""
@@ -86,13 +97,15 @@ class StepPlan:
 
 def schedule(queues: Queues, config: ServingConfig, policy: Policy) -> StepPlan:
     """Schedule one step: take turns until none is left (`next_turn` says in which order)."""
-    num_decoding = 0
+    num_decoding, num_reserved = 0, 0
     for request in queues.running:
         num_decoding = count_decode(num_decoding, request, config)
+        num_reserved = count_reserved(num_reserved, request, config, policy)
     opened = open_step(
         config,
         policy,
         num_decoding=num_decoding,
+        num_reserved=num_reserved,
         num_free_blocks=queues.num_free_blocks,
         num_slots_used=len(queues.running) + queues.num_held_slots,
         num_running=len(queues.running),
@@ -109,6 +122,8 @@ def schedule(queues: Queues, config: ServingConfig, policy: Policy) -> StepPlan:
         turns=tuple(turns),
         visits=tuple(turn for turn in turns if isinstance(turn, Visit)),
         preempted=tuple(turn.request for turn in turns if isinstance(turn, Preemption)),
+        aborted=tuple(turn.request for turn in turns if isinstance(turn, Abort)),
+        skipped=tuple(turn.request for turn in turns if isinstance(turn, Skip)),
         unvisited_decodes=tuple(request for request in unvisited if request.is_decoding),
         final=ledger,
     )

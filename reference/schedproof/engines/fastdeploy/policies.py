@@ -12,7 +12,7 @@ from schedproof.engines.fastdeploy.versions.pr_7438 import (
     RefuseNegative,
 )
 from schedproof.engines.fastdeploy.versions.pr_7499 import Pr7499
-from schedproof.engines.fastdeploy.versions.pr_7623 import Pr7623
+from schedproof.engines.fastdeploy.versions.pr_7623 import Pr7623, Pr7623Draft
 from schedproof.engines.fastdeploy.versions.pr_7756 import Pr7756
 
 REFERENCE = ReferencePolicy()
@@ -32,6 +32,7 @@ POLICIES: dict[str, Policy] = {
         RefuseNegative(),
         BlockFloor(),
         Pr7499(),
+        Pr7623Draft(),
         Pr7623(),
         NEWEST,
         REFERENCE,

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from schedproof.engines.fastdeploy.config import ServingConfig
+from schedproof.engines.fastdeploy.rules.blocks import preallocated_blocks
 from schedproof.engines.fastdeploy.rules.capacity import DispatchCapacity
 from schedproof.engines.fastdeploy.startup import StartupCheck
 from schedproof.request import Request
@@ -17,6 +18,22 @@ class Policy(ABC):
     """The pull request or document that the version comes from."""
     summary: ClassVar[str]
     """What this version changed, in one sentence."""
+
+    counts_prefilled: ClassVar[bool] = False
+    """Whether a prefill node reserves budget for requests that wait for their hand-over, as if they decoded."""
+    keeps_slot_of_preempted: ClassVar[bool] = False
+    """Whether a preempted request holds its slot until it runs again."""
+    skips_unfit_prompts: ClassVar[bool] = False
+    """Whether a waiting prompt that gets no chunk goes to the end of the queue, and the next is asked."""
+    aborts_when_visited: ClassVar[bool] = False
+    """Whether an abort takes effect only when the loop visits the request, and it decodes."""
+    prefills_on_arrival: ClassVar[bool] = False
+    """Whether a decode node runs the first token of a request that arrives as a chunk of one."""
+
+    plans_transfers: ClassVar[bool] = True
+    """Whether a decode node takes a request only if everybody on it can finish beside it."""
+    relaxes_reserve: ClassVar[bool] = False
+    """Whether no output is reserved until the first preemption, and the reserve decays as FastDeploy's does."""
 
     @abstractmethod
     def startup_checks(self) -> tuple[StartupCheck, ...]:
@@ -45,6 +62,33 @@ class Policy(ABC):
     @abstractmethod
     def decode_blocks(self, request: Request, config: ServingConfig) -> int:
         """Return the new KV blocks of a decode visit."""
+
+    def may_admit(self, request: Request, budget: int, config: ServingConfig) -> bool:
+        """Return whether a waiting request may start with this budget, whatever its chunk would be."""
+        return True
+
+    def blocks_to_admit(
+        self,
+        num_new_blocks: int,
+        num_running: int,
+        num_slots_used: int,
+        num_reserved_blocks_per_seq: int,
+        config: ServingConfig,
+    ) -> int:
+        """Return how many blocks must be free for an admission that takes ``num_new_blocks`` of them."""
+        return num_new_blocks + num_slots_used * num_reserved_blocks_per_seq
+
+    def preallocated_blocks(self, num_prompt_tokens: int, config: ServingConfig) -> int:
+        """Return the blocks that a request gets up front on both nodes of a disaggregated pair."""
+        return preallocated_blocks(num_prompt_tokens, config)
+
+    def uses_up_budget(self, config: ServingConfig) -> bool:
+        """Return whether a chunk that ends before its prompt leaves no budget.
+
+        Where it does, no decode ever stands behind a prompt in its middle. The proofs start from this, and prove it.
+        """
+        text_in_chunks = config.chunked_prefill and config.max_multimodal_item_tokens == 0
+        return text_in_chunks and not config.deterministic
 
     @abstractmethod
     def max_chunk_tokens(self, config: ServingConfig) -> int:

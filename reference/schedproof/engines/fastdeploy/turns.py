@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from schedproof.engines.fastdeploy.config import ServingConfig
 from schedproof.engines.fastdeploy.ledger import NOTHING, Grant, Ledger
-from schedproof.engines.fastdeploy.rules.blocks import leaves_reserve
 from schedproof.request import Request
 
 if TYPE_CHECKING:
@@ -75,7 +74,25 @@ class Passing:
     after: Ledger
 
 
-Turn = Visit | Preemption | Passing
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Abort:
+    """A decode that nobody waits for any more leaves the step; its slot stays occupied until the acknowledgement."""
+
+    request: Request
+    before: Ledger
+    after: Ledger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skip:
+    """A waiting prompt that gets no chunk goes to the end of the queue."""
+
+    request: Request
+    before: Ledger
+    after: Ledger
+
+
+Turn = Visit | Preemption | Passing | Abort | Skip
 
 
 def count_decode(num_decoding: int, request: Request, config: ServingConfig) -> int:
@@ -85,19 +102,27 @@ def count_decode(num_decoding: int, request: Request, config: ServingConfig) -> 
     return num_decoding
 
 
+def count_reserved(num_reserved: int, request: Request, config: ServingConfig, policy: Policy) -> int:
+    """Return the requests that the budget reserves tokens for, once a running request is counted too."""
+    if request.is_decoding and (config.runs_decode or policy.counts_prefilled):
+        return num_reserved + 1
+    return num_reserved
+
+
 def open_step(
     config: ServingConfig,
     policy: Policy,
     *,
     num_decoding: int,
+    num_reserved: int,
     num_free_blocks: int,
     num_slots_used: int,
     num_running: int = 0,
     num_waiting: int = 0,
 ) -> Ledger:
-    """Return the ledger before the first turn."""
+    """Return the ledger before the first turn; the budget reserves tokens for ``num_reserved`` requests."""
     return Ledger(
-        budget=policy.initial_budget(config, num_decoding),
+        budget=policy.initial_budget(config, num_reserved),
         num_decoding=num_decoding,
         prefill_tokens=0,
         num_free_blocks=num_free_blocks,
@@ -114,13 +139,9 @@ def next_turn(ledger: Ledger, queues: Queues, config: ServingConfig, policy: Pol
     Running requests come first, in list order, as long as the policy keeps visiting. A request that lacks KV blocks
     preempts the last running request, one a turn, until it has them or is the last itself. Waiting requests are
     admitted in order, unless something was preempted; the first that cannot be admitted ends the step. Once a
-    request is admitted, no running request is visited any more.
+    waiting request was asked, no running request is visited any more.
     """
-    if (
-        ledger.num_admitted == 0
-        and ledger.num_visited < ledger.num_running
-        and policy.keeps_visiting(ledger.budget)
-    ):
+    if ledger.num_asked == 0 and ledger.num_visited < ledger.num_running and policy.keeps_visiting(ledger.budget):
         return running_turn(ledger, queues, config, policy)
     return waiting_turn(ledger, queues, config, policy)
 
@@ -129,13 +150,13 @@ def running_turn(ledger: Ledger, queues: Queues, config: ServingConfig, policy: 
     """Return the turn of the first running request that had none."""
     request = queues.running[ledger.num_visited]
     if request.is_decoding and not config.runs_decode:
-        after = replace(ledger, num_visited=ledger.num_visited + 1)
-        return Passing(request=request, before=ledger, after=after)
+        return Passing(request=request, before=ledger, after=replace(ledger, num_visited=ledger.num_visited + 1))
+    if policy.aborts_when_visited and request.is_aborted and request.is_decoding:
+        return Abort(request=request, before=ledger, after=end_decode(ledger, request))
     grant = ask(request, ledger.budget, config, policy)
     if grant.num_new_blocks > ledger.num_free_blocks:
         victim = queues.running[ledger.num_running - 1]
-        after = preempt(ledger, victim, config)
-        return Preemption(request=victim, asking=request, before=ledger, after=after)
+        return Preemption(request=victim, asking=request, before=ledger, after=preempt(ledger, victim, config))
     if request.is_decoding:
         after = run_decode(ledger, grant, config, policy)
         return Visit(request=request, phase=Phase.DECODE, grant=grant, before=ledger, after=after)
@@ -144,16 +165,23 @@ def running_turn(ledger: Ledger, queues: Queues, config: ServingConfig, policy: 
 
 
 def waiting_turn(ledger: Ledger, queues: Queues, config: ServingConfig, policy: Policy) -> Turn | None:
-    """Return the admission of the first waiting request that had none, None when it cannot be admitted."""
-    if ledger.num_preempted > 0 or ledger.num_admitted >= ledger.num_waiting:
+    """Return the turn of the first waiting request that had none; None when it cannot be admitted."""
+    if ledger.num_preempted > 0 or ledger.num_asked >= ledger.num_waiting:
         return None
     if ledger.budget <= 0 or ledger.num_slots_used >= config.max_num_seqs:
         return None
-    request = queues.waiting[ledger.num_admitted]
-    grant = ask(request, ledger.budget, config, policy)
-    if grant == NOTHING or not has_blocks_to_admit(ledger, grant, queues):
+    request = queues.waiting[ledger.num_asked]
+    if not policy.may_admit(request, ledger.budget, config):
         return None
-    return Visit(request=request, phase=Phase.ADMISSION, grant=grant, before=ledger, after=admit(ledger, grant))
+    grant = ask(request, ledger.budget, config, policy)
+    if grant == NOTHING:
+        if not policy.skips_unfit_prompts:
+            return None
+        return Skip(request=request, before=ledger, after=replace(ledger, num_asked=ledger.num_asked + 1))
+    if not has_blocks_to_admit(ledger, grant, queues, config, policy):
+        return None
+    after = admit(ledger, request, grant)
+    return Visit(request=request, phase=Phase.ADMISSION, grant=grant, before=ledger, after=after)
 
 
 def ask(request: Request, budget: int, config: ServingConfig, policy: Policy) -> Grant:
@@ -187,22 +215,42 @@ def run_prefill(ledger: Ledger, grant: Grant) -> Ledger:
     )
 
 
-def admit(ledger: Ledger, grant: Grant) -> Ledger:
-    """Move a waiting request into a slot with its first chunk."""
+def admit(ledger: Ledger, request: Request, grant: Grant) -> Ledger:
+    """Move a waiting request into a slot, which it may hold already, with its first chunk."""
     return replace(
         ledger,
         budget=ledger.budget - grant.num_tokens,
         prefill_tokens=ledger.prefill_tokens + grant.num_tokens,
         num_free_blocks=ledger.num_free_blocks - grant.num_new_blocks,
-        num_slots_used=ledger.num_slots_used + 1,
+        num_slots_used=ledger.num_slots_used if request.holds_slot else ledger.num_slots_used + 1,
+        num_asked=ledger.num_asked + 1,
         num_admitted=ledger.num_admitted + 1,
     )
 
 
-def has_blocks_to_admit(ledger: Ledger, grant: Grant, queues: Queues) -> bool:
+def has_blocks_to_admit(
+    ledger: Ledger, grant: Grant, queues: Queues, config: ServingConfig, policy: Policy
+) -> bool:
     """Return whether an admission leaves the output reserve of the running requests untouched."""
-    reserve = ledger.num_slots_used * queues.num_reserved_blocks_per_seq
-    return leaves_reserve(grant.num_new_blocks, reserve, ledger.num_free_blocks)
+    num_needed = policy.blocks_to_admit(
+        grant.num_new_blocks,
+        ledger.num_running - ledger.num_aborted + ledger.num_admitted,
+        ledger.num_slots_used,
+        queues.num_reserved_blocks_per_seq,
+        config,
+    )
+    return num_needed <= ledger.num_free_blocks and grant.num_new_blocks <= ledger.num_free_blocks
+
+
+def end_decode(ledger: Ledger, request: Request) -> Ledger:
+    """Take an aborted decode out of the step with its blocks."""
+    return replace(
+        ledger,
+        num_decoding=ledger.num_decoding - 1,
+        num_free_blocks=ledger.num_free_blocks + request.num_blocks - request.num_shared_blocks,
+        num_visited=ledger.num_visited + 1,
+        num_aborted=ledger.num_aborted + 1,
+    )
 
 
 def preempt(ledger: Ledger, victim: Request, config: ServingConfig) -> Ledger:

@@ -31,8 +31,13 @@ from schedproof.engines.fastdeploy.loop import StepPlan, schedule
 from schedproof.engines.fastdeploy.policies import REFERENCE
 from schedproof.engines.fastdeploy.policy import Policy
 from schedproof.engines.fastdeploy.rules import launch_forecast
-from schedproof.engines.fastdeploy.rules.blocks import leaves_reserve, preallocated_blocks
-from schedproof.engines.fastdeploy.rules.output_reserve import OutputReserve, reserved_blocks_per_seq
+from schedproof.engines.fastdeploy.rules.output_reserve import (
+    OutputReserve,
+    ReserveState,
+    published_reserve_after_step,
+    reserve_after_step,
+    reserved_blocks_per_seq,
+)
 from schedproof.engines.fastdeploy.rules.transfers import leaves_room_to_finish
 from schedproof.engines.fastdeploy.turns import Phase, Queues
 from schedproof.kv.pool import BlockPool
@@ -84,7 +89,9 @@ class Engine:
         self.jobs: dict[str, Job] = {}
         self.prefix_cache = PrefixCache()
         self.reserve = reserve if reserve is not None else OutputReserve()
-        self.num_steps_since_reset = 0
+        self.reserve_state = ReserveState(is_relaxed=policy.relaxes_reserve)
+        self.num_waiting_with_slot = 0
+        """Preempted requests in the waiting queue that hold a slot there."""
         self.forecast = launch_forecast.no_forecast()
         self.last_preempted_idx = [0] * config.tensor_parallel_size
         """Each rank's note of what was preempted in the step at hand."""
@@ -135,21 +142,30 @@ class Engine:
         if self.config.role == Role.MIXED:
             raise RequestRefusedError("a mixed node takes requests with `add_request`")
         job = self._accept(request_id, num_prompt_tokens, max_new_tokens, items, ())
-        num_blocks = preallocated_blocks(num_prompt_tokens, self.config)
+        num_blocks = self.policy.preallocated_blocks(num_prompt_tokens, self.config)
         refuse_preallocation(request_id, num_prompt_tokens, job.max_total_tokens, num_blocks, self.config)
-        num_slots = self.places.num_in(SLOT_HOLDERS)
-        per_seq = self.num_reserved_blocks_per_seq if self.config.role == Role.DECODE else 0
-        has_blocks = leaves_reserve(num_blocks, num_slots * per_seq, self.pool.num_free_blocks)
-        is_first = self.places.num_in((Place.WAITING, Place.PREEMPTED)) == 0
-        if num_slots >= self.config.max_num_seqs or not is_first or not has_blocks:
+        num_slots, is_first = self.num_slots_used, self.places.num_in((Place.WAITING, Place.PREEMPTED)) == 0
+        if num_slots >= self.config.max_num_seqs or not is_first or num_blocks > self.pool.num_free_blocks:
             return False
-        request = replace(new_request(request_id, num_prompt_tokens, items), num_blocks=num_blocks)
-        place = Place.RECEIVING if self.config.role == Role.DECODE else Place.RUNNING
-        if place is Place.RECEIVING and num_slots > 0 and not self._lets_all_finish(request, job):
+        newcomer = replace(new_request(request_id, num_prompt_tokens, items), num_blocks=num_blocks)
+        receives = self.config.role == Role.DECODE
+        if receives and not self._may_receive(newcomer, num_slots, job):
             return False
-        self._enter(place, request, job)
+        self._enter(Place.RECEIVING if receives else Place.RUNNING, newcomer, job)
         self._take_blocks(request_id, num_blocks)
         return True
+
+    def _may_receive(self, newcomer: Request, num_slots: int, job: Job) -> bool:
+        num_needed = self.policy.blocks_to_admit(
+            newcomer.num_blocks,
+            len(self.places[Place.RUNNING]),
+            num_slots,
+            self.num_reserved_blocks_per_seq,
+            self.config,
+        )
+        if num_needed > self.pool.num_free_blocks:
+            return False
+        return not self.policy.plans_transfers or num_slots == 0 or self._lets_all_finish(newcomer, job)
 
     def _lets_all_finish(self, newcomer: Request, job: Job) -> bool:
         receiving = [(newcomer, job.max_total_tokens), *self._with_limits(Place.RECEIVING)]
@@ -167,7 +183,8 @@ class Engine:
         if self._place(request_id) is not Place.RECEIVING:
             raise ValueError(f"request {request_id!r} is {self._place(request_id)} and receives nothing")
         self.places.move(request_id, Place.RUNNING)
-        self.requests[request_id] = life.after_arrival_of_cache(self.requests[request_id])
+        arrived = life.after_arrival_with_prefill if self.policy.prefills_on_arrival else life.after_arrival_of_cache
+        self.requests[request_id] = arrived(self.requests[request_id])
         self.forecast = launch_forecast.after_batch_change(self.forecast)
 
     def _accept(
@@ -209,8 +226,13 @@ class Engine:
         plan = schedule(self.queues(), self.config, self.policy)
         for victim in plan.preempted:
             self._preempt(victim.request_id)
+        for aborted in plan.aborted:
+            self._take_out(aborted.request_id)
         self._hand_out_blocks(plan)
-        self.num_steps_since_reset = 0 if plan.preempted else self.num_steps_since_reset + 1
+        for skipped in plan.skipped:
+            self.places.requeue(skipped.request_id)
+        decays = published_reserve_after_step if self.policy.relaxes_reserve else reserve_after_step
+        self.reserve_state = decays(self.reserve, self.reserve_state, bool(plan.preempted), plan.has_tasks)
         self.last_preempted_idx = [len(plan.preempted)] * self.config.tensor_parallel_size
         num_tokens = plan.num_tokens(self.config)
         self.forecast = launch_forecast.at_planning(self.forecast, len(plan.preempted), plan.num_chunks)
@@ -221,23 +243,32 @@ class Engine:
     def queues(self) -> Queues:
         """Return what the scheduler finds now.
 
-        A request that waits for its hand-over keeps its slot and its blocks, and is not listed: nothing preempts
-        it, because its first token must not be generated again. Nothing is listed as waiting while an older
-        request is preempted and not acknowledged yet: it would be overtaken.
+        A request that waits for its hand-over keeps its slot and its blocks, and is listed only where the policy
+        counts it: nothing preempts it, because its first token must not be generated again. Nothing is listed as
+        waiting while an older request is preempted and not acknowledged yet: it would be overtaken.
         """
-        running = [name for name in self.places[Place.RUNNING] if not self._awaits_hand_over(name)]
+        lists_all = self.policy.counts_prefilled
+        running = [name for name in self.places[Place.RUNNING] if lists_all or not self._awaits_hand_over(name)]
         waiting = () if self.places[Place.PREEMPTED] else self.first_waiting()
         return Queues(
             running=tuple(self._as_victims(running)),
             waiting=tuple(self._with_cached_prefix(self.requests[name]) for name in waiting),
             num_free_blocks=self.pool.num_free_blocks,
-            num_held_slots=self.places.num_in(SLOT_HOLDERS) - len(running),
+            num_held_slots=self.num_slots_used - len(running),
             num_reserved_blocks_per_seq=self.num_reserved_blocks_per_seq,
         )
 
     def first_waiting(self) -> Iterable[str]:
-        """Return the waiting requests that a step could admit: no more than slots are free."""
-        return islice(self.places[Place.WAITING], self.config.max_num_seqs - self.places.num_in(SLOT_HOLDERS))
+        """Return the waiting requests that a step could admit; all of them where it may skip some."""
+        waiting = self.places[Place.WAITING]
+        if self.policy.skips_unfit_prompts and not self.policy.uses_up_budget(self.config):
+            return tuple(waiting)
+        return islice(waiting, self.config.max_num_seqs - self.num_slots_used + self.num_waiting_with_slot)
+
+    @property
+    def num_slots_used(self) -> int:
+        """Slots of requests that run, receive, or left and still hold theirs."""
+        return self.places.num_in(SLOT_HOLDERS) + self.num_waiting_with_slot
 
     def _awaits_hand_over(self, request_id: str) -> bool:
         return not self.config.runs_decode and self.requests[request_id].is_decoding
@@ -245,7 +276,7 @@ class Engine:
     @property
     def num_reserved_blocks_per_seq(self) -> int:
         """Free blocks that an admission leaves for each request with a slot."""
-        return reserved_blocks_per_seq(self.reserve, self.num_steps_since_reset)
+        return reserved_blocks_per_seq(self.reserve, self.reserve_state)
 
     def _as_victims(self, running: Sequence[str]) -> list[Request]:
         if not self.prefix_cache.has_content:
@@ -267,8 +298,16 @@ class Engine:
     def _preempt(self, request_id: str) -> None:
         self.pool.close_table(request_id)
         self.pool.open_table(request_id)
-        self.requests[request_id] = life.after_preemption(self.requests[request_id])
+        keeps_slot = self.policy.keeps_slot_of_preempted
+        self.requests[request_id] = life.after_preemption(self.requests[request_id], keeps_slot)
         self.places.move(request_id, Place.PREEMPTED)
+
+    def _take_out(self, request_id: str) -> None:
+        """Free an aborted decode's blocks at once; its slot stays occupied until the worker acknowledges."""
+        self.pool.close_table(request_id)
+        self.pool.open_table(request_id)
+        self.places.move(request_id, Place.ABORTING)
+        self.forecast = launch_forecast.after_batch_change(self.forecast)
 
     def _hand_out_blocks(self, plan: StepPlan) -> None:
         for visit in plan.visits:
@@ -287,8 +326,9 @@ class Engine:
         """Give a request its cached prefix, before any block is taken and its content forgotten."""
         for block_id in self._cached_prefix(request):
             self.pool.share(request.request_id, block_id)
-        self.requests[request.request_id] = request
+        self.requests[request.request_id] = life.after_admission(request)
         self.places.move(request.request_id, Place.RUNNING)
+        self.num_waiting_with_slot -= request.holds_slot
 
     def _take_blocks(self, request_id: str, num_blocks: int) -> None:
         for block_id in self.pool.take_blocks(request_id, num_blocks):
@@ -364,7 +404,9 @@ class Engine:
         Raises KeyError when there is no such request, or it has ended.
         """
         place = self._place(request_id)
-        if place is Place.WAITING:
+        if self.policy.aborts_when_visited and place in (Place.WAITING, Place.RUNNING, Place.PREEMPTED):
+            self.requests[request_id] = replace(self.requests[request_id], is_aborted=True)
+        elif place is Place.WAITING:
             self._end(request_id, Ending.ABORTED)
         elif place is not Place.ABORTING:
             self.places.move(request_id, Place.ABORTING)
@@ -383,6 +425,7 @@ class Engine:
                 ended[request_id] = self._end(request_id, Ending.DROPPED)
             else:
                 self.places.move_to_front(request_id, Place.WAITING)
+                self.num_waiting_with_slot += self.requests[request_id].holds_slot
         for request_id in tuple(self.places[Place.ABORTING]):
             ended[request_id] = self._end(request_id, Ending.ABORTED)
         return ended

@@ -70,6 +70,12 @@ class Places:
         self.queues[place].remove(request_id)
         self.place_of[request_id] = to
 
+    def requeue(self, request_id: str) -> None:
+        """Move a request to the end of its own queue; KeyError when it is nowhere."""
+        queue = self.queues[self.place_of[request_id]]
+        queue.remove(request_id)
+        queue.append(request_id)
+
     def leave(self, request_id: str) -> None:
         """End a request."""
         place = self.place_of.pop(request_id)

@@ -68,25 +68,45 @@ def after_tokens(request: Request, num_produced: int) -> Request:
     return replace(request, num_total_tokens=num_total_tokens, num_computed_tokens=num_total_tokens - 1)
 
 
-def after_preemption(request: Request) -> Request:
+def after_preemption(request: Request, keeps_slot: bool) -> Request:
     """Return a request that lost its blocks: on resumption everything so far is prefilled again."""
     return replace(
         request,
         need_prefill_tokens=request.num_total_tokens,
+        num_resumed_tokens=request.num_total_tokens - request.num_prompt_tokens,
         num_computed_tokens=0,
         num_blocks=0,
         num_shared_blocks=0,
+        holds_slot=keeps_slot,
     )
 
 
 def after_arrival_of_cache(request: Request) -> Request:
     """Return a request that arrives on a decode node with its first token and the cache of its prompt.
 
-    It is decoding on arrival: upstream sets ``need_prefill_tokens`` to the prompt plus one and the computed tokens
-    to the same, and then decodes as every other request does.
+    It is decoding on arrival.
     """
     return replace(
         request,
         num_computed_tokens=request.need_prefill_tokens,
         num_total_tokens=request.need_prefill_tokens + 1,
     )
+
+
+def after_arrival_with_prefill(request: Request) -> Request:
+    """Return a request that arrives on FastDeploy's decode node: its first token is still to be prefilled.
+
+    Source: ``add_prefilled_request``.
+    """
+    return replace(
+        request,
+        need_prefill_tokens=request.need_prefill_tokens + 1,
+        num_resumed_tokens=1,
+        num_computed_tokens=request.need_prefill_tokens,
+        num_total_tokens=request.need_prefill_tokens + 1,
+    )
+
+
+def after_admission(request: Request) -> Request:
+    """Return a request that runs: the slot that it may have held is its own again."""
+    return replace(request, holds_slot=False)

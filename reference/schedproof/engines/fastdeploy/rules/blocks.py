@@ -1,6 +1,7 @@
 """How many KV blocks a request must get before it runs in a step."""
 
 from schedproof.engines.fastdeploy.config import ServingConfig, ceil_div
+from schedproof.engines.fastdeploy.speculation import SpeculativeMethod
 from schedproof.request import Request
 
 
@@ -16,6 +17,35 @@ def prefill_blocks(request: Request, chunk: int, config: ServingConfig) -> int:
         blocks = blocks + 1
     wanted = min(blocks, config.max_blocks_per_seq)
     return max(wanted - request.num_blocks, 0) + request.num_free_cached_blocks
+
+
+def published_prefill_blocks(request: Request, chunk: int, config: ServingConfig) -> int:
+    """Return FastDeploy's blocks for a chunk: one more with a speculative method, each chunk's increment capped.
+
+    The cap is a number of blocks of the model's length, and is held against the increment alone. A chunk that fits
+    the table takes none. Source: ``get_new_block_nums``.
+    """
+    slots = request.num_computed_tokens + chunk
+    missing = ceil_div(slots, config.block_size) - request.num_blocks
+    if config.speculation is not None and config.speculation.method != SpeculativeMethod.NONE:
+        missing = missing + 1
+    return max(min(missing, config.max_new_blocks), 0) + request.num_free_cached_blocks
+
+
+def published_blocks_to_admit(
+    num_new_blocks: int, num_running: int, num_reserved_blocks_per_seq: int, config: ServingConfig
+) -> int:
+    """Return how many free blocks FastDeploy wants to see before an admission.
+
+    Nothing is reserved while ``num_reserved_blocks_per_seq`` is 0. With a speculative method one block more is
+    wanted, and the sum is capped, so that a large reserve has no effect.
+    """
+    if num_reserved_blocks_per_seq == 0:
+        return num_new_blocks
+    wanted = num_new_blocks + num_running * num_reserved_blocks_per_seq
+    if config.speculation is not None and config.speculation.method != SpeculativeMethod.NONE:
+        return min(wanted + 1, config.max_new_blocks)
+    return wanted
 
 
 def decode_blocks(request: Request, config: ServingConfig) -> int:
@@ -48,12 +78,16 @@ def has_few_free_slots(request: Request, config: ServingConfig) -> bool:
 
 
 def preallocated_blocks(num_prompt_tokens: int, config: ServingConfig) -> int:
-    """Return the blocks that a request gets up front on both nodes of a disaggregated pair.
+    """Return the blocks that a request gets up front on both nodes of a disaggregated pair, within the table's width.
 
-    Source: ``preallocate_resource_in_p`` and ``preallocate_resource_in_d``; here within the table's width.
+    Source: ``preallocate_resource_in_p`` and ``preallocate_resource_in_d``.
     """
-    blocks = ceil_div(num_prompt_tokens, config.block_size) + config.enc_dec_block_num
-    return min(blocks, config.max_blocks_per_seq)
+    return min(published_preallocated_blocks(num_prompt_tokens, config), config.max_blocks_per_seq)
+
+
+def published_preallocated_blocks(num_prompt_tokens: int, config: ServingConfig) -> int:
+    """Return the blocks that FastDeploy takes up front: the prompt's and one growth."""
+    return ceil_div(num_prompt_tokens, config.block_size) + config.enc_dec_block_num
 
 
 def blocks_to_finish(num_prompt_tokens: int, max_total_tokens: int, config: ServingConfig) -> int:
@@ -66,8 +100,3 @@ def blocks_to_finish(num_prompt_tokens: int, max_total_tokens: int, config: Serv
     if config.runs_decode and max_total_tokens > num_prompt_tokens + 1:
         num_slots = max_total_tokens - 2 + config.tokens_per_seq
     return ceil_div(num_slots, config.block_size)
-
-
-def leaves_reserve(num_new_blocks: int, num_reserved_blocks: int, num_free_blocks: int) -> bool:
-    """Return whether an admission leaves the reserved blocks free."""
-    return num_new_blocks + num_reserved_blocks <= num_free_blocks

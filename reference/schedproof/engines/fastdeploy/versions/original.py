@@ -1,11 +1,16 @@
 """FastDeploy before PR 7237 and PR 7438."""
 
 from schedproof.engines.fastdeploy import startup
-from schedproof.engines.fastdeploy.config import Platform, Role, ServingConfig
+from schedproof.engines.fastdeploy.config import MultimodalInput, Platform, Role, ServingConfig
 from schedproof.engines.fastdeploy.policy import Policy
-from schedproof.engines.fastdeploy.rules.blocks import decode_blocks_by_threshold, prefill_blocks
+from schedproof.engines.fastdeploy.rules.blocks import (
+    decode_blocks_by_threshold,
+    published_blocks_to_admit,
+    published_preallocated_blocks,
+    published_prefill_blocks,
+)
 from schedproof.engines.fastdeploy.rules.capacity import DispatchCapacity, loaded_dispatch_tokens
-from schedproof.engines.fastdeploy.rules.chunk import next_chunk_rounding_up
+from schedproof.engines.fastdeploy.rules.chunk import published_chunk
 from schedproof.request import Request
 
 
@@ -15,6 +20,13 @@ class Original(Policy):
     name = "original"
     source = "before PR 7237"
     summary = "budget B, one token per visited decode, dispatch buffer set by hand"
+
+    keeps_slot_of_preempted = True
+    skips_unfit_prompts = True
+    aborts_when_visited = True
+    prefills_on_arrival = True
+    plans_transfers = False
+    relaxes_reserve = True
 
     def startup_checks(self) -> tuple[startup.StartupCheck, ...]:
         """Return the checks of release 2.4 and B >= N."""
@@ -34,11 +46,36 @@ class Original(Policy):
 
     def next_chunk(self, request: Request, budget: int, config: ServingConfig) -> int:
         """Return the chunk, run past the budget to the end of an item."""
-        return next_chunk_rounding_up(request, budget, config)
+        return published_chunk(request, budget, config)
 
     def prefill_blocks(self, request: Request, chunk: int, config: ServingConfig) -> int:
-        """Return enough blocks for the chunk, and one more with speculation."""
-        return prefill_blocks(request, chunk, config)
+        """Return what the chunk lacks, and one block more with a speculative method."""
+        return published_prefill_blocks(request, chunk, config)
+
+    def may_admit(self, request: Request, budget: int, config: ServingConfig) -> bool:
+        """Return whether the budget holds the whole prompt, its cached part included, when none may be cut."""
+        return config.chunked_prefill or budget >= request.need_prefill_tokens
+
+    def blocks_to_admit(
+        self,
+        num_new_blocks: int,
+        num_running: int,
+        num_slots_used: int,
+        num_reserved_blocks_per_seq: int,
+        config: ServingConfig,
+    ) -> int:
+        """Return the new blocks and the reserve of those that run."""
+        return published_blocks_to_admit(num_new_blocks, num_running, num_reserved_blocks_per_seq, config)
+
+    def preallocated_blocks(self, num_prompt_tokens: int, config: ServingConfig) -> int:
+        """Return the prompt's blocks and one growth."""
+        return published_preallocated_blocks(num_prompt_tokens, config)
+
+    def uses_up_budget(self, config: ServingConfig) -> bool:
+        """Return True but for alignment, which cuts chunks down, and images, where a resumed prompt is cut."""
+        if config.deterministic:
+            return False
+        return config.max_multimodal_item_tokens == 0 or config.multimodal_input == MultimodalInput.PATCHES
 
     def decode_blocks(self, request: Request, config: ServingConfig) -> int:
         """Return ``enc_dec_block_num`` once few slots are free."""

@@ -13,6 +13,8 @@ class Pr7499(Pr7237):
     source = "PR 7499"
     summary = "reserves (k + 1) per live decode and checks B >= N * (k + 1) at start-up"
 
+    counts_prefilled = True
+
     def startup_checks(self) -> tuple[startup.StartupCheck, ...]:
         """Return the checks since PR 7237 and B >= N * t."""
         return (*startup.CHECKS_SINCE_7237, RESERVATION_FITS_BUDGET)

@@ -1,9 +1,8 @@
 """PR 7756: a decode node plans for drafts too."""
 
 from schedproof.engines.fastdeploy.config import ServingConfig
-from schedproof.engines.fastdeploy.speculation import SpeculativeMethod
 from schedproof.engines.fastdeploy.versions.original import largest_step
-from schedproof.engines.fastdeploy.versions.pr_7623 import Pr7623
+from schedproof.engines.fastdeploy.versions.pr_7623 import Pr7623, tokens_per_seq_of_method
 
 
 class Pr7756(Pr7623):
@@ -15,7 +14,4 @@ class Pr7756(Pr7623):
 
     def max_chunk_tokens(self, config: ServingConfig) -> int:
         """Return N * (k + 1) for a decode node on GPU when a method is set, whichever it is."""
-        tokens_per_seq = 1
-        if config.speculation is not None and config.speculation.method != SpeculativeMethod.NONE:
-            tokens_per_seq = config.num_speculative_tokens + 1
-        return largest_step(config, decode_node_tokens=config.max_num_seqs * tokens_per_seq)
+        return largest_step(config, decode_node_tokens=config.max_num_seqs * tokens_per_seq_of_method(config))

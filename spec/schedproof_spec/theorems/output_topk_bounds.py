@@ -6,7 +6,6 @@ FastDeploy's layout since PR 7884 keeps the rule for up to 21 columns, as many a
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from schedproof.output.message_layout import MAX_DRAFT_TOKENS
@@ -23,19 +22,15 @@ from schedproof.output.topk_columns_layout import (
 from schedproof.output.topk_layout import (
     MAX_TOPK_COLUMNS,
     MAX_TOPK_SEQS,
-    SLOTS_BEGIN,
     TOPK_MESSAGE_WORDS,
     id_word,
     rank_word,
     score_word,
 )
-from schedproof_spec.invariants.output import all_hold
-from schedproof_spec.invariants.output_topk_rows import edit, refuses
 from schedproof_spec.prover.context import Context
-from schedproof_spec.prover.mutants import Mutant
+from schedproof_spec.rules.output_topk import ValueWords, is_inside, queue_holds, share_no_word
+from schedproof_spec.theorems.output_topk_rows import refuses
 from schedproof_spec.work_rule import Version, WorkRule
-
-LAYOUT = "schedproof.output.topk_columns_layout"
 
 ANY_COLUMNS = (1, MAX_MESSAGE_COLUMNS)
 UP_TO_21 = (1, MAX_TOPK_COLUMNS)
@@ -43,16 +38,6 @@ WIDER = (MAX_TOPK_COLUMNS + 1, MAX_MESSAGE_COLUMNS)
 
 Place = tuple[int, int, int]
 """Slot, position in it, column of that row."""
-
-
-@dataclass(frozen=True, slots=True)
-class ValueWords:
-    """Where one column of a row lies, with the row's rank, and where the message ends."""
-
-    token: int
-    score: int
-    rank: int
-    end: int
 
 
 WordsOf = Callable[[int, int, Place], ValueWords]
@@ -94,12 +79,6 @@ def drawn_place(ctx: Context, columns: int, batch: int, name: str = "") -> Place
     return slot, position, column
 
 
-def is_inside(words: ValueWords) -> bool:
-    """The values lie behind the counts, and before the end of the message."""
-    values = (words.token, words.score, words.rank)
-    return all_hold(*((word >= SLOTS_BEGIN) & (word < words.end) for word in values))
-
-
 def prove_inside(ctx: Context, words_of: WordsOf, columns_of: tuple[int, int]) -> None:
     """Any value of any message with so many columns."""
     columns, batch = ctx.integer("columns", *columns_of), drawn_batch(ctx)
@@ -108,16 +87,6 @@ def prove_inside(ctx: Context, words_of: WordsOf, columns_of: tuple[int, int]) -
         ctx.cover("a full batch")
     ctx.prove("message_in_bounds", is_inside(words))
     ctx.prove(SIZE_FITS, columns_message_bytes(columns, batch) <= INT32_MAX)
-
-
-def share_no_word(one: ValueWords, other: ValueWords) -> bool:
-    """No token or score of the one lies where a value of the other does."""
-    return all_hold(
-        one.token != other.token,
-        one.score != other.score,
-        *(one.token != word for word in (one.score, other.score, one.rank, other.rank)),
-        *(one.score != word for word in (other.token, one.rank, other.rank)),
-    )
 
 
 def prove_apart(ctx: Context, words_of: WordsOf, columns_of: tuple[int, int]) -> None:
@@ -135,11 +104,6 @@ def prove_apart(ctx: Context, words_of: WordsOf, columns_of: tuple[int, int]) ->
 
 
 CheckQueue = Callable[[int, int, int], None]
-
-
-def queue_holds(columns: int, batch: int, limit_bytes: int) -> bool:
-    """A message of these sizes is no larger than what a queue takes."""
-    return columns_message_bytes(columns, batch) <= limit_bytes
 
 
 def prove_queue_asked(ctx: Context, check: CheckQueue) -> None:
@@ -160,10 +124,11 @@ def fixed(name: str) -> Version:
     return Version(name=name, source="PR 7884, top-k", function=fixed_words)
 
 
-def bounds_rule(statement: Any, theorem: Any, scope: str, *mutants: Mutant, **fields: Any) -> WorkRule:
+def bounds_rule(part: str, statement: Any, theorem: Any, scope: str, **fields: Any) -> WorkRule:
     """Return one part of the rule's proof."""
     return WorkRule(
         name="message_in_bounds",
+        part=part,
         family="output",
         sentence="Each value of a message has a word of its own, inside a message that its queue holds.",
         statement=statement,
@@ -173,7 +138,6 @@ def bounds_rule(statement: Any, theorem: Any, scope: str, *mutants: Mutant, **fi
         ),
         scope=scope,
         theorem=theorem,
-        mutants=mutants,
         **{"kept_by": (OWN,), "broken_by": (), **fields},
     )
 
@@ -190,51 +154,42 @@ WIDE = f"any batch and place, columns {MAX_TOPK_COLUMNS + 1}..{MAX_MESSAGE_COLUM
 
 TOPK_BOUNDS_RULES = (
     bounds_rule(
+        "one value",
         is_inside,
         of_columns(prove_inside, UP_TO_21),
         f"one value, {NARROW}",
-        edit("slots from the last count on", LAYOUT, "columns_id_word", "SLOTS_BEGIN +", "SLOTS_BEGIN - 1 +"),
         kept_by=(OWN, fixed("words 21 columns apart")),
         reached=ONE_VALUE,
     ),
     bounds_rule(
+        "one value of many columns",
         is_inside,
         of_columns(prove_inside, WIDER),
         f"one value, {WIDE}",
-        edit("a batch without its last slot", LAYOUT, "columns_message_words", "batch *", "(batch - 1) *"),
-        edit("rows 21 apart", LAYOUT, "columns_slot_words", "row_columns(columns)", "MAX_TOPK_COLUMNS"),
         broken_by=(fixed("columns past the buffer"),),
         reached=ONE_VALUE,
     ),
     bounds_rule(
+        "two values",
         share_no_word,
         of_columns(prove_apart, UP_TO_21),
         f"any two values, {NARROW}",
-        edit("scores where the ids end", LAYOUT, "columns_score_word", ") + MAX", ") - 1 + MAX"),
-        edit("ranks among the scores", LAYOUT, "columns_rank_word", "+ scores_end", "+ scores_end - 1"),
         kept_by=(OWN, fixed("words of their own 21 columns apart")),
         reached=TWO_VALUES,
     ),
     bounds_rule(
+        "two values of many columns",
         share_no_word,
         of_columns(prove_apart, WIDER),
         f"any two values, {WIDE}",
-        edit("rows one word closer", LAYOUT, "columns_id_word", "* row_columns(columns)", "* (columns - 1)"),
-        edit("rows 21 apart", LAYOUT, "row_columns", "max(columns, MAX_TOPK_COLUMNS)", "MAX_TOPK_COLUMNS"),
         broken_by=(fixed("columns over the next row"),),
         reached=TWO_VALUES,
     ),
     bounds_rule(
+        "the queue",
         queue_holds,
         prove_queue_asked,
         f"any batch, columns 1..{MAX_MESSAGE_COLUMNS}, any limit of a queue",
-        edit(
-            "a message of one byte too many",
-            "schedproof.output.topk_columns",
-            "check_queue_holds",
-            "size > limit_bytes",
-            "size > limit_bytes + 1",
-        ),
         kept_by=(Version(name="check_queue_holds", source="topk_columns.py", function=check_queue_holds),),
         reached=frozenset({"message_in_bounds", "a queue is too small", "a queue holds the message"}),
     ),

@@ -19,7 +19,6 @@ from schedproof.output.topk_layout import (
     MAX_TOPK_COLUMNS,
     MAX_TOPK_SEQS,
     TOPK_MESSAGE_WORDS,
-    UNUSED_ID,
     compact_row_begin,
     id_word,
     rank_word,
@@ -37,15 +36,12 @@ from schedproof.output.topk_rows import (
     write_row,
     write_slot_rows,
 )
-from schedproof_spec.invariants.output import MESSAGE_FAITHFUL, all_hold
 from schedproof_spec.prover.context import Context
-from schedproof_spec.prover.mutants import Mutant
 from schedproof_spec.prover.symbolic import active
+from schedproof_spec.rules.output_topk import row_can_be_carried, row_is_faithful
 from schedproof_spec.states.message_words import Words
-from schedproof_spec.work_rule import Version, WorkRule, picked
-
-LAYOUT = "schedproof.output.topk_layout"
-ROWS = "schedproof.output.topk_rows"
+from schedproof_spec.theorems.output import MESSAGE_FAITHFUL
+from schedproof_spec.work_rule import Version, WorkRule, all_hold, picked
 
 Message = MutableSequence[int]
 
@@ -62,22 +58,6 @@ def drawn_row(ctx: Context, columns: int, name: str = "") -> TopkRow:
         tuple(ctx.integer(f"score{name}_{column}", INT32_MIN, INT32_MAX) for column in range(columns)),
         ctx.integer(f"rank{name}"),
     )
-
-
-def row_is_faithful(read: TopkRow, row: TopkRow) -> bool:
-    """The reader takes out the row; ids and scores past the sender's own columns are -1 and 0.0."""
-    used, missing = len(row.ids), len(read.ids) - len(row.ids)
-    return all_hold(
-        read.rank == row.rank,
-        *(got == sent for got, sent in zip(read.ids, (*row.ids, *[UNUSED_ID] * missing), strict=True)),
-        *(got == sent for got, sent in zip(read.score_bits[:used], row.score_bits, strict=True)),
-        *(got == 0 for got in read.score_bits[used:]),
-    )
-
-
-def can_be_carried(row: TopkRow) -> bool:
-    """Each id and the rank are int32."""
-    return all_hold(*((value >= INT32_MIN) & (value <= INT32_MAX) for value in (*row.ids, row.rank)))
 
 
 def is_of_row(word: int, slot: int, position: int) -> bool:
@@ -129,8 +109,8 @@ def prove_row_faithful(ctx: Context, write: WriteRow) -> None:
     row = drawn_row(ctx, picked(ctx, "columns", range(1, MAX_TOPK_COLUMNS + 1)))
     slot, position = drawn_place(ctx)
     refused = ctx.merged(lambda: refuses(lambda: check_row(slot, position, row)))
-    ctx.prove("what no message can carry is refused, and nothing else", refused != can_be_carried(row))
-    ctx.assume(can_be_carried(row))
+    ctx.prove("what no message can carry is refused, and nothing else", refused != row_can_be_carried(row))
+    ctx.assume(row_can_be_carried(row))
     message = empty_message(TOPK_MESSAGE_WORDS)
     write(message, slot, position, row)
     ctx.prove("message_faithful", row_is_faithful(read_row(message, slot, position), row))
@@ -147,7 +127,7 @@ def prove_counts_refused(ctx: Context, check: CheckSlot) -> None:
     rows = [drawn_row(ctx, 1, f"_{position}") for position in range(width)]
     slot, count = ctx.integer("slot", 0, MAX_TOPK_SEQS - 1), ctx.integer("accepted")
     for row in rows:
-        ctx.assume(can_be_carried(row))
+        ctx.assume(row_can_be_carried(row))
     refused = ctx.merged(lambda: refuses(lambda: check(slot, count, rows)))
     ctx.prove("what no message can carry is refused, and nothing else", refused == ((count < 0) | (count > width)))
 
@@ -191,10 +171,11 @@ def prove_compact_row_faithful(ctx: Context, write: WriteCompact) -> None:
     ctx.prove("a row has no count's word", begin >= COMPACT_COUNTS_BEGIN + batch)
 
 
-def row_rule(version: str, scope: str, theorem: Any, function: Any, reached: set[str], mutants: Any) -> WorkRule:
+def row_rule(version: str, scope: str, theorem: Any, function: Any, reached: set[str]) -> WorkRule:
     """Return one part of the rule's proof."""
     return WorkRule(
         name=MESSAGE_FAITHFUL.name,
+        part=version,
         family=MESSAGE_FAITHFUL.family,
         sentence=MESSAGE_FAITHFUL.sentence,
         statement=row_is_faithful,
@@ -203,14 +184,8 @@ def row_rule(version: str, scope: str, theorem: Any, function: Any, reached: set
         theorem=theorem,
         kept_by=(Version(name=version, source="topk_rows.py", function=function),),
         broken_by=(),
-        mutants=mutants,
         reached=frozenset(reached),
     )
-
-
-def edit(name: str, module: str, function: str, old: str, new: str) -> Mutant:
-    """Return a mutant."""
-    return Mutant(name=name, module=module, function=function, old=old, new=new)
 
 
 REFUSED = "what no message can carry is refused, and nothing else"
@@ -229,13 +204,6 @@ TOPK_ROW_RULES = (
             "a row has no count's word",
             "each slot has its count",
         },
-        (
-            edit("rows one word closer", LAYOUT, "id_word", "* MAX_TOPK_COLUMNS", "* (MAX_TOPK_COLUMNS - 1)"),
-            edit("slots one word closer", LAYOUT, "id_word", "slot * SLOT_WORDS", "slot * (SLOT_WORDS - 1)"),
-            edit("scores where the ids end", LAYOUT, "score_word", "+ ROW_SPAN", "+ ROW_SPAN - 1"),
-            edit("ranks among the scores", LAYOUT, "rank_word", "2 * ROW_SPAN", "2 * ROW_SPAN - 1"),
-            edit("counts one word on", LAYOUT, "topk_count_word", "COUNTS_BEGIN + slot", "COUNTS_BEGIN + slot + 1"),
-        ),
     ),
     row_rule(
         "one top-k row",
@@ -243,17 +211,6 @@ TOPK_ROW_RULES = (
         prove_row_faithful,
         write_row,
         {"message_faithful", REFUSED, UNTOUCHED},
-        (
-            edit("a rank of any size", ROWS, "check_row", "(*row.ids, row.rank)", "row.ids"),
-            edit(
-                "only the columns that are used",
-                ROWS,
-                "write_row",
-                "range(MAX_TOPK_COLUMNS)",
-                "range(len(row.ids))",
-            ),
-            edit("scores of the column behind", ROWS, "write_row", "score_bits[column]", "score_bits[column - 1]"),
-        ),
     ),
     row_rule(
         "counts of a top-k slot",
@@ -261,10 +218,6 @@ TOPK_ROW_RULES = (
         prove_counts_refused,
         check_slot_rows,
         {REFUSED},
-        (
-            edit("a count of the width and one more", ROWS, "check_slot_rows", "<= len(rows)", "<= len(rows) + 1"),
-            edit("a negative count", ROWS, "check_slot_rows", "0 <= count", "-1 <= count"),
-        ),
     ),
     row_rule(
         "one top-k slot",
@@ -272,10 +225,6 @@ TOPK_ROW_RULES = (
         prove_slot_faithful,
         write_slot_rows,
         {"message_faithful", "a row that was not accepted is 0"},
-        (
-            edit("the row behind", ROWS, "write_slot_rows", "slot, position, row", "slot, position + 1, row"),
-            edit("a count one too large", ROWS, "write_slot_rows", "len(accepted)", "len(accepted) + 1"),
-        ),
     ),
     row_rule(
         "one compact row",
@@ -283,10 +232,5 @@ TOPK_ROW_RULES = (
         prove_compact_row_faithful,
         write_compact_row,
         {"message_faithful", UNTOUCHED, "a row has no count's word"},
-        (
-            edit("the rank over the last score", ROWS, "write_compact_row", "(columns) - 1", "(columns) - 2"),
-            edit("rows without their rank", LAYOUT, "compact_row_words", "2 * columns + 1", "2 * columns"),
-            edit("rows from the last count on", LAYOUT, "compact_row_begin", "BEGIN + batch", "BEGIN + batch - 1"),
-        ),
     ),
 )

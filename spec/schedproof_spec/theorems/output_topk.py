@@ -17,9 +17,9 @@ from schedproof.output.save_output import OutputError
 from schedproof.output.save_output_topk import TopkOutput, pack_topk, unpack_topk
 from schedproof.output.topk_layout import KIND_TARGET, MAX_TOPK_COLUMNS, TOPK_MESSAGE_WORDS, UNUSED_ID
 from schedproof.output.topk_rows import TopkRow
-from schedproof_spec.invariants.output import MESSAGE_FAITHFUL
 from schedproof_spec.prover.context import Context
-from schedproof_spec.prover.mutants import Mutant
+from schedproof_spec.rules.output_topk import Rows, rows_are_those_sent
+from schedproof_spec.theorems.output import MESSAGE_FAITHFUL
 from schedproof_spec.work_rule import Version, WorkRule, picked
 
 
@@ -52,17 +52,22 @@ def by_upstream(buffer: Buffer, count: int, columns: int) -> NDArray[np.int32]:
     return np.array(words, dtype=np.int32)
 
 
-def rows_are_faithful(message: NDArray[np.int32], count: int, columns: int) -> bool:
-    """The reader accepts the message, and takes out the rows that were accepted."""
+def taken_from(message: NDArray[np.int32]) -> Rows | None:
+    """Return the rows of the only slot that the reader takes out; None if it refuses the message."""
+    try:
+        (rows,) = unpack_topk(message).rows
+    except OutputError:
+        return None
+    return rows
+
+
+def rows_sent(count: int, columns: int) -> Rows:
+    """Return the rows of `ids_of` as the fixed form carries them."""
     missing = MAX_TOPK_COLUMNS - columns
-    rows = tuple(
+    return tuple(
         TopkRow((*ids, *[UNUSED_ID] * missing), (0,) * MAX_TOPK_COLUMNS, 1)
         for ids in ids_of(count, columns)[0].tolist()
     )
-    try:
-        return unpack_topk(message).rows == (rows,)
-    except OutputError:
-        return False
 
 
 def told(what: str, numbers: Sequence[int]) -> str:
@@ -73,9 +78,7 @@ def told(what: str, numbers: Sequence[int]) -> str:
 PackTopk = Callable[[Buffer, int, int], NDArray[np.int32]]
 
 
-def topk_rule(
-    version: str, before: Sequence[int], counts: Sequence[int], columns: Sequence[int], mutant: Mutant
-) -> WorkRule:
+def topk_rule(version: str, before: Sequence[int], counts: Sequence[int], columns: Sequence[int]) -> WorkRule:
     """Return the entry for one way in which upstream breaks the rule, and the states in which it is looked for."""
 
     def prove_rows_faithful(ctx: Context, pack: PackTopk) -> None:
@@ -88,65 +91,29 @@ def topk_rule(
         except OutputError:
             ctx.prove("only what no message can carry is refused", count > MAX_DRAFT_TOKENS)
             return
-        ctx.prove("message_faithful", rows_are_faithful(message, count, used))
+        ctx.prove("message_faithful", rows_are_those_sent(taken_from(message), rows_sent(count, used)))
 
     reached = {"message_faithful"}
     if max(counts) > MAX_DRAFT_TOKENS:
         reached.add("only what no message can carry is refused")
     return WorkRule(
         name=MESSAGE_FAITHFUL.name,
+        part=version,
         family=MESSAGE_FAITHFUL.family,
         sentence=MESSAGE_FAITHFUL.sentence,
-        statement=rows_are_faithful,
+        statement=rows_are_those_sent,
         origin="speculate_save_output_with_topk never clears its buffer, bounds no count and reads rows 21 apart.",
         scope=f"one slot packed after another: {told('accepted', before)}, then {told('accepted', counts)}, "
         f"{told('columns', columns)}",
         theorem=prove_rows_faithful,
         kept_by=(Version(name="pack_topk", source="save_output_topk.py", function=by_reference),),
         broken_by=(Version(name=version, source="PR 7172, top-k", function=by_upstream),),
-        mutants=(mutant,),
         reached=frozenset(reached),
     )
 
 
 TOPK_RULES = (
-    topk_rule(
-        "stale rows",
-        (0, 1),
-        (0, 1),
-        (MAX_TOPK_COLUMNS,),
-        Mutant(
-            name="a row at the one behind",
-            module="schedproof.output.topk_rows",
-            function="write_row",
-            old="message[rank_word(slot, position)]",
-            new="message[rank_word(slot, position + 1)]",
-        ),
-    ),
-    topk_rule(
-        "unbounded counts",
-        (0,),
-        (0, MAX_DRAFT_TOKENS, MAX_DRAFT_TOKENS + 1),
-        (MAX_TOPK_COLUMNS,),
-        Mutant(
-            name="a count beyond the tensor",
-            module="schedproof.output.topk_rows",
-            function="check_slot_rows",
-            old="0 <= count <= len(rows)",
-            new="0 <= count",
-        ),
-    ),
-    topk_rule(
-        "rows 21 apart",
-        (0,),
-        (0, 1, 2),
-        (1, MAX_TOPK_COLUMNS),
-        Mutant(
-            name="columns past the tensor's are ids",
-            module="schedproof.output.topk_rows",
-            function="padded",
-            old="(UNUSED_ID,) * missing",
-            new="(0,) * missing",
-        ),
-    ),
+    topk_rule("stale rows", (0, 1), (0, 1), (MAX_TOPK_COLUMNS,)),
+    topk_rule("unbounded counts", (0,), (0, MAX_DRAFT_TOKENS, MAX_DRAFT_TOKENS + 1), (MAX_TOPK_COLUMNS,)),
+    topk_rule("rows 21 apart", (0,), (0, 1, 2), (1, MAX_TOPK_COLUMNS)),
 )

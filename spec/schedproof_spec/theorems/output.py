@@ -1,10 +1,8 @@
-"""The output family: who sends a step's tokens, what every rank resets, and what the message says."""
+"""How the output family is proved."""
 
 from __future__ import annotations
 
 import contextlib
-import functools
-import operator
 from collections.abc import Callable, MutableSequence, Sequence
 from typing import Any
 
@@ -12,19 +10,10 @@ from schedproof.output import before_7172 as save_output_7172
 from schedproof.output import output_sender
 from schedproof.output.message_layout import MAX_DRAFT_TOKENS, MAX_MESSAGE_SEQS, MESSAGE_WORDS
 from schedproof.output.output_sender import OutputSender
-from schedproof.output.save_output import (
-    INT32_MAX,
-    INT32_MIN,
-    OutputError,
-    count_word,
-    live_count,
-    pack_slot,
-    read_slot,
-    token_word,
-)
+from schedproof.output.save_output import OutputError, count_word, live_count, pack_slot, token_word
 from schedproof_spec.prover.context import Context
-from schedproof_spec.prover.mutants import Mutant
 from schedproof_spec.prover.symbolic import active
+from schedproof_spec.rules.output import can_be_carried, slot_is_faithful, state_is_reset, the_right_ranks_send
 from schedproof_spec.states.message_words import Words
 from schedproof_spec.work_rule import Version, WorkRule, picked
 
@@ -79,13 +68,6 @@ EARLY_RETURN = Version(
 )
 
 
-def the_right_ranks_send(sent: bool, rank: int, other_sent: bool, other_rank: int, save_each_rank: bool) -> bool:
-    """Every rank sends if each saves its own; else rank 0 does, and no two ranks do."""
-    if save_each_rank:
-        return sent and other_sent
-    return (rank != 0 or sent) and not (sent and other_sent and rank != other_rank)
-
-
 def prove_one_sender(ctx: Context, finish: FinishStep) -> None:
     """For any two ranks of a group of any size."""
     rank, other_rank = ctx.integer("rank", 0), ctx.integer("other_rank", 0)
@@ -109,29 +91,8 @@ ONE_SENDER = WorkRule(
     theorem=prove_one_sender,
     kept_by=REFERENCE_FINISH,
     broken_by=(EVERY_RANK_SENDS,),
-    mutants=(
-        Mutant(
-            name="every rank but the first sends",
-            module="schedproof.output.output_sender",
-            function="sends",
-            old="rank == 0",
-            new="rank != 0",
-        ),
-        Mutant(
-            name="rank 0 alone, even when each saves",
-            module="schedproof.output.output_sender",
-            function="sends",
-            old="save_each_rank or rank == 0",
-            new="rank == 0",
-        ),
-    ),
     reached=frozenset({"one_sender", "a rank above 0"}),
 )
-
-
-def state_is_reset(last_preempted_idx: int) -> bool:
-    """Nothing of this step is left for the next."""
-    return last_preempted_idx == 0
 
 
 def prove_cleanup_on_every_rank(ctx: Context, finish: FinishStep) -> None:
@@ -153,55 +114,11 @@ CLEANUP_ON_EVERY_RANK = WorkRule(
     theorem=prove_cleanup_on_every_rank,
     kept_by=REFERENCE_FINISH,
     broken_by=(EARLY_RETURN,),
-    mutants=(
-        Mutant(
-            name="leave the state as it is",
-            module="schedproof.output.output_sender",
-            function="finish_step",
-            old="sends(rank, save_each_rank), 0",
-            new="sends(rank, save_each_rank), last_preempted_idx",
-        ),
-        Mutant(
-            name="reset only what rank 0 holds",
-            module="schedproof.output.output_sender",
-            function="OutputSender.finish",
-            old="last_preempted_idx[:] = 0",
-            new="last_preempted_idx[:] = 0 if self.rank == 0 else last_preempted_idx.value",
-        ),
-    ),
     reached=frozenset({"cleanup_on_every_rank", "a rank above 0"}),
 )
 
 PackSlot = Callable[[MutableSequence[int], int, int, bool, int, int, Sequence[int]], None]
 """See `schedproof.output.save_output.pack_slot`."""
-
-
-def slot_is_faithful(message: Sequence[int], slot: int, accepted: int, row: Sequence[int]) -> bool:
-    """The reader takes out what was accepted, and the slot's other words are 0."""
-    read = read_slot(message, slot)
-    return all_hold(
-        message[count_word(slot)] == accepted,
-        len(read) == accepted,
-        *(token == row[position] for position, token in enumerate(read)),
-        *(message[token_word(slot, position)] == 0 for position in range(len(read), MAX_DRAFT_TOKENS)),
-    )
-
-
-def can_be_carried(accepted: int, row: Sequence[int]) -> bool:
-    """A slot holds the count and each accepted id."""
-    return all_hold(
-        accepted >= 0,
-        accepted <= len(row),
-        *(
-            (position >= accepted) | ((token >= INT32_MIN) & (token <= INT32_MAX))
-            for position, token in enumerate(row)
-        ),
-    )
-
-
-def all_hold(*conditions: bool) -> bool:
-    """Return whether all hold, without asking about each on its own."""
-    return functools.reduce(operator.and_, conditions)
 
 
 def prove_message_faithful(ctx: Context, pack: PackSlot) -> None:
@@ -265,6 +182,7 @@ class Behind(list[int]):
 
 MESSAGE_FAITHFUL = WorkRule(
     name="message_faithful",
+    part="token ids",
     family="output",
     sentence="What the reader unpacks is what was accepted; nothing else is in the message.",
     statement=slot_is_faithful,
@@ -278,36 +196,6 @@ MESSAGE_FAITHFUL = WorkRule(
     broken_by=(
         Version(name="rows read past their width", source="PR 7172", function=upstream_slot),
         Version(name="rows read into the next one", source="PR 7172", function=upstream_slot_in_memory),
-    ),
-    mutants=(
-        Mutant(
-            name="a count of the width and one more",
-            module="schedproof.output.save_output",
-            function="pack_slot",
-            old="0 <= count <= len(row)",
-            new="0 <= count <= len(row) + 1",
-        ),
-        Mutant(
-            name="copy what was not accepted",
-            module="schedproof.output.save_output",
-            function="write_slot",
-            old="if position < count:",
-            new="if position < len(tokens):",
-        ),
-        Mutant(
-            name="a slot one token narrower",
-            module="schedproof.output.save_output",
-            function="token_word",
-            old="slot * MAX_DRAFT_TOKENS",
-            new="slot * (MAX_DRAFT_TOKENS - 1)",
-        ),
-        Mutant(
-            name="report prefills that are skipped",
-            module="schedproof.output.save_output",
-            function="pack_slot",
-            old="live_count(accepted, skip_prefill, seq_len_decoder, prompt_len)",
-            new="accepted",
-        ),
     ),
     reached=frozenset(
         {

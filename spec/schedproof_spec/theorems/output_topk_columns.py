@@ -1,6 +1,6 @@
 """message_faithful for the top-k message that states its columns, for any number of them.
 
-A column is written to words of its own, see `schedproof_spec.invariants.output_topk_bounds`: by induction over the
+A column is written to words of its own, see `schedproof_spec.theorems.output_topk_bounds`: by induction over the
 columns of a row, the rows of a slot and the slots, the whole message is faithful.
 """
 
@@ -21,7 +21,6 @@ from schedproof.output.topk_columns import (
     write_columns_slot,
 )
 from schedproof.output.topk_columns_layout import (
-    KIND_SPAN,
     MAX_MESSAGE_COLUMNS,
     columns_id_word,
     columns_message_words,
@@ -31,44 +30,19 @@ from schedproof.output.topk_columns_layout import (
 )
 from schedproof.output.topk_layout import KIND_DRAFT, KIND_TARGET, MAX_TOPK_COLUMNS, topk_count_word
 from schedproof.output.topk_rows import TopkRow
-from schedproof_spec.invariants.output import MESSAGE_FAITHFUL, all_hold
-from schedproof_spec.invariants.output_topk_bounds import (
-    ANY_COLUMNS,
-    LAYOUT,
-    drawn_batch,
-    drawn_place,
-    own_words,
-)
-from schedproof_spec.invariants.output_topk_rows import (
-    UNTOUCHED,
-    Message,
-    drawn_row,
-    edit,
-    empty_message,
-    row_is_faithful,
-)
 from schedproof_spec.prover.context import Context
-from schedproof_spec.prover.mutants import Mutant
-from schedproof_spec.work_rule import Version, WorkRule, picked
+from schedproof_spec.rules.output_topk import column_is_faithful, is_read_by_both, row_is_faithful
+from schedproof_spec.theorems.output import MESSAGE_FAITHFUL
+from schedproof_spec.theorems.output_topk_bounds import ANY_COLUMNS, drawn_batch, drawn_place, own_words
+from schedproof_spec.theorems.output_topk_rows import UNTOUCHED, Message, drawn_row, empty_message
+from schedproof_spec.work_rule import Version, WorkRule, all_hold, picked
 
-FORM = "schedproof.output.topk_columns"
 SOME_COLUMNS = (1, 2, MAX_TOPK_COLUMNS, MAX_TOPK_COLUMNS + 1, 2 * MAX_TOPK_COLUMNS + 1)
 ONLY = "only what no message can carry is refused"
 UNUSED = "a row that was not accepted is 0"
 MORE = "more columns than upstream's rows are apart"
 
 KindAndColumns = Callable[[int, int], int]
-
-
-def is_read_by_both(word: int, kind: int, columns: int) -> bool:
-    """Word 1 fits; the reader that takes 16 bits of columns and the one that takes all find what was sent."""
-    above = word // KIND_SPAN
-    return all_hold(
-        word <= INT32_MAX,
-        word % KIND_SPAN == kind,
-        above == columns,
-        above % (MAX_MESSAGE_COLUMNS + 1) == columns,
-    )
 
 
 def prove_word_faithful(ctx: Context, word_of: KindAndColumns) -> None:
@@ -83,11 +57,6 @@ def prove_word_faithful(ctx: Context, word_of: KindAndColumns) -> None:
 
 
 WriteColumn = Callable[[Message, int, int, int, int, int, int], None]
-
-
-def column_is_faithful(read: tuple[int, int], token: int, score_bits: int) -> bool:
-    """The reader takes out the token id and its score."""
-    return all_hold(read[0] == token, read[1] == score_bits)
 
 
 def prove_column_faithful(ctx: Context, write: WriteColumn) -> None:
@@ -163,12 +132,12 @@ def part(
     function: Any,
     scope: str,
     reached: set[str],
-    *mutants: Mutant,
     **fields: Any,
 ) -> WorkRule:
     """Return one part of the rule's proof."""
     return WorkRule(
         name=MESSAGE_FAITHFUL.name,
+        part=version,
         family=MESSAGE_FAITHFUL.family,
         sentence=MESSAGE_FAITHFUL.sentence,
         statement=statement,
@@ -176,7 +145,6 @@ def part(
         scope=scope,
         theorem=theorem,
         kept_by=(Version(name=version, source="topk_columns.py", function=function),),
-        mutants=mutants,
         reached=frozenset({"message_faithful", *reached}),
         **{"broken_by": (), **fields},
     )
@@ -192,8 +160,6 @@ TOPK_COLUMNS_RULES = (
         checked_kind_and_columns,
         "either kind, any columns",
         {ONLY},
-        edit("any number of columns", FORM, "check_message_columns", "most=MAX_MESSAGE_COLUMNS", "most=2**20"),
-        edit("columns over the kind", LAYOUT, "kind_and_columns", "KIND_SPAN * columns", "columns"),
         broken_by=(Version(name="columns past 16 bits", source="PR 7884, top-k", function=kind_and_columns),),
     ),
     part(
@@ -203,14 +169,6 @@ TOPK_COLUMNS_RULES = (
         write_column,
         f"{ANYWHERE}, columns 1..{MAX_MESSAGE_COLUMNS}; a row by induction over its columns",
         {UNTOUCHED, MORE},
-        edit("ids over the scores", FORM, "write_column", "columns_id_word", "columns_score_word"),
-        edit(
-            "the column behind is read",
-            FORM,
-            "read_column",
-            "position, column)],\n        message[columns_score",
-            "position, column + 1)],\n        message[columns_score",
-        ),
     ),
     part(
         row_is_faithful,
@@ -219,8 +177,6 @@ TOPK_COLUMNS_RULES = (
         write_columns_row,
         f"{ANYWHERE}, columns {', '.join(map(str, SOME_COLUMNS))}; a slot by induction over its rows",
         {UNTOUCHED, MORE},
-        edit("no more than 21 columns", FORM, "write_columns_row", "range(columns)", "range(min(columns, 21))"),
-        edit("the rank of the row behind", FORM, "read_columns_row", "slot, position)]", "slot, position + 1)]"),
     ),
     part(
         row_is_faithful,
@@ -229,13 +185,5 @@ TOPK_COLUMNS_RULES = (
         write_columns_slot,
         f"{ANYWHERE}, columns 1 or {MAX_TOPK_COLUMNS + 1}; any batch by induction over its slots",
         {UNUSED, MORE},
-        edit(
-            "a row in the place behind",
-            FORM,
-            "write_columns_slot",
-            "slot, position, row",
-            "slot, position + 1, row",
-        ),
-        edit("a count more than there are", FORM, "write_columns_slot", "len(accepted)", "len(accepted) + 1"),
     ),
 )

@@ -1,9 +1,8 @@
-"""The dispatch family: each routed token arrives once or is counted as dropped, in its slice, and comes back."""
+"""How the dispatch family is proved of whole routings."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,12 @@ from schedproof.dispatch.combine import combine
 from schedproof.dispatch.dispatch import NO_ROW, pack_bf16, route
 from schedproof.dispatch.limits import SCALE_GROUP, DispatchSizes
 from schedproof_spec.prover.context import Context
-from schedproof_spec.prover.mutants import Mutant
+from schedproof_spec.rules.dispatch import (
+    Routed,
+    combine_returns_tokens,
+    rows_are_in_slice,
+    tokens_are_conserved,
+)
 from schedproof_spec.work_rule import Version, WorkRule, picked
 
 RANKS = 4
@@ -24,23 +28,12 @@ BOUND = (
     f"run one by one: {RANKS} ranks, every routing of 1..{MAX_TOKENS} tokens of one rank with 1..{MAX_CHOICES} "
     f"choices at capacity {CAPACITY}"
 )
-"""What the rules are proved of as a whole; `schedproof_spec.invariants.dispatch_steps` has every size by steps."""
+"""What the rules are proved of as a whole; `schedproof_spec.theorems.dispatch_steps` has every size by steps."""
 
 NAMES = (-1, 0, RANKS)
 """No expert, an expert, and an id past the last one."""
 
 BF16_ONE = 0x3F80
-
-
-@dataclass(frozen=True, slots=True)
-class Routed:
-    """What became of one source rank's tokens, for the first expert."""
-
-    arrived: tuple[tuple[int, int], ...]
-    """Token and row of every entry that is written."""
-    dropped: int
-    returned: tuple[int, ...]
-    """By token, what combine gives back of its bits, 0 when nothing arrived."""
 
 
 RouteTokens = Callable[[list[list[int]]], Routed]
@@ -90,25 +83,6 @@ def any_routing(ctx: Context) -> list[list[int]]:
     return [[picked(ctx, f"choice_{t}_{c}", NAMES) for c in range(choices)] for t in range(tokens)]
 
 
-def tokens_are_conserved(choices: list[list[int]], routed: Routed) -> bool:
-    """Each token that names the expert has one row, or is counted as dropped once."""
-    due = [token for token, names in enumerate(choices) if 0 in names]
-    arrived = [token for token, _ in routed.arrived]
-    return arrived == due[: len(arrived)] and len(arrived) + routed.dropped == len(due)
-
-
-def rows_are_in_slice(routed: Routed) -> bool:
-    """A source rank fills rows of its own slice alone, each once."""
-    rows = [row for _, row in routed.arrived]
-    return rows == list(range(len(rows))) and len(rows) <= CAPACITY
-
-
-def combine_returns_tokens(routed: Routed) -> bool:
-    """A token that arrived comes back as it was sent; of others nothing does."""
-    arrived = {token for token, _ in routed.arrived}
-    return all(bits == (BF16_ONE + token if token in arrived else 0) for token, bits in enumerate(routed.returned))
-
-
 def prove_dispatch_conserves(ctx: Context, run: RouteTokens) -> None:
     """Every routing within the bound."""
     choices = any_routing(ctx)
@@ -120,14 +94,16 @@ def prove_dispatch_conserves(ctx: Context, run: RouteTokens) -> None:
 def prove_dispatch_in_bounds(ctx: Context, run: RouteTokens) -> None:
     """Every routing within the bound."""
     routed = run(any_routing(ctx))
-    ctx.prove("dispatch_in_bounds", rows_are_in_slice(routed))
+    ctx.prove("dispatch_in_bounds", rows_are_in_slice(routed, CAPACITY))
     cover_ends(ctx, routed)
 
 
 def prove_combine_inverts(ctx: Context, run: RouteTokens) -> None:
     """Every routing within the bound."""
-    routed = run(any_routing(ctx))
-    ctx.prove("combine_inverts", combine_returns_tokens(routed))
+    choices = any_routing(ctx)
+    routed = run(choices)
+    sent = tuple(BF16_ONE + token for token in range(len(choices)))
+    ctx.prove("combine_inverts", combine_returns_tokens(routed, sent))
     cover_ends(ctx, routed)
 
 
@@ -140,26 +116,13 @@ def cover_ends(ctx: Context, routed: Routed) -> None:
 
 
 ENDS = frozenset({"a token arrives", "a token is dropped"})
-COUNT_REPEATS = Mutant(
-    name="a repeated expert is a second token",
-    module="schedproof.dispatch.dispatch",
-    function="experts_of",
-    old="tuple(dict.fromkeys(choice for choice in choices if 0 <= choice < experts))",
-    new="tuple(choice for choice in choices if 0 <= choice < experts)",
-)
-IGNORE_CAPACITY = Mutant(
-    name="a row beyond capacity",
-    module="schedproof.dispatch.dispatch",
-    function="row_of_slot",
-    old="slot < capacity",
-    new="slot <= capacity",
-)
 
 
 def dispatch_rule(name: str, sentence: str, statement: Callable[..., Any], theorem: Any, **fields: Any) -> WorkRule:
     """Return an entry of this family."""
     return WorkRule(
         name=name,
+        part="whole routings",
         family="dispatch",
         sentence=sentence,
         statement=statement,
@@ -178,7 +141,6 @@ DISPATCH_CONSERVES = dispatch_rule(
     prove_dispatch_conserves,
     origin="DeepEP counts a token twice where its choices name an expert twice, and has no way to drop one.",
     broken_by=(DEEPEP,),
-    mutants=(COUNT_REPEATS, IGNORE_CAPACITY),
 )
 DISPATCH_IN_BOUNDS = dispatch_rule(
     "dispatch_in_bounds",
@@ -187,7 +149,6 @@ DISPATCH_IN_BOUNDS = dispatch_rule(
     prove_dispatch_in_bounds,
     origin="In DeepEP's low-latency dispatch a repeated expert's slot can reach the next rank's slice.",
     broken_by=(DEEPEP,),
-    mutants=(IGNORE_CAPACITY,),
 )
 COMBINE_INVERTS = dispatch_rule(
     "combine_inverts",
@@ -196,21 +157,5 @@ COMBINE_INVERTS = dispatch_rule(
     prove_combine_inverts,
     origin="A row that two tokens share gives one of them the other's result.",
     broken_by=(),
-    mutants=(
-        Mutant(
-            name="the first row is none",
-            module="schedproof.dispatch.combine",
-            function="combine",
-            old="row != NO_ROW",
-            new="row > 0",
-        ),
-        Mutant(
-            name="combine reads the row behind",
-            module="schedproof.dispatch.combine",
-            function="combine",
-            old="rows[row[used]]",
-            new="rows[row[used] + 1]",
-        ),
-    ),
 )
 DISPATCH_RULES = (DISPATCH_CONSERVES, DISPATCH_IN_BOUNDS, COMBINE_INVERTS)

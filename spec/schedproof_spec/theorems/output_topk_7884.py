@@ -19,19 +19,16 @@ from schedproof.output.topk_columns import pack_topk_columns, unpack_topk_column
 from schedproof.output.topk_columns_layout import columns_message_words
 from schedproof.output.topk_layout import KIND_TARGET, MAX_TOPK_COLUMNS
 from schedproof.output.topk_rows import TopkRow, read_slot_rows
-from schedproof_spec.invariants.output import MESSAGE_FAITHFUL
-from schedproof_spec.invariants.output_topk import Buffer, told
-from schedproof_spec.invariants.output_topk_bounds import LAYOUT
-from schedproof_spec.invariants.output_topk_columns import FORM, ONLY
-from schedproof_spec.invariants.output_topk_rows import ROWS, edit
 from schedproof_spec.prover.context import Context
-from schedproof_spec.prover.mutants import Mutant
+from schedproof_spec.rules.output_topk import Rows, rows_are_those_sent
+from schedproof_spec.theorems.output import MESSAGE_FAITHFUL
+from schedproof_spec.theorems.output_topk import Buffer, told
+from schedproof_spec.theorems.output_topk_columns import ONLY
 from schedproof_spec.work_rule import Version, WorkRule, picked
 
 NO_RANK = 0
 """The rank of a draft, which has no scores either."""
 
-Rows = tuple[TopkRow, ...]
 Exchange = Callable[[Buffer, Rows, int], Rows | None]
 """Sends a slot's rows of so many columns over what the step before left → what the reader takes out, None if it
 refuses the message."""
@@ -106,11 +103,6 @@ def before_7884(buffer: Buffer, rows: Rows, columns: int) -> Rows:
     return read_slot_rows(words, 0)
 
 
-def rows_are_those_sent(taken: Rows | None, sent: Rows) -> bool:
-    """The reader takes out the rows that were sent, each with its own columns, and no others."""
-    return taken == sent
-
-
 def exchanged(
     before: Sequence[int], counts: Sequence[int], columns: Sequence[int], with_draft: bool
 ) -> Callable[[Context, Exchange], None]:
@@ -142,13 +134,14 @@ def exchange_rule(
     columns: Sequence[int],
     kept_by: tuple[Version, ...],
     broken_by: Version,
-    *mutants: Mutant,
+    *,
     with_draft: bool = False,
 ) -> WorkRule:
     """Return the entry for one thing that PR 7884 changes or leaves, and the states in which it is looked for."""
     refused = {ONLY} if max(counts) > MAX_DRAFT_TOKENS else set()
     return WorkRule(
         name=MESSAGE_FAITHFUL.name,
+        part=broken_by.name,
         family=MESSAGE_FAITHFUL.family,
         sentence=MESSAGE_FAITHFUL.sentence,
         statement=rows_are_those_sent,
@@ -158,7 +151,6 @@ def exchange_rule(
         theorem=exchanged(before, counts, columns, with_draft),
         kept_by=kept_by,
         broken_by=(broken_by,),
-        mutants=mutants,
         reached=frozenset({"message_faithful", "a row is sent", *refused}),
     )
 
@@ -178,7 +170,6 @@ TOPK_7884_RULES = (
         (1, 2, MAX_TOPK_COLUMNS),
         (HERE, published("columns in word 1", since_7884)),
         published("21 columns whatever was sent", before_7884, "PR 7172, top-k"),
-        edit("a column fewer is read", FORM, "read_columns_row", "in range(columns)", "in range(columns - 1)"),
     ),
     exchange_rule(
         (0,),
@@ -186,7 +177,6 @@ TOPK_7884_RULES = (
         (MAX_TOPK_COLUMNS, MAX_TOPK_COLUMNS + 1),
         (HERE,),
         published("more columns than a row has room for", since_7884),
-        edit("rows 21 apart", LAYOUT, "row_columns", "max(columns, MAX_TOPK_COLUMNS)", "MAX_TOPK_COLUMNS"),
     ),
     exchange_rule(
         (0,),
@@ -194,7 +184,6 @@ TOPK_7884_RULES = (
         (1,),
         (HERE,),
         published("unbounded counts since 7884", since_7884),
-        edit("a count beyond the tensor", ROWS, "check_slot_rows", "0 <= count <= len(rows)", "0 <= count"),
     ),
     exchange_rule(
         (0, 1),
@@ -202,7 +191,6 @@ TOPK_7884_RULES = (
         (1,),
         (HERE,),
         published("stale rows since 7884", since_7884_read_strictly),
-        edit("the rank of the row behind", FORM, "read_columns_row", "slot, position)]", "slot, position + 1)]"),
     ),
     exchange_rule(
         (0, 1, 2),
@@ -210,7 +198,6 @@ TOPK_7884_RULES = (
         (1,),
         (HERE, published("a draft sent as any row", since_7884)),
         published("a draft without its scores", first_token_since_7884),
-        edit("ids alone", FORM, "write_column", "= score_bits", "= 0"),
         with_draft=True,
     ),
 )

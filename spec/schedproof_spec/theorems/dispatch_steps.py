@@ -1,7 +1,7 @@
-"""The dispatch family for any sizes: the steps of `route`'s loops, by induction over tokens and source ranks.
+"""How the dispatch family is proved for any sizes: `route`'s loops by induction over tokens and ranks.
 
 A step is the function that the loop calls, for one expert. What the steps leave to be looked at routing by routing,
-see `schedproof_spec.invariants.dispatch`, is only how they are strung together.
+see `schedproof_spec.theorems.dispatch`, is only how they are strung together.
 """
 
 from __future__ import annotations
@@ -9,20 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from schedproof.dispatch.dispatch import NO_ROW, Filling, RankShare, admitted, row_of_slot
+from schedproof.dispatch.dispatch import NO_ROW, Filling, RankShare, row_of_slot
 from schedproof_spec.gpu.counting import chosen, implies, unknown_function
-from schedproof_spec.invariants.dispatch import (
-    COMBINE_INVERTS,
-    DISPATCH_CONSERVES,
-    DISPATCH_IN_BOUNDS,
-    IGNORE_CAPACITY,
-)
-from schedproof_spec.invariants.output import all_hold
 from schedproof_spec.prover.context import Context
-from schedproof_spec.prover.mutants import Mutant
+from schedproof_spec.rules.dispatch import rows_differ, share_is_conserved, stays_in_slice, token_is_conserved
+from schedproof_spec.theorems.dispatch import COMBINE_INVERTS, DISPATCH_CONSERVES, DISPATCH_IN_BOUNDS
 from schedproof_spec.work_rule import Version, WorkRule
 
-DISPATCH = "schedproof.dispatch.dispatch"
 ANY_SIZE = "any capacity, any number of tokens, ranks and experts"
 
 TakeToken = Callable[[Filling, int], int]
@@ -35,16 +28,6 @@ def any_filling(ctx: Context) -> tuple[Filling, int]:
     return filling, ctx.integer("capacity", 1)
 
 
-def token_is_conserved(row: int, begin: int, routed: int, after: Filling, capacity: int) -> bool:
-    """A token has the row behind those that are kept, or is one that exceeds the capacity; it is counted."""
-    kept = admitted(routed, capacity)
-    kept_after = admitted(after.routed, capacity)
-    counted = (after.begin == begin) & (after.routed == routed + 1)
-    if row == NO_ROW:
-        return all_hold(counted, routed >= capacity, kept_after == kept)
-    return all_hold(counted, row == begin + kept, kept_after == kept + 1)
-
-
 def prove_token_conserved(ctx: Context, take: TakeToken) -> None:
     """One more token of a rank."""
     filling, capacity = any_filling(ctx)
@@ -55,19 +38,6 @@ def prove_token_conserved(ctx: Context, take: TakeToken) -> None:
     ctx.prove("dispatch_conserves", token_is_conserved(row, begin, routed, filling, capacity))
 
 
-def share_is_conserved(share: RankShare, begin: int, routed: int, after: Filling, capacity: int) -> bool:
-    """Kept and dropped are all that was routed, dropped only what exceeds the capacity; the next rank is behind."""
-    return all_hold(
-        share.begin == begin,
-        share.count + share.dropped == routed,
-        share.dropped >= 0,
-        share.count <= capacity,
-        (share.dropped == 0) | (share.count == capacity),
-        after.begin == begin + share.count,
-        after.routed == 0,
-    )
-
-
 def prove_share_conserved(ctx: Context, close: CloseRank) -> None:
     """The end of one rank."""
     filling, capacity = any_filling(ctx)
@@ -76,11 +46,6 @@ def prove_share_conserved(ctx: Context, close: CloseRank) -> None:
     ctx.prove("dispatch_conserves", share_is_conserved(share, begin, routed, filling, capacity))
     if share.dropped > 0:
         ctx.cover("a token is dropped")
-
-
-def stays_in_slice(row: int, begin: int, rank: int, ranks: int, capacity: int) -> bool:
-    """A row is one of the rank's own, and within the expert's rows."""
-    return (row == NO_ROW) | ((row >= begin) & (row < begin + capacity) & (row < ranks * capacity))
 
 
 def prove_token_in_slice(ctx: Context, take: TakeToken) -> None:
@@ -97,11 +62,6 @@ def prove_token_in_slice(ctx: Context, take: TakeToken) -> None:
 
 
 RowOfSlot = Callable[[Any, Any, int], int]
-
-
-def rows_differ(row: int, other_row: int) -> bool:
-    """Two tokens have two rows."""
-    return row != other_row
 
 
 def prove_rows_differ(ctx: Context, row_of: RowOfSlot) -> None:
@@ -129,24 +89,19 @@ def prove_rows_differ(ctx: Context, row_of: RowOfSlot) -> None:
     ctx.prove("combine_inverts", rows_differ(row, other_row))
 
 
-def step_rule(part_of: WorkRule, version: str, function: Any, *mutants: Mutant, **fields: Any) -> WorkRule:
+def step_rule(part_of: WorkRule, version: str, function: Any, **fields: Any) -> WorkRule:
     """Return one part of a rule's proof."""
     return WorkRule(
         name=part_of.name,
+        part=version,
         family=part_of.family,
         sentence=part_of.sentence,
         origin=part_of.origin,
         scope=ANY_SIZE,
         kept_by=(Version(name=version, source="dispatch.py", function=function),),
         broken_by=(),
-        mutants=mutants,
         **fields,
     )
-
-
-def edit(name: str, function: str, old: str, new: str) -> Mutant:
-    """Return a mutant."""
-    return Mutant(name=name, module=DISPATCH, function=function, old=old, new=new)
 
 
 DISPATCH_STEP_RULES = (
@@ -154,8 +109,6 @@ DISPATCH_STEP_RULES = (
         DISPATCH_CONSERVES,
         "one token more",
         Filling.take_token,
-        IGNORE_CAPACITY,
-        edit("a dropped token is not counted", "Filling.take_token", "+= 1", "+= 0 if row == NO_ROW else 1"),
         statement=token_is_conserved,
         theorem=prove_token_conserved,
         reached=frozenset({"dispatch_conserves", "a token is dropped"}),
@@ -164,9 +117,6 @@ DISPATCH_STEP_RULES = (
         DISPATCH_CONSERVES,
         "one rank more",
         Filling.close_rank,
-        edit("admit one token more", "admitted", "min(routed, capacity)", "min(routed, capacity + 1)"),
-        edit("the next rank begins here too", "Filling.close_rank", "self.begin += count", "self.begin += 0"),
-        edit("count on from rank to rank", "Filling.close_rank", "self.routed = 0", "self.routed += 0"),
         statement=share_is_conserved,
         theorem=prove_share_conserved,
         reached=frozenset({"dispatch_conserves", "a token is dropped"}),
@@ -175,8 +125,6 @@ DISPATCH_STEP_RULES = (
         DISPATCH_IN_BOUNDS,
         "one token or rank more",
         Filling.take_token,
-        IGNORE_CAPACITY,
-        edit("admit one token more", "admitted", "min(routed, capacity)", "min(routed, capacity + 1)"),
         statement=stays_in_slice,
         theorem=prove_token_in_slice,
         reached=frozenset({"dispatch_in_bounds", "the next rank begins within its bound"}),
@@ -185,7 +133,6 @@ DISPATCH_STEP_RULES = (
         COMBINE_INVERTS,
         "rows of two tokens",
         row_of_slot,
-        edit("every token at its rank's first row", "row_of_slot", "begin + slot if", "begin if"),
         statement=rows_differ,
         theorem=prove_rows_differ,
         reached=frozenset({"combine_inverts"}),

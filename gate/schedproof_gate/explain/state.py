@@ -1,0 +1,63 @@
+"""The witness of ``--state``: read, and run through the engine's own functions."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from schedproof import Policy
+from schedproof_gate.deployment.json_text import read_json
+from schedproof_gate.deployment.text_file import MAX_FILE_BYTES, read_text
+from schedproof_gate.errors import InputError
+from schedproof_gate.report.renderers.text import sentence, styled, wrapped
+from schedproof_spec import Invariant, RunWitness, Status, Witness
+from schedproof_spec.verdicts.witness import read_witness
+
+ADVICE = "give a state as `schedproof check` prints it"
+
+
+def read_state(state: str, invariant: Invariant) -> Witness:
+    """Return the witness of ``--state``: JSON, or ``@FILE`` with JSON in it.
+
+    Raises:
+        InputError: not the JSON of a witness of this invariant.
+    """
+    source, text = "command line", state
+    if state.startswith("@"):
+        path = Path(state[1:])
+        source, text = str(path), read_text(path)
+    elif len(text) > MAX_FILE_BYTES:
+        raise InputError("the state is too long", source=source, key="--state", advice="put it in a file")
+    read_json(text, source, key="--state")
+    try:
+        return read_witness(json.loads(text), invariant)
+    except ValueError as error:
+        raise InputError(str(error), source=source, key="--state", advice=ADVICE) from None
+
+
+def replay_text(invariant: Invariant, policy: Policy, witness: Witness) -> tuple[str, bool]:
+    """Return what the engine does with a witness, step by step, and whether the invariant holds in it.
+
+    Raises:
+        InputError: the engine's functions have no result for such numbers.
+    """
+    what = "run" if isinstance(witness, RunWitness) else "configuration"
+    try:
+        replay = witness.replay(invariant, policy)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise InputError(
+            f"policy {policy.name} has no such {what} ({type(error).__name__}: {error})",
+            source="command line",
+            key="--state",
+            advice=ADVICE,
+        ) from None
+    verdict = Status.HELD if replay.holds else Status.VIOLATED
+    lines = [
+        f"{styled(verdict)}  {click.style(invariant.name, bold=True)} in this {what}, policy {policy.name}",
+        *wrapped(sentence(invariant.sentence), 2),
+        "",
+        *(line for text in replay.lines for line in wrapped(text, 2)),
+    ]
+    return "\n".join(lines) + "\n", replay.holds

@@ -1,1 +1,0 @@
-"""The work on tensors: sending output, dispatching tokens to experts."""
