@@ -79,9 +79,9 @@ CLAIMS = {
         source="PR 7438, title and motivation",
         invariant="no_overshoot",
         policy="original",
-        where=lambda config: text_only(config) and config.speculation is None,
-        scope="text, no speculation",
-        verdict=REFUTED,
+        where=lambda config: text_only(config) and config.speculation is None and not config.deterministic,
+        scope="text, no speculation, no alignment",
+        verdict=HELD,
     ),
     "floor_undoes_the_reservation": InvariantClaim(
         says="with the reservation, steps stay within the limit, whatever the floor of 512",
@@ -198,9 +198,24 @@ CLAIMS = {
         source="PR 7440, review; PR 7499",
         invariant="budget_tight",
         policy="7499",
-        where=lambda config: text_only(config) and (config.speculation is None or has_drafts(config)),
-        scope="text, no speculative config or one with drafts",
+        where=lambda config: (
+            text_only(config)
+            and config.chunked_prefill
+            and not config.deterministic
+            and config.runs_decode
+            and config.speculation is None
+        ),
+        scope="text in chunks, no alignment, a node that decodes, no speculation",
         verdict=HELD,
+    ),
+    "counting_prefilled_prompts_is_tight": InvariantClaim(
+        says="the count leaves out what a prefill node has prefilled and not handed over",
+        source="PR 7499, the loop that counts",
+        invariant="budget_tight",
+        policy="7499",
+        where=lambda config: text_only(config) and not config.deterministic and not config.runs_decode,
+        scope="text, no alignment, a prefill node",
+        verdict=REFUTED,
     ),
     "idle_object_is_charged_nothing": InvariantClaim(
         says="`speculative_config is not None` tells whether drafts run",
@@ -213,18 +228,27 @@ CLAIMS = {
     ),
     "mtp_alone_must_be_charged": InvariantClaim(
         says="only MTP drafts count against the limit",
+        source="PR 7623, under review",
+        invariant="no_overshoot",
+        policy="7623-draft",
+        where=text_only,
+        scope="text",
+        verdict=REFUTED,
+    ),
+    "every_method_is_charged_enough": InvariantClaim(
+        says="drafts are charged when a method is set, whichever it is",
         source="PR 7623",
         invariant="no_overshoot",
         policy="7623",
         where=text_only,
         scope="text",
-        verdict=REFUTED,
+        verdict=HELD,
     ),
     "mtp_is_charged_rightly": InvariantClaim(
         says="MTP drafts are charged what they run",
-        source="PR 7623",
+        source="PR 7623, under review",
         invariant="no_overshoot",
-        policy="7623",
+        policy="7623-draft",
         where=lambda config: text_only(config) and (config.speculation is None or speculates_with_mtp(config)),
         scope="text, MTP or no speculation",
         verdict=HELD,

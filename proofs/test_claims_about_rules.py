@@ -247,7 +247,10 @@ RULE_CLAIMS = {
         plan_fits_the_limit(POLICIES["7499"]), "PR 7756, review: same tokens_per_seq", FAMILIAR, HELD
     ),
     "plan_agrees_with_the_check_of_7623": RuleClaim(
-        plan_fits_the_limit(POLICIES["7623"]), "PR 7756, review: same tokens_per_seq", FAMILIAR, REFUTED
+        plan_fits_the_limit(POLICIES["7623"]), "PR 7756, review: same tokens_per_seq", FAMILIAR, HELD
+    ),
+    "plan_agrees_with_the_check_of_7623_draft": RuleClaim(
+        plan_fits_the_limit(POLICIES["7623-draft"]), "PR 7756, review: same tokens_per_seq", FAMILIAR, REFUTED
     ),
     "no_config_plans_as_before": RuleClaim(no_drafts_no_change, "PR 7756, review", EVERY, HELD),
     "zero_drafts_plan_as_before": RuleClaim(zero_drafts_no_change, "PR 7756, review", EVERY, HELD),

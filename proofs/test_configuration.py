@@ -44,11 +44,10 @@ MTP = SpeculativeConfig(method=SpeculativeMethod.MTP, num_speculative_tokens=5)
 NGRAM = SpeculativeConfig(method=SpeculativeMethod.NGRAM, num_speculative_tokens=9)
 EXPERTS = {"role": Role.DECODE, "expert_parallel_size": 8, "num_experts": 256}
 REFUSED = {
-    "seqs_in_range": ServingConfig(max_num_seqs=257),
+    "seqs_fit_message": ServingConfig(max_num_seqs=257, speculation=SpeculativeConfig(method=SpeculativeMethod.MTP)),
     "model_len_in_range": ServingConfig(max_model_len=15, max_num_batched_tokens=64),
     "block_fits_budget": ServingConfig(max_num_batched_tokens=63),
     "budget_can_be_filled": ServingConfig(max_num_seqs=2, max_model_len=1024),
-    "mtp_drafts_in_range": ServingConfig(speculation=replace(MTP, num_speculative_tokens=6)),
     "decodes_fit_budget": ServingConfig(max_num_seqs=256, max_num_batched_tokens=1024, speculation=MTP),
     "drafts_fit_message": ServingConfig(speculation=NGRAM),
     "whole_prompt_fits_budget": ServingConfig(max_num_batched_tokens=4096, chunked_prefill=False),
@@ -71,8 +70,11 @@ def test_startup_sentences(golden):
 
 def test_a_sentence_names_what_the_user_wrote():
     steps = replace(MTP, num_speculative_tokens=1, num_model_steps=6)
-    sentence = startup.MTP_DRAFTS_IN_RANGE.problem(ServingConfig(speculation=steps))
+    sentence = startup.DRAFTS_FIT_MESSAGE.problem(ServingConfig(speculation=steps))
     assert sentence.startswith("num_speculative_tokens (raised from 1 by num_model_steps) is 6;")
+    assert sentence.endswith("lower num_model_steps to 5 or less")
+    sentence = startup.DRAFTS_IN_RANGE.problem(ServingConfig(speculation=steps))
+    assert sentence == "num_model_steps is 6; set it between 1 and 5 in speculative_config"
 
 
 def test_a_sentence_asks_for_fewer_sequences_down_to_one():

@@ -63,30 +63,43 @@ def test_every_golden_is_of_a_policy(golden_names):
 
 
 def has_usual_chunks(config):
-    """Prompts may be cut anywhere, and a decode gets at least one block at a time."""
-    return config.chunked_prefill and not config.deterministic and config.enc_dec_block_num >= 1
+    """Prompts of text may be cut anywhere, take no spare block, and a decode gets at least one block at a time."""
+    is_cut_anywhere = config.max_multimodal_item_tokens == 0 and config.chunked_prefill and not config.deterministic
+    return is_cut_anywhere and not config.speculates and config.enc_dec_block_num >= 1
 
 
-USUAL = "text, chunked prefill, blocks granted"
+def releasing_slots(policy):
+    """Return the policy as it would be if a preempted request gave up its slot."""
+    return type("ReleasingSlots", (type(policy),), {"keeps_slot_of_preempted": False})()
+
+
+USUAL = "text, chunked prefill, blocks granted, no speculation"
 PROGRESS = INVARIANTS["progress"]
-BEFORE_7499 = ("original", "7438-draft", "7438", "7438-block-floor")
 
 
-@pytest.mark.parametrize("policy_name", BEFORE_7499)
-def test_some_budget_is_enough_for_progress(policy_name, theorem):
-    """A budget that is never 0 serves the first request: what these versions break is not progress."""
+@pytest.mark.parametrize("policy_name", UPSTREAM)
+def test_a_preempted_request_that_keeps_its_slot_stops_progress(policy_name, theorem):
+    """With no other request left to preempt, a decode goes back to wait, and no slot is free for it."""
     outcome = proof_alone(Question(PROGRESS, POLICIES[policy_name], condition=has_usual_chunks))
-    assert outcome.status is Status.HELD, outcome.reason
+    assert outcome.status is Status.VIOLATED, outcome.reason
     theorem(f"progress under {policy_name}, usual chunks", outcome, scope=USUAL)
+
+
+@pytest.mark.parametrize("policy_name", ["original", "7438-draft", "7438", "7438-block-floor"])
+def test_some_budget_is_enough_for_progress(policy_name, theorem):
+    """A budget that is never 0 serves the first request: but for the slots, these versions do not break progress."""
+    outcome = proof_alone(Question(PROGRESS, releasing_slots(POLICIES[policy_name]), condition=has_usual_chunks))
+    assert outcome.status is Status.HELD, outcome.reason
+    theorem(f"progress under {policy_name} without held slots, usual chunks", outcome, scope=USUAL)
 
 
 @pytest.mark.parametrize("policy_name", ["7438-clamp", "7438-assert", "7499", "7623", "7756"])
 def test_a_budget_of_nothing_stops_progress(policy_name, theorem):
     """Decodes that use up the budget exactly are not visited, and stand still once their blocks are full."""
-    outcome = proof_alone(Question(PROGRESS, POLICIES[policy_name], condition=has_usual_chunks))
+    outcome = proof_alone(Question(PROGRESS, releasing_slots(POLICIES[policy_name]), condition=has_usual_chunks))
     assert outcome.status is Status.VIOLATED, outcome.reason
     assert outcome.reason == "decodes: the loop visits it"
-    theorem(f"progress under {policy_name}, usual chunks", outcome, scope=USUAL)
+    theorem(f"progress under {policy_name} without held slots, usual chunks", outcome, scope=USUAL)
 
 
 BROKEN = [(invariant, version) for invariant in INVARIANTS.values() for version in invariant.broken_by]

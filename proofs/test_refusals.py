@@ -14,6 +14,7 @@ from schedproof.engines.fastdeploy.life import job
 from schedproof.engines.fastdeploy.life.engine import Engine
 from schedproof.engines.fastdeploy.life.job import RequestRefusedError
 from schedproof.engines.fastdeploy.policies import POLICIES, REFERENCE
+from schedproof.engines.fastdeploy.reference_policy import ReferencePolicy
 from schedproof.engines.fastdeploy.rules.blocks import preallocated_blocks
 from schedproof.engines.fastdeploy.speculation import SpeculativeConfig, SpeculativeMethod
 from schedproof.kv.free_list import FreeList
@@ -154,7 +155,7 @@ def test_an_engine_needs_blocks(num_kv_blocks):
 
 
 def test_an_engine_with_one_block_starts():
-    Engine(replace(CONFIG, num_kv_blocks=1), POLICIES["original"])
+    Engine(replace(CONFIG, num_kv_blocks=1, block_size=64), POLICIES["original"])
 
 
 def test_an_engine_starts_as_its_policy_allows():
@@ -298,8 +299,13 @@ def test_a_preallocation_waits_for_slots_blocks_and_its_turn():
     assert engine.preallocate("c", 4, 4) is False, "both slots are taken"
 
 
+class WithoutChecks(ReferencePolicy):
+    def startup_checks(self):
+        return ()
+
+
 def test_an_idle_decode_node_takes_what_it_can_just_finish():
-    engine = Engine(replace(NODES[Role.DECODE], num_kv_blocks=4, max_model_len=128), POLICIES["original"])
+    engine = Engine(replace(NODES[Role.DECODE], num_kv_blocks=4, max_model_len=128), WithoutChecks())
     assert engine.preallocate("a", 4, 60), "alone it needs 4 blocks, though it could come to hold more"
 
 

@@ -103,7 +103,11 @@ def library_limits(ctx):
 
 def refused_only_if_unsafe(ctx):
     """Each of the reference's own start-up checks refuses only what goes wrong, and accepts nothing that does."""
-    config = replace(draw_config(ctx), max_num_seqs=ctx.integer("slots", 0))
+    config = replace(
+        draw_config(ctx),
+        max_num_seqs=ctx.integer("slots", 0),
+        enable_chunked_prefill=ctx.boolean("enable_chunked_prefill"),
+    )
     if config.speculation is not None:
         steps = ctx.integer("steps", 0)
         config = replace(config, speculation=replace(config.speculation, num_model_steps=steps))
@@ -113,16 +117,24 @@ def refused_only_if_unsafe(ctx):
     limit, seqs = config.max_num_batched_tokens, config.max_num_seqs
     tokens, full = config.tokens_per_seq, config.max_decode_tokens
     others = ctx.merged(lambda: full - tokens if config.runs_decode else 0)
-    mtp = ctx.merged(lambda: config.speculation is not None and config.speculation.method == SpeculativeMethod.MTP)
-    drafts = config.num_speculative_tokens
     item = config.max_multimodal_item_tokens
     whole = config.max_model_len
+    by_itself = ctx.merged(
+        lambda: (
+            config.chunked_prefill
+            and config.role == Role.MIXED
+            and (config.platform == Platform.GPU or config.platform == Platform.MACA)
+        )
+    )
+    has_method = ctx.merged(
+        lambda: config.speculation is not None and config.speculation.method != SpeculativeMethod.NONE
+    )
+    cuts_prompts = ctx.merged(lambda: config.enable_chunked_prefill or by_itself)
     wrong = {
-        "seqs_in_range": lambda: seqs < 1 or seqs > 256,
+        "seqs_fit_message": lambda: seqs < 1 or seqs > (256 if has_method else 512),
         "model_len_in_range": lambda: whole < 16,
-        "block_fits_budget": lambda: config.chunked_prefill and limit < config.block_size,
+        "block_fits_budget": lambda: cuts_prompts and limit < config.block_size,
         "budget_can_be_filled": lambda: limit > whole * seqs,
-        "mtp_drafts_in_range": lambda: mtp and (drafts < 1 or drafts > 5),
         "decodes_fit_budget": lambda: full > limit,
         "drafts_fit_message": lambda: tokens > MAX_DRAFT_TOKENS,
         "whole_prompt_fits_budget": lambda: not config.chunked_prefill and limit < whole,

@@ -198,8 +198,8 @@ RULES = {
         name="prompts grow beyond the table",
         module="schedproof.engines.fastdeploy.rules.blocks",
         function="preallocated_blocks",
-        old="min(blocks",
-        new="max(blocks",
+        old="min(published",
+        new="max(published",
     ),
     whole_life: Mutant(
         name="forget that the last token is not written",

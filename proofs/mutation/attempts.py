@@ -40,7 +40,7 @@ MOST_SECONDS = 120
 """Processor time of a test of which it is not known how long it takes without a change."""
 
 MOST_LEFT_OUT = 3
-"""When this many tests have taken longer than they may, no test ends."""
+"""When this many tests have taken longer than they may, whatever their parameters, no test ends."""
 
 PATIENCE = 10
 """If all other tests pass, those that were left out get this many times as long."""

@@ -44,6 +44,10 @@ def type_of(node: ast.expr, scope: Scope, declared: Declared) -> str | None:
             return declared.attributes_of(of(owner)).get(name)
         case ast.Compare() | ast.UnaryOp(op=ast.Not()):
             return "bool"
+        case ast.JoinedStr():
+            return "str"
+        case ast.Lambda():
+            return "Callable"
         case ast.UnaryOp(operand=operand):
             return of(operand)
         case ast.BinOp(left=left, right=right):

@@ -2,8 +2,9 @@
 
 `SCHEDPROOF_ATTEMPT` is a folder with the changed `source.py` and an `attempt.json`: which module it is, in which
 order the tests run, and the processor time that each may take. A test that takes more is left out, because to be
-slow is not to fail; after too many of them the process ends. `outcome.json` says which test came last, how long
-each took, and which were left out. A random run that fails is not made shorter: that it fails is all that counts.
+slow is not to fail, and with it all other parameters of the same test; after too many of them the process ends.
+`outcome.json` says which test came last, how long each took, and which were left out. A random run that fails is
+not made shorter: that it fails is all that counts.
 """
 
 from __future__ import annotations
@@ -86,6 +87,9 @@ def stop(*_: object) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     """Note how long a test takes, and leave it out when that is too long."""
+    if function_of(item.nodeid) in map(function_of, outcome["left_out"]):
+        outcome["left_out"].append(item.nodeid)
+        pytest.skip("no end with other parameters")
     outcome["last"] = item.nodeid
     start = time.process_time()
     signal.setitimer(signal.ITIMER_PROF, ATTEMPT["limits"].get(item.nodeid, ATTEMPT["limit"]), SECONDS_BETWEEN)
@@ -96,10 +100,15 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
         outcome["seconds"][item.nodeid] = time.process_time() - start
-    if len(outcome["left_out"]) >= ATTEMPT["most_left_out"]:
+    if len(set(map(function_of, outcome["left_out"]))) >= ATTEMPT["most_left_out"]:
         pytest_sessionfinish()
         os._exit(EXIT_NO_END)
     pytest.skip("no end")
+
+
+def function_of(test: str) -> str:
+    """Return a test without its parameters."""
+    return test.split("[")[0]
 
 
 def pytest_sessionfinish() -> None:

@@ -135,9 +135,12 @@ def main(subject: str, jobs: int, only: tuple[str, ...], stale: bool, only_reaso
         say(console, f"without a change: {len(seconds)} tests, {sum(seconds.values()):.0f} s of processor time")
     for name in names:
         start = time.monotonic()
-        outcome = report(name, tried(name, chosen, seconds, jobs, console), reasons)
+        fates = tried(name, chosen, seconds, jobs, console)
+        outcome = report(name, fates, reasons)
         record(chosen, {name: outcome})
-        say(console, f"{name}: {summary([outcome])}; {time.monotonic() - start:.0f} s")
+        spent = sum(sum(fate.seconds.values()) for fate in fates)
+        took = f"{time.monotonic() - start:.0f} s, and {spent:.0f} s of processor time in tests"
+        say(console, f"{name}: {summary([outcome])}; {took}")
     conclude(chosen, reasons, console)
 
 

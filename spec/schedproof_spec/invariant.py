@@ -62,11 +62,11 @@ class Invariant:
     """The fields of `ServingConfig` whose change can repair it."""
     proof: Proof
     covers: frozenset[str]
-    """Claims and covers that some state has to get to in the proof for the reference, so that no proof is empty."""
+    """Claims and covers that some state has to get to in the reference's proof, so that no proof is empty."""
     scope: str = "any number of requests"
     """What the proof speaks of, beside the configurations."""
     needs_pool: bool = False
-    """Whether the proof asks how many KV blocks there are; where nobody says, any number that holds every request."""
+    """Whether the proof asks for the pool's size; where nobody says it, any pool that holds every request."""
     existence: Proof | None = None
     """Proves that some state attains what the invariant bounds; None when it bounds nothing."""
     absence: Proof | None = None

@@ -1,22 +1,30 @@
 """The installed command, as a person types it."""
 
+import functools
 import json
 import os
 import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
 from schedproof import NEWEST, POLICIES
+from schedproof_spec import INVARIANTS
 
 ROOT = Path(__file__).parents[2]
 COMMAND = Path(sys.executable).with_name("schedproof")
 
 GOOD = "examples/pd-decode-mtp.sh"
-BAD = "examples/mixed-mtp.yaml"
+BAD = "tests/end_to_end/overshoot.yaml"
+QUICK = "examples/expert-parallel.json"
+"""Violated too, by a number in the model's own file, and decided soon."""
+MODEL = "examples/models/moe-256/config.json"
+COSTLY = "examples/xpu-decode.yaml"
+"""What it violates costs memory and no more."""
 REFUSED = ["--max-num-seqs", "256", "--max-num-batched-tokens", "512"]
 
 
@@ -32,6 +40,15 @@ def schedproof(*words: str, **environment: str) -> subprocess.CompletedProcess[s
     )
 
 
+@functools.cache
+def report_on_bad() -> dict[str, Any]:
+    """Check the bad deployment, once."""
+    done = schedproof("check", BAD, "--format", "json")
+    assert (done.returncode, done.stderr) == (1, "")
+    report: dict[str, Any] = json.loads(done.stdout)
+    return report
+
+
 def test_a_good_deployment_exits_with_0() -> None:
     done = schedproof("check", GOOD)
     assert (done.returncode, done.stderr) == (0, "")
@@ -40,26 +57,46 @@ def test_a_good_deployment_exits_with_0() -> None:
 
 
 def test_a_bad_deployment_exits_with_1_and_its_replay_command_works() -> None:
-    done = schedproof("check", BAD, "--format", "json")
-    assert (done.returncode, done.stderr) == (1, "")
-    violated = [r for r in json.loads(done.stdout)["subjects"][0]["results"] if r["status"] == "violated"]
+    violated = [r for r in report_on_bad()["subjects"][0]["results"] if r["status"] == "violated"]
     assert violated
     for result in violated:
         words = shlex.split(result["replay"])
         assert words[:2] == ["schedproof", "explain"]
         replay = schedproof(*words[1:])
         assert (replay.returncode, replay.stderr) == (1, "")
-        assert replay.stdout.startswith(f"VIOLATED  {result['invariant']} in this state")
+        assert replay.stdout.startswith(f"VIOLATED  {result['invariant']} in this ")
+    assert {"run", "configuration"} == {shown_as(result) for result in violated}
+
+
+def shown_as(result: dict[str, Any]) -> str:
+    return "run" if "arrivals" in result["witness"] else "configuration"
+
+
+def test_every_invariant_is_decided_or_does_not_apply() -> None:
+    (subject,) = report_on_bad()["subjects"]
+    decided = [result["invariant"] for result in subject["results"]]
+    skipped = [each["invariant"] for each in subject["not_applicable"]]
+    assert sorted(decided + skipped) == sorted(["startup", *INVARIANTS])
+    assert all(result["consequence"] for result in subject["results"] if result["invariant"] != "startup")
+
+
+def test_what_only_costs_counts_when_it_is_asked_for() -> None:
+    done = schedproof("check", COSTLY)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"VIOLATED  {COSTLY}\n")
+    assert "chunk_capacity_covers_step: cost" in done.stdout
+    assert "not counted for the exit code, as --fail-on is wrong-output" in " ".join(done.stdout.split())
+    assert schedproof("check", COSTLY, "--fail-on", "cost").returncode == 1
 
 
 def test_a_state_can_come_from_a_file_and_holds_under_the_reference(tmp_path: Path) -> None:
-    report = json.loads(schedproof("check", BAD, "--format", "json").stdout)
+    report = report_on_bad()
     (result,) = [r for r in report["subjects"][0]["results"] if r["invariant"] == "no_overshoot"]
     state = tmp_path / "state.json"
     state.write_text(json.dumps(result["witness"]))
     done = schedproof("explain", "no_overshoot", "--policy", "reference", "--state", f"@{state}")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("HELD  no_overshoot in this state, policy reference")
+    assert done.stdout.startswith("HELD  no_overshoot in this run, policy reference")
 
 
 def test_the_offered_changes_repair_the_deployment() -> None:
@@ -89,43 +126,43 @@ def test_a_start_up_refusal_is_a_violation_in_the_person_s_flags() -> None:
 
 
 def test_junit_and_sarif_parse_and_github_points_at_lines() -> None:
-    root = ElementTree.fromstring(schedproof("check", BAD, "--format", "junit").stdout)
+    root = ElementTree.fromstring(schedproof("check", QUICK, "--format", "junit").stdout)
     assert int(root.get("failures", "0")) >= 1
-    (run,) = json.loads(schedproof("check", BAD, "--format", "sarif").stdout)["runs"]
+    (run,) = json.loads(schedproof("check", QUICK, "--format", "sarif").stdout)["runs"]
     failed = [result for result in run["results"] if result["kind"] == "fail"]
     assert all(
         result["locations"][0]["physicalLocation"]["region"]["startLine"] > 1
-        and result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == BAD
+        and result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == MODEL
         for result in failed
     )
-    lines = schedproof("check", BAD, "--format", "github").stdout.splitlines()
+    lines = schedproof("check", QUICK, "--format", "github").stdout.splitlines()
     assert len(lines) == len(failed) + 1
-    assert all(line.startswith(f"::error file={BAD},line=") for line in lines[:-1])
+    assert all(line.startswith(f"::error file={MODEL},line=") for line in lines[:-1])
 
 
 def test_several_files_are_one_report_with_the_worst_verdict() -> None:
-    done = schedproof("check", GOOD, BAD, "--format", "json")
+    done = schedproof("check", GOOD, QUICK, "--format", "json")
     assert done.returncode == 1
     report = json.loads(done.stdout)
-    assert [subject["source"] for subject in report["subjects"]] == [GOOD, BAD]
+    assert [subject["source"] for subject in report["subjects"]] == [GOOD, QUICK]
     assert report["verdict"] == "violated"
 
 
 def test_output_goes_to_a_file_and_the_exit_code_stays(tmp_path: Path) -> None:
     target = tmp_path / "report.json"
-    done = schedproof("check", BAD, "--format", "json", "--output", str(target))
+    done = schedproof("check", QUICK, "--format", "json", "--output", str(target))
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
-    assert json.loads(target.read_text())["schema"] == "schedproof/report/1"
+    assert json.loads(target.read_text())["schema"] == "schedproof/report/2"
     assert list(tmp_path.iterdir()) == [target]
 
 
 def test_output_is_the_same_bytes_for_every_hash_seed() -> None:
-    outputs = {schedproof("check", BAD, "--format", "json", PYTHONHASHSEED=seed).stdout for seed in ("0", "1", "2")}
+    outputs = {schedproof("check", QUICK, "--format", "json", PYTHONHASHSEED=seed).stdout for seed in ("0", "1")}
     assert len(outputs) == 1
 
 
 def test_there_is_no_colour_outside_a_terminal_and_no_encoding_that_breaks() -> None:
-    done = schedproof("check", BAD, PYTHONIOENCODING="ascii")
+    done = schedproof("check", QUICK, PYTHONIOENCODING="ascii")
     assert done.returncode == 1
     assert "\x1b" not in done.stdout
     assert done.stderr == ""
@@ -167,7 +204,7 @@ def test_a_state_of_a_release_can_be_run_again() -> None:
     assert schedproof(*words[1:]).returncode == 1
 
 
-def test_explain_names_every_policy_and_the_smallest_state() -> None:
+def test_explain_names_every_policy_and_what_shows_it() -> None:
     done = schedproof("explain", "charge_follows_method")
     assert (done.returncode, done.stderr) == (0, "")
     for policy in POLICIES:
@@ -188,7 +225,7 @@ def test_explain_shows_rules_of_the_work_on_tensors() -> None:
 def test_explain_as_json_for_one_policy() -> None:
     done = schedproof("explain", "message_fits", "--policy", "reference", "--format", "json")
     document = json.loads(done.stdout)
-    assert (done.returncode, document["schema"]) == (0, "schedproof/explanation/1")
+    assert (done.returncode, document["schema"]) == (0, "schedproof/explanation/2")
     assert [(verdict["policy"], verdict["status"]) for verdict in document["policies"]] == [("reference", "held")]
 
 
@@ -203,6 +240,7 @@ def test_explain_as_json_for_one_policy() -> None:
             "command line: --max-num-seqs: is a flag, not a file; name the engine",
         ),
         (["check", "--max-num-seqs", "8"], "command line: No such option"),
+        (["check", GOOD, "--fail-on", "waste"], "command line: Invalid value for '--fail-on'"),
         (["check", GOOD, "--format", "xml"], "command line: Invalid value for '--format'"),
         (["check", GOOD, "--policy", "775"], "command line: --policy: unknown policy '775'; did you mean 7756?"),
         (
@@ -241,5 +279,9 @@ def test_without_a_command_there_is_help_and_exit_code_2() -> None:
 
 
 def test_help_and_version() -> None:
-    assert "Exit codes" in schedproof("--help").stdout
+    text = " ".join(schedproof("--help").stdout.split())
+    assert "Exit codes: 0 everything that counts held" in text
+    assert "--fail-on cost" in text
+    for command in ("check", "audit", "replay"):
+        assert "--fail-on [crash|stall|wrong-output|cost]" in schedproof(command, "--help").stdout
     assert schedproof("--version").stdout.startswith("schedproof, version ")

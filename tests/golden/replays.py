@@ -25,7 +25,7 @@ MOONCAKE = "examples/workloads/mooncake-style-synthetic.jsonl"
 CASES = {
     "mixed-mtp": f"{AZURE} --config examples/mixed-mtp.yaml --num-kv-blocks 1024 "
     "--policy original --policy 7438 --policy reference",
-    "mixed-ngram": f"{MOONCAKE} --config examples/mixed-ngram.toml --num-kv-blocks 600 --policy 7756",
+    "mixed-ngram": f"{MOONCAKE} --config examples/mixed-ngram.toml --num-kv-blocks 600 --policy 7623-draft",
     "prefill-node": f"{MOONCAKE} --config examples/pd-prefill.yaml --num-kv-blocks 600",
     "decode-node": f"{MOONCAKE} --config examples/pd-decode-mtp.sh --num-kv-blocks 600 --rate-scale 2",
     "refused-start": f"{MOONCAKE} --config examples/pd-decode-mtp-refused.txt --num-kv-blocks 700 --limit 20 "

@@ -21,7 +21,7 @@ from schedproof import (
     SpeculativeConfig,
     SpeculativeMethod,
 )
-from schedproof.engines.fastdeploy.config import ceil_div
+from schedproof.engines.fastdeploy.config import MultimodalInput, ceil_div
 from schedproof_spec.states.domain import is_well_formed
 
 MAX_REQUESTS = 8
@@ -73,6 +73,7 @@ def configs(draw: st.DrawFn, policy: Policy) -> ServingConfig:
         deterministic=draw(st.booleans()),
         split_kv_size=draw(st.sampled_from(sizes.split)),
         max_multimodal_item_tokens=draw(st.just(0) | st.integers(1, 8) | st.integers(1, model_len // 2)),
+        multimodal_input=draw(st.sampled_from(MultimodalInput)),
         enc_dec_block_num=draw(st.integers(*sizes.growth)),
         prealloc_dec_block_slot_num_threshold=draw(st.integers(*sizes.threshold)),
         expert_parallel_size=draw(st.sampled_from((1, 1, 2, 4))),
@@ -142,29 +143,46 @@ def decoding(draw: st.DrawFn, name: str, config: ServingConfig) -> Request:
 
 
 @st.composite
-def queues(draw: st.DrawFn, config: ServingConfig) -> Queues:
+def arriving(draw: st.DrawFn, name: str, config: ServingConfig) -> Request:
+    """Draw what has just arrived on FastDeploy's decode node: its first token is still to be prefilled."""
+    total = draw(st.integers(2, config.max_model_len))
+    return Request(
+        request_id=name,
+        need_prefill_tokens=total,
+        num_resumed_tokens=1,
+        num_computed_tokens=total - 1,
+        num_total_tokens=total,
+        num_blocks=ceil_div(total - 1, config.block_size) + draw(st.integers(0, 2)),
+    )
+
+
+@st.composite
+def queues(draw: st.DrawFn, config: ServingConfig, policy: Policy) -> Queues:
     """Draw what a scheduler of this configuration can find at the beginning of a step."""
     most = min(MAX_REQUESTS, config.max_num_seqs)
     num_running = draw(st.just(most) | st.integers(0, most))
-    all_decode = config.role is Role.DECODE or draw(st.integers(0, 2)) == 0
-    running = tuple(
-        draw(
-            decoding(f"running[{i}]", config)
-            if all_decode or draw(st.booleans())
-            else prefilling(f"running[{i}]", config)
-        )
+    all_decode = (config.role is Role.DECODE and not policy.prefills_on_arrival) or draw(st.integers(0, 2)) == 0
+    prompts = arriving if config.role is Role.DECODE else prefilling
+    running = [
+        draw((decoding if all_decode or draw(st.booleans()) else prompts)(f"running[{i}]", config))
         for i in range(num_running)
-    )
+    ]
+    if policy.uses_up_budget(config):
+        running.sort(key=lambda request: not request.is_decoding)
+    if policy.aborts_when_visited:
+        running = [replace(request, is_aborted=draw(st.integers(0, 5)) == 0) for request in running]
     num_waiting = 0 if config.role is Role.DECODE else draw(st.integers(0, MAX_REQUESTS))
-    waiting = tuple(
-        draw(prefilling(f"waiting[{i}]", config, is_new=draw(st.booleans()))) for i in range(num_waiting)
-    )
+    waiting = [draw(prefilling(f"waiting[{i}]", config, is_new=draw(st.booleans()))) for i in range(num_waiting)]
+    num_holding = 0
+    if policy.keeps_slot_of_preempted:
+        num_holding = draw(st.integers(0, min(num_waiting, config.max_num_seqs - num_running)))
+        waiting[:num_holding] = [replace(request, holds_slot=True) for request in waiting[:num_holding]]
     plenty = 2 * MAX_REQUESTS * (config.max_blocks_per_seq + config.enc_dec_block_num)
     state = Queues(
-        running=running,
-        waiting=waiting,
+        running=tuple(running),
+        waiting=tuple(waiting),
         num_free_blocks=draw(st.just(plenty) | st.integers(0, 8) | st.integers(0, plenty)),
-        num_held_slots=draw(st.just(0) | st.integers(0, config.max_num_seqs - num_running)),
+        num_held_slots=draw(st.just(num_holding) | st.integers(num_holding, config.max_num_seqs - num_running)),
         num_reserved_blocks_per_seq=draw(st.just(0) | st.integers(0, 4)),
     )
     assert all(is_well_formed(request, config) for request in running + waiting)
@@ -175,4 +193,4 @@ def queues(draw: st.DrawFn, config: ServingConfig) -> Queues:
 def states(draw: st.DrawFn, policy: Policy) -> tuple[ServingConfig, Queues]:
     """Draw an accepted configuration and a state of it."""
     config = draw(configs(policy))
-    return config, draw(queues(config))
+    return config, draw(queues(config, policy))

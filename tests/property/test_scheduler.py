@@ -8,21 +8,27 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
+from proofs.mutants.mutant import Mutant
+from proofs.plans import checks_of
 from proved import proved
-from schedproof_spec.invariants.budget import charge_is_what_runs
-from schedproof_spec.invariants.capacity import decodes_fit_limit, dispatch_holds_a_step, message_holds_a_step
 from strategies import configs, states
 
 from schedproof import POLICIES, REFERENCE, Policy, Queues, Request, Role, ServingConfig, StepPlan, schedule
 from schedproof import Phase as Turn
 from schedproof.engines.fastdeploy.rules.chunk import item_cut_by
-from schedproof_spec import INVARIANTS, Witness
-from schedproof_spec.prover.mutants import Mutant
-from schedproof_spec.states.ledger import Moment, StepFrame, is_possible
+from schedproof_spec import INVARIANTS
+from schedproof_spec.prover.context import ConcreteContext
+from schedproof_spec.rules.budget import charge_is_what_runs
+from schedproof_spec.rules.capacity import decodes_fit_limit, dispatch_holds_a_step, message_holds_a_step
+from schedproof_spec.states.ledger import Moment, StepFrame, World, is_possible, moment_after
+from schedproof_spec.states.runs import RunStep
+from schedproof_spec.verdicts.witness import ConfigWitness, read_witness
 
 THOROUGH = settings(max_examples=60, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 UNTIL_FOUND = settings(THOROUGH, max_examples=2000, phases=[Phase.generate])
@@ -37,6 +43,23 @@ CONFIG_STATEMENTS: dict[str, Callable[[ServingConfig, Policy, int], bool]] = {
 }
 """The rules that speak of no planned step; the number is of live decodes, less than the slots."""
 
+PLAN_RULES = [
+    name
+    for name, invariant in INVARIANTS.items()
+    if invariant.family in ("budget", "chunk") and invariant.on_run is not None
+]
+"""The rules that speak of one step; what they read of it is its plan and its configuration."""
+
+RUN_RULES = ["blocks_conserved", "blocks_cover_tokens", "requests_conserved", "progress", "launch_covers_step"]
+"""The rules that speak of more than a step: `test_engine.py` has runs."""
+
+
+def keeps(name: str, plan: StepPlan, config: ServingConfig, policy: Policy) -> bool:
+    """Return whether a planned step keeps a rule."""
+    on_run = INVARIANTS[name].on_run
+    assert on_run is not None
+    return on_run(cast(RunStep, SimpleNamespace(plan=plan, config=config)), policy)
+
 
 REFUTED = [
     (policy_name, name)
@@ -47,9 +70,7 @@ REFUTED = [
 
 
 def test_every_rule_is_checked_on_a_plan_or_on_a_config() -> None:
-    on_plan = {name for name, invariant in INVARIANTS.items() if invariant.on_plan is not None}
-    assert on_plan.isdisjoint(CONFIG_STATEMENTS)
-    assert on_plan | CONFIG_STATEMENTS.keys() == INVARIANTS.keys()
+    assert sorted([*PLAN_RULES, *CONFIG_STATEMENTS, *RUN_RULES]) == sorted(INVARIANTS)
     for policy_name in POLICIES:
         assert proved(policy_name).keys() == INVARIANTS.keys()
 
@@ -66,9 +87,8 @@ def test_a_drawn_step_keeps_what_was_proved(policy_name: str, data: st.DataObjec
     assert schedule(queues, config, policy) == plan
     check_accounting(plan, queues, config, policy)
     for name, entry in proved(policy_name).items():
-        invariant = INVARIANTS[name]
-        if entry["status"] == "held" and invariant.on_plan is not None and invariant.applies(config):
-            assert invariant.on_plan(plan, queues, config, policy), name
+        if entry["status"] == "held" and name in PLAN_RULES and INVARIANTS[name].applies(config):
+            assert keeps(name, plan, config, policy), name
 
 
 @pytest.mark.parametrize("policy_name", POLICIES)
@@ -87,9 +107,10 @@ def test_an_accepted_config_keeps_what_was_proved(policy_name: str, data: st.Dat
 def test_a_refuted_rule_fails_for_its_witness(policy_name: str, name: str) -> None:
     policy, invariant = POLICIES[policy_name], INVARIANTS[name]
     entry = proved(policy_name)[name]
-    witness = Witness.from_json(entry["witness"])
+    witness = read_witness(entry["witness"], invariant)
     assert policy.problems(witness.config) == []
     assert invariant.applies(witness.config)
+    assert isinstance(witness, ConfigWitness) == (invariant.on_run is None or "note" in entry["witness"])
     replay = witness.replay(invariant, policy)
     assert not replay.holds
     assert replay.lines == entry["replay"]
@@ -128,7 +149,7 @@ def check_accounting(plan: StepPlan, queues: Queues, config: ServingConfig, poli
     batch = plan.batch(config)
     assert sum(entry.num_tokens for entry in batch) == plan.num_tokens(config)
     granted = sum(visit.grant.num_new_blocks for visit in plan.visits)
-    freed = sum(request.num_blocks for request in plan.preempted)
+    freed = sum(request.num_blocks for request in plan.preempted + plan.aborted)
     assert plan.final.num_free_blocks == queues.num_free_blocks - granted + freed
     assert all(step.num_free_blocks >= 0 for step in plan.ledgers)
     assert all(step.num_slots_used <= config.max_num_seqs for step in plan.ledgers)
@@ -139,32 +160,40 @@ def check_accounting(plan: StepPlan, queues: Queues, config: ServingConfig, poli
     assert set(scheduled).isdisjoint(preempted)
     order = [request.request_id for request in queues.running]
     assert preempted == order[::-1][: len(preempted)]
-    admitted = tuple(visit.request for visit in plan.visits if visit.phase is Turn.ADMISSION)
-    assert admitted == queues.waiting[: len(admitted)]
-    assert not (admitted and preempted)
-    assert plan.final.num_slots_used == len(queues.running) + queues.num_held_slots + len(admitted)
+    admitted = [visit.request for visit in plan.visits if visit.phase is Turn.ADMISSION]
+    asked = [request for request in queues.waiting if request in admitted or request in plan.skipped]
+    assert asked == list(queues.waiting[: len(asked)])
+    assert not (asked and preempted)
+    num_new_slots = sum(not request.holds_slot for request in admitted)
+    assert plan.final.num_slots_used == len(queues.running) + queues.num_held_slots + num_new_slots
     if config.runs_decode:
-        live = {request.request_id for request in queues.running if request.is_decoding} - set(preempted)
+        gone = {*preempted, *(request.request_id for request in plan.aborted)}
+        live = {request.request_id for request in queues.running if request.is_decoding} - gone
         assert live == {entry.request_id for entry in batch if entry.phase is Turn.DECODE}
-    check_ledgers(plan, config, policy)
+    for label, holds in checks_of(plan, config, policy):
+        assert holds(), label
+    check_ledgers(plan, queues, config, policy)
 
 
-def check_ledgers(plan: StepPlan, config: ServingConfig, policy: Policy) -> None:
-    """Check that every point of the step is one that the induction allows for."""
-    frame = StepFrame(config, policy, plan.opened.num_decoding, plan.opened.budget)
-    is_decode = [request.is_decoding and config.runs_decode for request in plan.preempted]
-    num_visited = 0
-
-    def moment(step: Step) -> Moment:
-        return Moment(step, frame.num_decoding - num_visited - sum(is_decode[: step.num_preempted]))
-
-    moments = [moment(plan.opened)]
-    for visit in plan.visits:
-        moments.append(moment(visit.before))
-        num_visited += visit.phase is Turn.DECODE
-        moments.append(moment(visit.after))
-    moments.append(moment(plan.final))
-    assert all(is_possible(point, frame) for point in moments)
+def check_ledgers(plan: StepPlan, queues: Queues, config: ServingConfig, policy: Policy) -> None:
+    """Check that every point of the step is one that the induction allows for, and starts from."""
+    decodes = [request for request in queues.running if request.is_decoding]
+    num_decoding = len(decodes) if config.runs_decode else 0
+    frame = StepFrame(
+        config,
+        policy,
+        num_decoding=num_decoding,
+        num_reserved=len(decodes) if policy.counts_prefilled else num_decoding,
+        num_running=len(queues.running),
+        num_slots_used=len(queues.running) + queues.num_held_slots,
+        initial_budget=plan.opened.budget,
+    )
+    world = World(num_decoding, 0, frame.num_slots_used, queues.num_free_blocks)
+    moment = Moment(plan.opened, world, num_unvisited=num_decoding, prompt_seen=False, all_finished=True)
+    assert is_possible(moment, frame)
+    for turn in plan.turns:
+        moment = moment_after(ConcreteContext({}), moment, turn, config)
+        assert is_possible(moment, frame), turn
 
 
 Situation = Callable[[StepPlan, ServingConfig, Queues], bool]
@@ -249,13 +278,10 @@ SLIPS = {
 
 @pytest.mark.parametrize("name", SLIPS)
 def test_the_drawn_states_notice_a_slip_in_the_reference(name: str) -> None:
-    invariant = INVARIANTS[name]
-
     def breaks(state: tuple[ServingConfig, Queues]) -> bool:
         config, queues = state
         plan = schedule(queues, config, REFERENCE)
-        assert invariant.on_plan is not None
-        return invariant.applies(config) and not invariant.on_plan(plan, queues, config, REFERENCE)
+        return INVARIANTS[name].applies(config) and not keeps(name, plan, config, REFERENCE)
 
     with SLIPS[name].applied():
         find(states(REFERENCE), breaks, settings=UNTIL_FOUND)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tests.recorded.steps import FEATURES, batch_of, engines_and_steps
 
 from schedproof import POLICIES, schedule
 from schedproof.engines.fastdeploy.rules.output_reserve import (
@@ -10,7 +11,6 @@ from schedproof.engines.fastdeploy.rules.output_reserve import (
     published_reserve_after_step,
     reserved_blocks_per_seq,
 )
-from tests.recorded.steps import FEATURES, batch_of, engines_and_steps
 
 
 def without_decode_tokens(batch):

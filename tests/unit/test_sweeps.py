@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from proofs.mutation.attempts import FAILED, NO_END
+from proofs.mutation.order import Order
 from proofs.mutation.record import explained, is_equivalent, percent_killed, recorded, tried_in
 from proofs.mutation.sources import changes_of, code_hash, source_of
 from proofs.mutation.subjects import SUBJECTS
@@ -95,3 +96,12 @@ def test_the_readme_has_the_figures(subject):
 )
 def test_the_percentage_leaves_out_what_is_equivalent(counts, percent):
     assert percent_killed(*counts) == percent
+
+
+def test_what_killed_a_change_before_is_tried_first_and_then_what_kills_most_in_its_time():
+    order = Order({"slow": 10.0, "quick": 0.1, "known": 1.0}, {"this": "slow", "that": "known"})
+    assert order.for_change("this") == ["slow", "known", "quick"]
+    assert order.for_change("other") == ["known", "quick", "slow"]
+    for _ in range(3):
+        order.note("quick", {"known": 1.0, "quick": 0.1})
+    assert order.for_change("other") == ["quick", "known", "slow"]

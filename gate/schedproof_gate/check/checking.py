@@ -35,6 +35,7 @@ def check(deployment: Deployment) -> Subject:
         policy=policy.name,
         config=config_json(deployment.config),
         results=tuple(results),
+        scope="" if problems else "every state of this configuration",
         not_applicable=skipped,
         notes=notes,
         advice=advice_on(results, deployment.config),

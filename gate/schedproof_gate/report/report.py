@@ -87,6 +87,8 @@ class Subject:
     """Empty when none decides about the subject."""
     config: Mapping[str, Any]
     results: tuple[Result, ...]
+    scope: str = ""
+    """What the results speak of as a whole; empty where their own scopes say it."""
     not_applicable: tuple[NotApplicable, ...] = ()
     not_checked: tuple[NotApplicable, ...] = ()
     """Invariants that could be checked if the subject said more."""

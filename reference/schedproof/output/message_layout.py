@@ -7,6 +7,9 @@ Source: FastDeploy ``speculate_save_output.cc`` (PR 7172): a SysV message whose 
 MAX_MESSAGE_SEQS = 256
 """Slots of a message: the largest batch that it can carry."""
 
+MAX_PLAIN_MESSAGE_SEQS = 512
+"""Slots of the message that carries one token a sequence, without speculation (``save_output``)."""
+
 MAX_DRAFT_TOKENS = 6
 """Token ids per slot: accepted drafts plus the bonus token."""
 

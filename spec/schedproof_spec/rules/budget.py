@@ -36,7 +36,9 @@ def no_work_could_use_the_rest(plan: StepPlan, config: ServingConfig, policy: Po
         if not request.is_decoding and could_use(request, NOTHING, headroom, num_free_blocks, config):
             return False
     refused = plan.queues.waiting[plan.final.num_asked :]
-    return not (len(refused) > 0 and could_be_admitted(refused[0], headroom, plan.final, plan.queues, config, policy))
+    return not (
+        len(refused) > 0 and could_be_admitted(refused[0], headroom, plan.final, plan.queues, config, policy)
+    )
 
 
 def could_use(request: Request, grant: Grant, headroom: int, num_free_blocks: int, config: ServingConfig) -> bool:

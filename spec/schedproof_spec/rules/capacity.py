@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from schedproof.engines.fastdeploy.config import ServingConfig
-from schedproof.engines.fastdeploy.rules.capacity import DispatchCapacity, fits_dispatch_library
+from schedproof.engines.fastdeploy.rules.capacity import DispatchCapacity, fits_dispatch_library, message_slots
 from schedproof.output.message_layout import (
     MAX_DRAFT_TOKENS,
-    MAX_MESSAGE_SEQS,
     MAX_QUEUE_MESSAGE_BYTES,
     MESSAGE_BYTES,
 )
@@ -30,7 +29,7 @@ def dispatch_holds_a_step(capacity: DispatchCapacity, config: ServingConfig) -> 
 def message_holds_a_step(config: ServingConfig) -> bool:
     """A batch fits the message's slots, a sequence's tokens fit a slot, and the message fits the queue."""
     return (
-        config.max_num_seqs <= MAX_MESSAGE_SEQS
+        config.max_num_seqs <= message_slots(config)
         and config.tokens_per_seq <= MAX_DRAFT_TOKENS
         and MESSAGE_BYTES <= MAX_QUEUE_MESSAGE_BYTES
     )

@@ -268,10 +268,12 @@ def queues_at(ctx: Context, moment: Moment, frame: StepFrame, num_items: int = 1
             is_next = position == ledger.num_visited
             ctx.assume(
                 ctx.merged(
-                    lambda: is_decode
-                    or not is_next
-                    or not frame.policy.uses_up_budget(config)
-                    or moment.num_unvisited == 0
+                    lambda: (
+                        is_decode
+                        or not is_next
+                        or not frame.policy.uses_up_budget(config)
+                        or moment.num_unvisited == 0
+                    )
                 )
             )
         return request
@@ -362,7 +364,9 @@ def prove_count(ctx: Context, configs: Configs, policy: Policy) -> None:
     reserved = ctx.merged(lambda: count_reserved(num_reserved, request, config, policy))
     ctx.prove(
         "count: the budget reserves for those",
-        ctx.merged(lambda: reserved == num_reserved + num_live or (policy.counts_prefilled and not config.runs_decode)),
+        ctx.merged(
+            lambda: reserved == num_reserved + num_live or (policy.counts_prefilled and not config.runs_decode)
+        ),
     )
 
 

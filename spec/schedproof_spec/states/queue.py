@@ -13,7 +13,7 @@ Draw = Callable[[str, Any], Request]
 
 
 class AnyQueue:
-    """Stands for a tuple of requests whose length is a symbol; positions that were looked at hold what was drawn."""
+    """Stands for a tuple of requests whose length is a symbol; what was drawn at a position stays there."""
 
     def __init__(self, name: str, length: Any, draw: Draw) -> None:
         self.name = name

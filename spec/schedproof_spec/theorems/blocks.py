@@ -114,7 +114,13 @@ def prove_unvisited_decode(ctx: Context, configs: Configs, policy: Policy, given
 def prove_preemption(ctx: Context, config: ServingConfig, policy: Policy) -> None:
     """A running request loses its blocks."""
     request, max_total_tokens = any_living_request(ctx, config, num_items=1)
-    prove_alive(ctx, "preemption", request_events.after_preemption(request, policy.keeps_slot_of_preempted), max_total_tokens, config)
+    prove_alive(
+        ctx,
+        "preemption",
+        request_events.after_preemption(request, policy.keeps_slot_of_preempted),
+        max_total_tokens,
+        config,
+    )
 
 
 def prove_arrival_of_cache(ctx: Context, config: ServingConfig, policy: Policy) -> None:

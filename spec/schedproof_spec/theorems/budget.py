@@ -188,7 +188,9 @@ BUDGET_TIGHT = Invariant(
 )
 
 
-def any_last_running_turn(ctx: Context, configs: Configs, policy: Policy, given: Claim) -> tuple[StepFrame, Any, Any]:
+def any_last_running_turn(
+    ctx: Context, configs: Configs, policy: Policy, given: Claim
+) -> tuple[StepFrame, Any, Any]:
     """Draw a point of a step and take its turn; return the frame, the turn, and how many decodes nobody visits.
 
     None are counted while running requests may still be visited.

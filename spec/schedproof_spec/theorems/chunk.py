@@ -131,13 +131,20 @@ def prove_capacity_is_reached(ctx: Context, configs: Configs, policy: Policy, gi
     config = configs(ctx, policy)
     if config.role == Role.DECODE:
         full = open_step(
-            config, policy, num_decoding=config.max_num_seqs, num_reserved=config.max_num_seqs, num_free_blocks=0, num_slots_used=config.max_num_seqs
+            config,
+            policy,
+            num_decoding=config.max_num_seqs,
+            num_reserved=config.max_num_seqs,
+            num_free_blocks=0,
+            num_slots_used=config.max_num_seqs,
         )
         reached = ctx.merged(lambda: capacity_is_reached(full.view(config), config, policy))
         ctx.prove("every slot decodes", reached)
         return
     part = ctx.one_of("part", ("open", "admit", "full"))
-    empty = ctx.merged(lambda: open_step(config, policy, num_decoding=0, num_reserved=0, num_free_blocks=0, num_slots_used=0))
+    empty = ctx.merged(
+        lambda: open_step(config, policy, num_decoding=0, num_reserved=0, num_free_blocks=0, num_slots_used=0)
+    )
     if part == "open":
         ctx.prove("an empty step can be filled", ctx.merged(lambda: can_be_filled(empty, config, policy)))
         return

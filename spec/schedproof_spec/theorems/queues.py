@@ -1,8 +1,8 @@
 """How the order of the running list is proved: every step and every event between two steps keeps it.
 
-Take any two running requests that are `in_order`. In a step a decode stays a decode, and a prompt becomes one only by
-getting all its rest. The step's induction (`order_stands`) shows that whoever stands before a prompt that is visited
-or admitted got all its rest too; this theorem draws what it says of the two from there. Between steps, requests
+Take any two running requests that are `in_order`. In a step a decode stays a decode, and a prompt becomes one only
+by getting all its rest. The step's induction (`order_stands`) shows that whoever stands before a prompt that is
+visited or admitted got all its rest too. Between steps, requests
 leave, and what joins the list joins its end: an admission (in the step), a preallocated prompt, or a request that
 arrives on a decode node, where everybody decodes.
 """

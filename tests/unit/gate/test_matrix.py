@@ -53,8 +53,11 @@ def test_markdown_has_a_row_for_each_invariant(matrix: Matrix) -> None:
 
 def test_json_has_every_cell_with_its_witness(matrix: Matrix) -> None:
     document = json.loads(matrix_json(matrix))
-    assert document["schema"] == "schedproof/policies/1"
+    assert document["schema"] == "schedproof/policies/2"
     assert [policy["name"] for policy in document["policies"]] == matrix.policies
+    assert {each["name"]: each["consequence"] for each in document["invariants"]} == {
+        name: INVARIANTS[name].consequence.value for name in CHEAP
+    }
     assert len(document["cells"]) == 4
     for cell in document["cells"]:
         assert (cell["witness"] is not None) == (cell["status"] == "violated")

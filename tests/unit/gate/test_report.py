@@ -7,9 +7,10 @@ from xml.etree import ElementTree
 import click
 import pytest
 
+from schedproof_gate.report.counting import LEVELS
 from schedproof_gate.report.renderers import RENDERERS
 from schedproof_gate.report.report import FlagChange, FlagValue, NotApplicable, Report, Result, Subject
-from schedproof_spec import Status
+from schedproof_spec import Consequence, Status
 
 HELD = Result(
     invariant="startup",
@@ -23,13 +24,13 @@ VIOLATED = Result(
     sentence="The tokens of a step never exceed max_num_batched_tokens.",
     status=Status.VIOLATED,
     scope="every state of this configuration",
+    consequence=Consequence.CRASH,
     message="a step runs 2052 tokens, 100% more",
     file="dir with space/a,b:c.sh",
     line=7,
     flags=(FlagValue(flag="--max-num-seqs", value="512", place="line 7"),),
     witness={"config": {"max_num_seqs": 512}},
-    state=("running: 512 requests", "free KV blocks: 3"),
-    run=("budget 2 with 512 live decodes",),
+    run=("512 requests arrive", "step 1: budget 2 with 512 live decodes"),
     replay='schedproof explain no_overshoot --policy 7756 --state \'{"config":{"max_num_seqs":512}}\'',
     repairs=(
         (FlagChange(flag="--max-num-batched-tokens", old=2048, new=2400),),
@@ -44,7 +45,16 @@ UNDECIDED = Result(
     sentence="Nothing is reserved in vain.",
     status=Status.UNDECIDED,
     scope="every state of this configuration",
+    consequence=Consequence.STALL,
     message="solver limit: 4000000 resource units",
+    file="launch.sh",
+)
+WASTEFUL = Result(
+    invariant="tight",
+    sentence="Nothing is left over.",
+    status=Status.VIOLATED,
+    scope="this configuration",
+    consequence=Consequence.COST,
     file="launch.sh",
 )
 REPAIR = (
@@ -93,16 +103,75 @@ def test_exit_codes(results: list[Result], code: int, code_allowing_undecided: i
     assert report(*results).exit_code(allow_undecided=True) == code_allowing_undecided
 
 
-def test_text_shows_verdict_flags_state_replay_and_the_way_out_in_80_columns() -> None:
+@pytest.mark.parametrize(
+    ("consequence", "counting"),
+    [
+        (Consequence.CRASH, {"crash", "stall", "wrong-output", "cost"}),
+        (Consequence.STALL, {"stall", "wrong-output", "cost"}),
+        (Consequence.WRONG_OUTPUT, {"wrong-output", "cost"}),
+        (Consequence.COST, {"cost"}),
+        (None, {"crash", "stall", "wrong-output", "cost"}),
+    ],
+)
+def test_what_counts_goes_down_to_the_level_that_is_given(
+    consequence: Consequence | None, counting: set[str]
+) -> None:
+    for status, code in ((Status.VIOLATED, 1), (Status.UNDECIDED, 3)):
+        found = subject(HELD, replace(VIOLATED, status=status, consequence=consequence))
+        codes = {level: Report(subjects=(found,), fail_on=level).exit_code() for level in LEVELS}
+        assert codes == {level: code if level in counting else 0 for level in LEVELS}
+
+
+def test_cost_alone_does_not_count_unless_it_is_asked_for() -> None:
+    assert report(HELD, WASTEFUL).exit_code() == 0
+    assert report(WASTEFUL).exit_code() == 3
+    assert Report(subjects=(subject(HELD, WASTEFUL),), fail_on="cost").exit_code() == 1
+    note = "Note: not counted for the exit code, as --fail-on is wrong-output: tight (cost)."
+    assert note in " ".join(RENDERERS["text"](report(HELD, WASTEFUL, VIOLATED)).split())
+    assert "not counted" not in RENDERERS["text"](report(HELD, VIOLATED))
+
+
+def test_every_form_says_how_grave_a_violation_is() -> None:
+    both = report(HELD, VIOLATED, WASTEFUL)
+    text = click.unstyle(RENDERERS["text"](both))
+    assert "  VIOLATED  no_overshoot: crash\n" in text
+    assert "  VIOLATED  tight: cost\n" in text
+    (one,) = json.loads(RENDERERS["json"](both))["subjects"]
+    assert [(result["consequence"], result["counts"]) for result in one["results"]] == [
+        (None, True),
+        ("crash", True),
+        ("cost", False),
+    ]
+    (run,) = json.loads(RENDERERS["sarif"](both))["runs"]
+    assert [result["level"] for result in run["results"]] == ["none", "error", "warning"]
+    assert run["results"][2]["properties"]["consequence"] == "cost"
+    lines = RENDERERS["github"](both).splitlines()
+    assert lines[0].startswith("::error file=")
+    assert lines[1] == "::warning file=launch.sh,title=tight violated%3A cost::Nothing is left over."
+    root = ElementTree.fromstring(RENDERERS["junit"](both))
+    assert (root.get("tests"), root.get("failures")) == ("3", "1")
+    cases = {case.get("name"): case for case in root.iter("testcase")}
+    assert (cases["no_overshoot"].findtext("failure") or "").startswith("consequence: crash\n")
+    assert (cases["tight"].findtext("system-out") or "").startswith("violated: Nothing is left over.")
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_a_refused_start_is_an_error_in_every_form(status: Status) -> None:
+    found = report(replace(HELD, status=status))
+    is_violated = status is Status.VIOLATED
+    assert RENDERERS["github"](found).startswith("::error") is is_violated
+    assert ('"level": "error"' in RENDERERS["sarif"](found)) is is_violated
+
+
+def test_text_shows_verdict_flags_run_replay_and_the_way_out_in_80_columns() -> None:
     text = click.unstyle(RENDERERS["text"](report(HELD, VIOLATED, UNDECIDED)))
     lines = text.splitlines()
     assert lines[0] == "VIOLATED  launch.sh"
     assert lines[1].startswith("  fastdeploy, policy 7756: 3 checks over every state of this configuration: 1")
     assert "1 held, 1 violated, 1 undecided." in " ".join(text.split())
     assert "    flags     --max-num-seqs  512  (line 7)" in lines
-    assert "    state     running: 512 requests" in lines
-    assert "              free KV blocks: 3" in lines
-    assert "    run       budget 2 with 512 live decodes" in lines
+    assert "    run       512 requests arrive" in lines
+    assert "              step 1: budget 2 with 512 live decodes" in lines
     assert f"    replay    {VIOLATED.replay}" in lines
     assert REPAIR in " ".join(text.split())
     assert "  Held: startup" in lines
@@ -110,10 +179,31 @@ def test_text_shows_verdict_flags_state_replay_and_the_way_out_in_80_columns() -
     assert all(len(line) <= 80 for line in lines if "replay" not in line)
 
 
+def test_what_to_change_comes_before_the_run_and_the_state_s_json_last() -> None:
+    lines = click.unstyle(RENDERERS["text"](report(HELD, VIOLATED))).splitlines()
+    marks = ("change", "flags", "run", "replay")
+    places = [next(at for at, line in enumerate(lines) if line.startswith(f"    {mark} ")) for mark in marks]
+    assert places == sorted(places)
+    own = click.unstyle(RENDERERS["text"](report(HELD, OWN))).splitlines()
+    places = [next(at for at, line in enumerate(own) if line.startswith(f"    {mark} ")) for mark in marks]
+    assert sorted(places) == [places[1], places[0], places[2], places[3]]
+    details = ElementTree.fromstring(RENDERERS["junit"](report(VIOLATED))).findtext(".//failure") or ""
+    shown = [details.index(text) for text in (REPAIR, VIOLATED.run[0], VIOLATED.run[1], VIOLATED.replay)]
+    assert shown == sorted(shown)
+
+
+def test_recorded_steps_and_numbers_are_shown_as_a_state() -> None:
+    shown = replace(VIOLATED, state=("step 3: num_tokens 70", "the limit is 64"), run=())
+    lines = click.unstyle(RENDERERS["text"](report(shown))).splitlines()
+    at = lines.index("    state     step 3: num_tokens 70")
+    assert lines[at + 1] == "              the limit is 64"
+    assert not any(line.startswith("    run ") for line in lines)
+
+
 def test_json_is_the_documented_schema() -> None:
     document = json.loads(RENDERERS["json"](report(HELD, VIOLATED)))
-    assert document["schema"] == "schedproof/report/1"
-    assert document["verdict"] == "violated"
+    assert document["schema"] == "schedproof/report/2"
+    assert (document["verdict"], document["fail_on"]) == ("violated", "wrong-output")
     (one,) = document["subjects"]
     assert (one["source"], one["engine"], one["policy"]) == ("launch.sh", "fastdeploy", "7756")
     assert one["config"] == {"max_num_seqs": 512}
@@ -170,7 +260,7 @@ def test_sarif_points_at_the_flag() -> None:
 def test_github_annotations_are_escaped() -> None:
     lines = RENDERERS["github"](report(HELD, VIOLATED, UNDECIDED)).splitlines()
     assert lines == [
-        "::error file=dir with space/a%2Cb%3Ac.sh,line=7,title=no_overshoot violated::"
+        "::error file=dir with space/a%2Cb%3Ac.sh,line=7,title=no_overshoot violated%3A crash::"
         f"a step runs 2052 tokens, 100%25 more. To repair it, {REPAIR}.",
         "::warning file=launch.sh,title=budget_tight undecided::solver limit: 4000000 resource units",
         "schedproof: violated (1 of 3 held)",

@@ -295,6 +295,7 @@ def test_arguments_are_exchanged():
         def f(a: int, b: int, c: str, config: Config):
             g(a, c, b, config.num_seqs, config)
             Step(budget=a, num_blocks=b, num_tokens=a, num_slots=1, config=config)
+            unknown(f, lambda: a, known_nowhere)
             return max(a, b)
     """
     assert edits(exchanged_arguments, source) == [
@@ -303,6 +304,7 @@ def test_arguments_are_exchanged():
         "budget=, num_blocks= -> values exchanged",
         "num_blocks=, num_tokens= -> values exchanged",
         "num_tokens=, num_slots= -> values exchanged",
+        "f, known_nowhere -> known_nowhere, f",
     ]
 
 

@@ -66,8 +66,8 @@ def scope_sentence(subject: Subject) -> str:
     if not subject.results:
         return f"{engine}: nothing was checked."
     decided = [result for result in subject.results if result.invariant != STARTUP] or list(subject.results)
-    scopes = list(dict.fromkeys(result.scope for result in decided))
-    return f"{engine}: {plural(len(subject.results), 'check')} over {listed(scopes)}: {counts}."
+    scope = subject.scope or listed(list(dict.fromkeys(result.scope for result in decided)))
+    return f"{engine}: {plural(len(subject.results), 'check')} over {scope}: {counts}."
 
 
 def result_lines(result: Result) -> list[str]:

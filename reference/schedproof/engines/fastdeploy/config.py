@@ -100,6 +100,11 @@ class ServingConfig:
         return 1
 
     @property
+    def speculates(self) -> bool:
+        """Whether a speculative method is set, with or without drafts."""
+        return self.speculation is not None and self.speculation.method != SpeculativeMethod.NONE
+
+    @property
     def enables_chunked_prefill(self) -> bool:
         """What FastDeploy makes of ``enable_chunked_prefill``; its start-up checks read it, its scheduler does not.
 

@@ -20,7 +20,7 @@ class ReferencePolicy(Policy):
     def startup_checks(self) -> tuple[startup.StartupCheck, ...]:
         """Return the common checks, and one for each way in which a configuration cannot be kept safe."""
         return (
-            startup.SEQS_IN_RANGE,
+            startup.SEQS_FIT_MESSAGE,
             *startup.COMMON_CHECKS,
             startup.DECODES_FIT_BUDGET,
             startup.DRAFTS_FIT_MESSAGE,

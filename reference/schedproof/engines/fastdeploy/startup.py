@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from schedproof.engines.fastdeploy.config import Role, ServingConfig, ceil_div
-from schedproof.engines.fastdeploy.rules.capacity import dispatch_capacity, fits_dispatch_library
+from schedproof.engines.fastdeploy.rules.capacity import dispatch_capacity, fits_dispatch_library, message_slots
 from schedproof.engines.fastdeploy.speculation import SpeculativeMethod
 from schedproof.output.message_layout import MAX_DRAFT_TOKENS, MAX_MESSAGE_SEQS
 
@@ -37,6 +37,11 @@ def seqs_in_range(config: ServingConfig) -> bool:
 def seqs_in_wider_range(config: ServingConfig) -> bool:
     """1 <= max_num_seqs <= 512, since PR 6407."""
     return config.max_num_seqs >= 1 and config.max_num_seqs <= MAX_SEQS
+
+
+def seqs_fit_message(config: ServingConfig) -> bool:
+    """1 <= max_num_seqs <= the slots of the output message: 256 with speculation, 512 without."""
+    return config.max_num_seqs >= 1 and config.max_num_seqs <= message_slots(config)
 
 
 def model_len_in_range(config: ServingConfig) -> bool:
@@ -220,6 +225,14 @@ SEQS_IN_WIDER_RANGE = StartupCheck(
     "seqs_in_wider_range",
     seqs_in_wider_range,
     lambda c: f"max_num_seqs is {c.max_num_seqs}; set it between 1 and {MAX_SEQS}",
+)
+SEQS_FIT_MESSAGE = StartupCheck(
+    "seqs_fit_message",
+    seqs_fit_message,
+    lambda c: (
+        f"max_num_seqs is {c.max_num_seqs}, and the output message has slots for {message_slots(c)} sequences; set it "
+        f"between 1 and {message_slots(c)}"
+    ),
 )
 MODEL_LEN_IN_RANGE = StartupCheck(
     "model_len_in_range",

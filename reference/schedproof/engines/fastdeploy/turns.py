@@ -76,7 +76,7 @@ class Passing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Abort:
-    """A decode that nobody waits for any more leaves the step; its slot stays occupied until the acknowledgement."""
+    """A decode that nobody waits for any more leaves the step; the worker holds its slot until it acknowledges."""
 
     request: Request
     before: Ledger

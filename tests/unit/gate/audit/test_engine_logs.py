@@ -44,7 +44,7 @@ def read(folder: Path, form: str, text: str, config: ServingConfig = CONFIG) -> 
         (
             int(batch.lines[at]),
             (int(batch.low.num_decode_tokens[at]), int(batch.high.num_decode_tokens[at])),
-            int(batch.low.prefill_tokens[at]),
+            int(batch.low.num_prefill_tokens[at]),
             (int(batch.low.num_slots_used[at]), int(batch.high.num_slots_used[at])),
         )
         for batch in batches(folder, form, text, config)

@@ -183,7 +183,9 @@ class Engine:
         if self._place(request_id) is not Place.RECEIVING:
             raise ValueError(f"request {request_id!r} is {self._place(request_id)} and receives nothing")
         self.places.move(request_id, Place.RUNNING)
-        arrived = life.after_arrival_with_prefill if self.policy.prefills_on_arrival else life.after_arrival_of_cache
+        arrived = (
+            life.after_arrival_with_prefill if self.policy.prefills_on_arrival else life.after_arrival_of_cache
+        )
         self.requests[request_id] = arrived(self.requests[request_id])
         self.forecast = launch_forecast.after_batch_change(self.forecast)
 

@@ -1,7 +1,6 @@
 """How many KV blocks a request must get before it runs in a step."""
 
 from schedproof.engines.fastdeploy.config import ServingConfig, ceil_div
-from schedproof.engines.fastdeploy.speculation import SpeculativeMethod
 from schedproof.request import Request
 
 
@@ -27,7 +26,7 @@ def published_prefill_blocks(request: Request, chunk: int, config: ServingConfig
     """
     slots = request.num_computed_tokens + chunk
     missing = ceil_div(slots, config.block_size) - request.num_blocks
-    if config.speculation is not None and config.speculation.method != SpeculativeMethod.NONE:
+    if config.speculates:
         missing = missing + 1
     return max(min(missing, config.max_new_blocks), 0) + request.num_free_cached_blocks
 
@@ -43,7 +42,7 @@ def published_blocks_to_admit(
     if num_reserved_blocks_per_seq == 0:
         return num_new_blocks
     wanted = num_new_blocks + num_running * num_reserved_blocks_per_seq
-    if config.speculation is not None and config.speculation.method != SpeculativeMethod.NONE:
+    if config.speculates:
         return min(wanted + 1, config.max_new_blocks)
     return wanted
 
@@ -78,7 +77,7 @@ def has_few_free_slots(request: Request, config: ServingConfig) -> bool:
 
 
 def preallocated_blocks(num_prompt_tokens: int, config: ServingConfig) -> int:
-    """Return the blocks that a request gets up front on both nodes of a disaggregated pair, within the table's width.
+    """Return the blocks that a request gets up front on both nodes of a pair, within the table's width.
 
     Source: ``preallocate_resource_in_p`` and ``preallocate_resource_in_d``.
     """

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from schedproof.engines.fastdeploy.config import Role, ServingConfig, ceil_div
+from schedproof.output.message_layout import MAX_MESSAGE_SEQS, MAX_PLAIN_MESSAGE_SEQS
 
 PRESET_DISPATCH_TOKENS = 128
 """What FastDeploy's model loader sets where ``config.json`` says nothing.
@@ -57,6 +58,11 @@ def dispatch_capacity(config: ServingConfig) -> DispatchCapacity:
         configured=config.num_max_dispatch_tokens_per_rank,
         reason=f"max_num_seqs * tokens_per_seq, rounded up to a multiple of {DISPATCH_ALIGNMENT}",
     )
+
+
+def message_slots(config: ServingConfig) -> int:
+    """Return the sequences that a step's output message has slots for; it is another one with speculation."""
+    return MAX_MESSAGE_SEQS if config.speculates else MAX_PLAIN_MESSAGE_SEQS
 
 
 def fits_dispatch_library(capacity: int, config: ServingConfig) -> bool:

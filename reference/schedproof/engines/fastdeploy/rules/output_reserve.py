@@ -37,7 +37,7 @@ class ReserveState:
     is_relaxed: bool = False
     """Whether nothing is reserved for now."""
     blocks_left: float | None = None
-    """What FastDeploy has left after adding fractions up, which is a little less than it should be; None at first."""
+    """What FastDeploy has left in floating point, a little less than the fractions add up to; None at first."""
 
 
 def reserved_blocks_per_seq(reserve: OutputReserve, state: ReserveState) -> int:
