@@ -31,6 +31,7 @@ from schedproof import (
     SpeculativeConfig,
     SpeculativeMethod,
 )
+from schedproof.engines.fastdeploy.ledger import Ledger
 from schedproof.engines.fastdeploy.rules.budget import decode_tokens, prefill_budget
 from schedproof.engines.fastdeploy.rules.chunk import next_chunk
 from schedproof.engines.fastdeploy.turns import ask, open_step, run_decode, run_prefill
@@ -111,13 +112,13 @@ def request_of(need: int, computed: int = 0, items: tuple[MultimodalItem, ...] =
     )
 
 
-def fill(limit: int, lefts: list[int]) -> Step:
+def fill(limit: int, lefts: list[int]) -> Ledger:
     """Run a step of the reference over requests with this much prompt left; with none left, a request decodes."""
     *_, last = steps_of_fill(limit, lefts)
     return last
 
 
-def steps_of_fill(limit: int, lefts: list[int]) -> Iterator[Step]:
+def steps_of_fill(limit: int, lefts: list[int]) -> Iterator[Ledger]:
     """Yield the ledger when the step opens and after each turn."""
     config = deployment(limit, seqs=max(len(lefts), 1), drafts=DRAFTS)
     requests = [request_of(left + 1, 1) for left in lefts]
@@ -128,13 +129,18 @@ def steps_of_fill(limit: int, lefts: list[int]) -> Iterator[Step]:
         yield step
 
 
-def opened(config: ServingConfig, num_decoding: int) -> Step:
+def opened(config: ServingConfig, num_decoding: int) -> Ledger:
     return open_step(
-        config, REFERENCE, num_decoding=num_decoding, num_free_blocks=0, num_slots_used=config.max_num_seqs
+        config,
+        REFERENCE,
+        num_decoding=num_decoding,
+        num_reserved=num_decoding,
+        num_free_blocks=0,
+        num_slots_used=config.max_num_seqs,
     )
 
 
-def turn(step: Step, request: Request, config: ServingConfig) -> Step:
+def turn(step: Ledger, request: Request, config: ServingConfig) -> Ledger:
     """The body of the loop: what the reference's loop does with one running request."""
     grant = ask(request, step.budget, config, REFERENCE)
     if request.is_decoding:
@@ -146,13 +152,13 @@ def is_fillable(limit: int, lefts: list[int]) -> bool:
     return all(left >= 0 for left in lefts) and len(lefts) * (DRAFTS + 1) <= limit
 
 
-def is_filled(step: Step, limit: int) -> bool:
+def is_filled(step: Ledger, limit: int) -> bool:
     """What runs and what is left add up to the limit, and what is left is not negative."""
     tokens = step.num_decoding * (DRAFTS + 1) + step.prefill_tokens
     return step.budget >= 0 and tokens + step.budget == limit
 
 
-def fill_2(limit: int, lefts: list[int]) -> Step:
+def fill_2(limit: int, lefts: list[int]) -> Ledger:
     """
     pre: len(lefts) == 2 and is_fillable(limit, lefts)
     post: is_filled(__return__, limit)
@@ -160,7 +166,7 @@ def fill_2(limit: int, lefts: list[int]) -> Step:
     return fill(limit, lefts)
 
 
-def fill_4(limit: int, lefts: list[int]) -> Step:
+def fill_4(limit: int, lefts: list[int]) -> Ledger:
     """
     pre: len(lefts) == 4 and is_fillable(limit, lefts)
     post: is_filled(__return__, limit)
@@ -168,7 +174,7 @@ def fill_4(limit: int, lefts: list[int]) -> Step:
     return fill(limit, lefts)
 
 
-def fill_8(limit: int, lefts: list[int]) -> Step:
+def fill_8(limit: int, lefts: list[int]) -> Ledger:
     """
     pre: len(lefts) == 8 and is_fillable(limit, lefts)
     post: is_filled(__return__, limit)
@@ -176,7 +182,7 @@ def fill_8(limit: int, lefts: list[int]) -> Step:
     return fill(limit, lefts)
 
 
-def fill_12(limit: int, lefts: list[int]) -> Step:
+def fill_12(limit: int, lefts: list[int]) -> Ledger:
     """
     pre: len(lefts) == 12 and is_fillable(limit, lefts)
     post: is_filled(__return__, limit)
@@ -184,7 +190,7 @@ def fill_12(limit: int, lefts: list[int]) -> Step:
     return fill(limit, lefts)
 
 
-def fill_any(limit: int, lefts: list[int]) -> Step:
+def fill_any(limit: int, lefts: list[int]) -> Ledger:
     """
     pre: is_fillable(limit, lefts)
     post: is_filled(__return__, limit)
@@ -234,7 +240,7 @@ def fill_of_any(ctx: Context) -> None:
         first = opened(config, num_decoding)
         ctx.prove("an opened step is filled", ctx.merged(lambda: is_filled(first, limit)))
         return
-    step = Step(
+    step = Ledger(
         budget=ctx.integer("budget"),
         num_decoding=num_decoding,
         prefill_tokens=ctx.integer("prefill_tokens"),

@@ -1,4 +1,7 @@
-"""Writes docs/rules.md, the page of rules: `python -m proofs.rules_page`. A test fails when the page is not current."""
+"""Writes docs/rules.md, the page of rules; a test fails when the page is not current.
+
+python -m proofs.rules_page
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,8 @@ PAGE = ROOT / "docs" / "rules.md"
 
 HEAD = """# The rules
 
-Each rule that an engine must keep: what it says, the predicate as it is proved, the failure behind it, and what happens
-to people when it breaks. `python -m proofs.rules_page` writes this page from the entries themselves.
+Each rule that an engine must keep: what it says, the predicate as it is proved, the failure behind it, and what
+happens to people when it breaks. `python -m proofs.rules_page` writes this page from the entries themselves.
 
 """
 
@@ -29,7 +32,9 @@ def page() -> str:
         for each in INVARIANTS.values()
         if each.consequence is consequence
     ]
-    parts += [f"| [`{name}`](#{name}) | wrong output | {rules[0].sentence} |\n" for name, rules in WORK_RULES.items()]
+    parts += [
+        f"| [`{name}`](#{name}) | wrong output | {rules[0].sentence} |\n" for name, rules in WORK_RULES.items()
+    ]
     parts += [section_of(each) for each in INVARIANTS.values()]
     parts += [section_of_work(name, rules) for name, rules in WORK_RULES.items()]
     return "".join(parts)

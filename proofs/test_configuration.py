@@ -44,7 +44,9 @@ MTP = SpeculativeConfig(method=SpeculativeMethod.MTP, num_speculative_tokens=5)
 NGRAM = SpeculativeConfig(method=SpeculativeMethod.NGRAM, num_speculative_tokens=9)
 EXPERTS = {"role": Role.DECODE, "expert_parallel_size": 8, "num_experts": 256}
 REFUSED = {
-    "seqs_fit_message": ServingConfig(max_num_seqs=257, speculation=SpeculativeConfig(method=SpeculativeMethod.MTP)),
+    "seqs_fit_message": ServingConfig(
+        max_num_seqs=257, speculation=SpeculativeConfig(method=SpeculativeMethod.MTP)
+    ),
     "model_len_in_range": ServingConfig(max_model_len=15, max_num_batched_tokens=64),
     "block_fits_budget": ServingConfig(max_num_batched_tokens=63),
     "budget_can_be_filled": ServingConfig(max_num_seqs=2, max_model_len=1024),

@@ -87,7 +87,7 @@ def test_a_preempted_request_that_keeps_its_slot_stops_progress(policy_name, the
 
 @pytest.mark.parametrize("policy_name", ["original", "7438-draft", "7438", "7438-block-floor"])
 def test_some_budget_is_enough_for_progress(policy_name, theorem):
-    """A budget that is never 0 serves the first request: but for the slots, these versions do not break progress."""
+    """A budget that is never 0 serves the first request; but for the slots, these versions keep progress."""
     outcome = proof_alone(Question(PROGRESS, releasing_slots(POLICIES[policy_name]), condition=has_usual_chunks))
     assert outcome.status is Status.HELD, outcome.reason
     theorem(f"progress under {policy_name} without held slots, usual chunks", outcome, scope=USUAL)

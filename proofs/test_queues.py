@@ -1,4 +1,4 @@
-"""The order of the running list between steps, which the theorems about one step start from, is kept by everything."""
+"""The order of the running list between steps, which theorems about a step start from, is kept by everything."""
 
 from __future__ import annotations
 

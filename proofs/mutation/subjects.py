@@ -94,3 +94,7 @@ SUBJECTS = {
         outcome="engine_result.json",
     ),
 }
+
+SWEPT: frozenset[str] = frozenset()
+"""Modules whose record is of the code as it is. The others changed after their last sweep, or their changes gained
+a kind: they have no record until they are swept again, and the README says how many they are."""

@@ -14,6 +14,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from schedproof import POLICIES
+
 ROOT = Path(__file__).parents[2]
 COMMAND = Path(sys.executable).with_name("schedproof")
 
@@ -21,6 +23,7 @@ AZURE = "examples/workloads/azure-code-2023-excerpt.csv"
 MOONCAKE = "examples/workloads/mooncake-style-synthetic.jsonl"
 MIXED = ["--config", "examples/mixed-mtp.yaml", "--num-kv-blocks", "1024"]
 SHORT = ["--limit", "40"]
+SHORT_CONTEXT = ["--config", "tests/end_to_end/short_context.yaml"]
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -38,7 +41,7 @@ def schedproof(*words: str, **environment: str) -> subprocess.CompletedProcess[s
 
 def subjects_of(done: subprocess.CompletedProcess[str]) -> list[dict[str, object]]:
     document = json.loads(done.stdout)
-    assert document["schema"] == "schedproof/report/1"
+    assert document["schema"] == "schedproof/report/2"
     return document["subjects"]
 
 
@@ -62,17 +65,28 @@ def test_an_overshoot_exits_with_1_and_every_policy_has_its_line() -> None:
     assert reference["measurements"]["num_steps_over_limit"] == 0  # type: ignore[index]
 
 
-def test_the_state_of_a_first_step_can_be_explained(tmp_path: Path) -> None:
+def test_the_first_step_of_a_violation_is_told_with_what_it_does_to_people() -> None:
     done = schedproof(AZURE, *MIXED, *SHORT, "--policy", "original", "--format", "json")
     (subject,) = subjects_of(done)
     (result,) = [r for r in subject["results"] if r["invariant"] == "no_overshoot"]  # type: ignore[attr-defined]
-    state = tmp_path / "state.json"
-    state.write_text(json.dumps(result["witness"]))
-    words = ["explain", "no_overshoot", "--policy", "original", "--state", f"@{state}"]
-    again = subprocess.run([COMMAND, *words], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
-    assert again.returncode == 1
-    first = subject["measurements"]["violations"]["no_overshoot"]["first_step"]  # type: ignore[index]
-    assert f"the step runs {first['num_decode_tokens'] + first['num_prefill_tokens']} tokens" in again.stdout
+    assert (result["consequence"], result["counts"]) == ("crash", True)
+    assert result["witness"] == subject["measurements"]["violations"]["no_overshoot"]["first_step"]  # type: ignore[index]
+    assert f"the first is step {result['witness']['step']} at " in result["message"]
+
+
+def test_a_violation_that_only_costs_counts_when_it_is_asked_for() -> None:
+    words = [AZURE, *MIXED, *SHORT, "--policy", "7438-clamp"]
+    violated = schedproof(*words, "--format", "json")
+    (subject,) = subjects_of(violated)
+    graver = [r for r in subject["results"] if r["status"] == "violated" and r["counts"]]  # type: ignore[attr-defined]
+    assert (violated.returncode, graver) == (0, [])
+    done = schedproof(*words)
+    assert done.stdout.startswith("VIOLATED")
+    assert "Not counted for the exit code, as --fail-on is wrong-output: budget_tight (cost)." in " ".join(
+        done.stdout.split()
+    )
+    assert "Cost: budget_tight." in done.stdout
+    assert schedproof(*words, "--fail-on", "cost").returncode == 1
 
 
 def test_all_policies_in_any_number_of_processes_come_to_the_same_bytes() -> None:
@@ -81,7 +95,7 @@ def test_all_policies_in_any_number_of_processes_come_to_the_same_bytes() -> Non
         schedproof(*words, "--jobs", jobs, PYTHONHASHSEED=seed).stdout for jobs, seed in (("1", "0"), ("2", "1"))
     }
     assert len(outputs) == 1
-    assert len(json.loads(outputs.pop())["subjects"]) == 12
+    assert len(json.loads(outputs.pop())["subjects"]) == len(POLICIES)
 
 
 class Page(HTMLParser):
@@ -175,10 +189,10 @@ def test_when_no_version_starts_that_is_the_report(tmp_path: Path) -> None:
     assert "refuses to start" in (tmp_path / "a.html").read_text()
 
 
-def test_only_requests_that_can_never_be_served_leave_nothing_to_check() -> None:
-    done = schedproof(
-        AZURE, *MIXED[:2], "--num-kv-blocks", "1", "--policy", "7438", "--skip-refused", "--limit", "2"
-    )
+def test_only_requests_that_can_never_be_served_leave_nothing_to_check(tmp_path: Path) -> None:
+    trace = tmp_path / "trace.csv"
+    trace.write_text("arrival_s,num_prompt_tokens,max_new_tokens\n0,5000,2\n1,6000,2\n")
+    done = schedproof(str(trace), *SHORT_CONTEXT, "--skip-refused")
     assert done.returncode == 3
     assert done.stdout.startswith("VACUOUS")
 
@@ -245,7 +259,7 @@ def test_a_trace_that_breaks_off_leaves_no_recording(tmp_path: Path) -> None:
         (["absent.csv", *MIXED], "absent.csv: no such file"),
         (["examples", *MIXED], "examples: is a directory"),
         (["LICENSE", *MIXED], "LICENSE:2: is not a known form of request trace"),
-        ([AZURE, *MIXED[:2], "--num-kv-blocks", "20"], f"{AZURE}:3: request '3': "),
+        ([AZURE, *SHORT_CONTEXT], f"{AZURE}:4: request '4': "),
         ([AZURE, *MIXED, "--workload-format", "jsonl"], f"{AZURE}:1: not valid JSON"),
         ([AZURE, *MIXED, "--policy", "775"], "command line: --policy: unknown policy '775'; did you mean 7756?"),
         (
@@ -257,7 +271,7 @@ def test_a_trace_that_breaks_off_leaves_no_recording(tmp_path: Path) -> None:
         ([AZURE, *MIXED, "--png", "examples"], "examples: --png: is a directory"),
         (
             [AZURE, *MIXED, "--policy", "all", "--record", "steps"],
-            "command line: --record: records the steps of one policy, not of 12",
+            f"command line: --record: records the steps of one policy, not of {len(POLICIES)}",
         ),
     ],
 )
@@ -269,8 +283,8 @@ def test_usage_errors_are_one_line_and_exit_code_2(words: list[str], message: st
 
 
 def test_a_request_that_never_fits_names_the_flag_to_change() -> None:
-    done = schedproof(AZURE, *MIXED[:2], "--num-kv-blocks", "20")
-    assert "raise --num-kv-blocks, or leave such requests out with --skip-refused" in done.stderr
+    done = schedproof(AZURE, *SHORT_CONTEXT)
+    assert "raise max_model_len, or leave such requests out with --skip-refused" in done.stderr
 
 
 def test_without_matplotlib_the_extra_is_named(tmp_path: Path) -> None:

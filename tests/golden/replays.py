@@ -30,7 +30,7 @@ CASES = {
     "decode-node": f"{MOONCAKE} --config examples/pd-decode-mtp.sh --num-kv-blocks 600 --rate-scale 2",
     "refused-start": f"{MOONCAKE} --config examples/pd-decode-mtp-refused.txt --num-kv-blocks 700 --limit 20 "
     "--policy original --policy 7756",
-    "refused-requests": f"{AZURE} --config examples/mixed.yaml --num-kv-blocks 60 --limit 60 --skip-refused "
+    "refused-requests": f"{AZURE} --config tests/end_to_end/short_context.yaml --limit 60 --skip-refused "
     "--policy original",
 }
 

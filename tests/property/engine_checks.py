@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from schedproof import Engine, Role, ServingConfig
+from schedproof import REFERENCE, Engine, Policy, Role, ServingConfig
 from schedproof.engines.fastdeploy.config import ceil_div
 from schedproof.engines.fastdeploy.life.places import Place
 from schedproof_spec.rules.blocks import blocks_cover_tokens
@@ -20,7 +20,8 @@ def check_engine(engine: Engine, arrivals: Mapping[str, int]) -> None:
     check_places(engine)
     check_pool(engine)
     check_tables(engine)
-    check_order(engine, arrivals)
+    if not engine.policy.skips_unfit_prompts or engine.policy.uses_up_budget(engine.config):
+        check_order(engine, arrivals)
 
 
 def check_places(engine: Engine) -> None:
@@ -77,9 +78,10 @@ def check_requests(engine: Engine) -> None:
             assert is_alive(request, engine.jobs[name].max_total_tokens, config), "not as the next event expects it"
 
 
-def num_preallocated(num_prompt_tokens: int, config: ServingConfig) -> int:
-    """Blocks that either node of a pair takes up front."""
-    return min(ceil_div(num_prompt_tokens, config.block_size) + config.enc_dec_block_num, config.max_blocks_per_seq)
+def num_preallocated(num_prompt_tokens: int, config: ServingConfig, policy: Policy) -> int:
+    """Blocks that either node of a pair takes up front; published versions do not look at the table's width."""
+    num_blocks = ceil_div(num_prompt_tokens, config.block_size) + config.enc_dec_block_num
+    return min(num_blocks, config.max_blocks_per_seq) if policy is REFERENCE else num_blocks
 
 
 def has_room(engine: Engine, num_blocks: int) -> bool:
@@ -93,7 +95,8 @@ def has_room(engine: Engine, num_blocks: int) -> bool:
 
 def num_slots_held(engine: Engine) -> int:
     """Slots of requests that do not wait for one."""
-    return sum(1 for place in engine.places.place_of.values() if place not in WITHOUT_SLOT)
+    places = engine.places.place_of
+    return sum(1 for name in places if places[name] not in WITHOUT_SLOT or engine.requests[name].holds_slot)
 
 
 def num_out_of_reach(engine: Engine) -> int:

@@ -96,5 +96,5 @@ def known(engine: Engine) -> tuple[object, ...]:
     queues = {place: list(engine.places[place]) for place in Place}
     tables = {name: list(table) for name, table in engine.pool.tables.items()}
     content = engine.prefix_cache.has_content
-    counts = (dict(engine.requests), dict(engine.jobs), engine.forecast, engine.num_steps_since_reset)
+    counts = (dict(engine.requests), dict(engine.jobs), engine.forecast, engine.reserve_state)
     return queues, tables, list(engine.pool.free), list(engine.pool.num_holders), content, counts, engine.launched

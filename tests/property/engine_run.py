@@ -44,17 +44,26 @@ from schedproof import (
     Phase,
     Policy,
     Queues,
+    Request,
     Role,
     ServingConfig,
     StepOutcome,
 )
 from schedproof.engines.fastdeploy.life.places import Place
 from schedproof.engines.fastdeploy.rules.launch_forecast import no_forecast
-from schedproof.engines.fastdeploy.rules.output_reserve import OutputReserve, reserved_blocks_per_seq
+from schedproof.engines.fastdeploy.rules.output_reserve import (
+    OutputReserve,
+    ReserveState,
+    reserved_blocks_per_seq,
+)
 from schedproof_spec import INVARIANTS
+from schedproof_spec.states.runs import RunStep
 
 NAMES = "abcdefghijklmnop"
 """The requests of a run, in order."""
+
+AT_ONCE = ("progress",)
+"""Rules of runs in which the worker acknowledges at once what left the batch; here it takes its time."""
 
 
 class EngineRun(RuleBasedStateMachine):
@@ -75,6 +84,10 @@ class EngineRun(RuleBasedStateMachine):
         self.content: dict[int, str] = {}
         """What each KV block was filled with, for the blocks of a prompt that has a hash."""
         self.ended: dict[str, Ending] = {}
+        self.has_preempted = False
+        self.found: dict[str, Request] = {}
+        """The requests before the launched step, and as it was launched."""
+        self.launched_with: dict[str, Request] = {}
         self.aborted: set[str] = set()
 
     @initialize(data=st.data(), reserve=reserves())
@@ -110,13 +123,18 @@ class EngineRun(RuleBasedStateMachine):
     def _preallocate(self, size: Sizes) -> None:
         if self.role is Role.DECODE and self._max_total(size) == size.prompt + 1:
             return
-        num_blocks = num_preallocated(size.prompt, self.config)
+        num_blocks = num_preallocated(size.prompt, self.config, self.policy)
+        if num_blocks > self.engine.pool.num_blocks:
+            with pytest.raises(ValueError, match="and the pool has"):
+                self.engine.preallocate(NAMES[len(self.sizes)], size.prompt, size.new, size.items)
+            return
         room, is_alone = has_room(self.engine, num_blocks), num_slots_held(self.engine) == 0
         num_free = self.engine.pool.num_free_blocks
         name = NAMES[len(self.sizes)]
         taken = self.engine.preallocate(name, size.prompt, size.new, size.items)
-        assert room or not taken
-        assert taken or not room or (self.role is Role.DECODE and not is_alone)
+        if self.policy is REFERENCE:
+            assert room or not taken
+            assert taken or not room or (self.role is Role.DECODE and not is_alone)
         self._see("preallocation refused", not taken)
         if taken:
             assert self.engine.pool.num_free_blocks == num_free - num_blocks
@@ -142,11 +160,14 @@ class EngineRun(RuleBasedStateMachine):
         engine = self.engine
         queues = engine.queues()
         assert engine.queues() == queues
+        self.found = dict(engine.requests)
         assert len(queues.running) + queues.num_held_slots == num_slots_held(engine), "a slot is not counted"
         before = {name: len(table) for name, table in engine.pool.tables.items()}
         launch = engine.schedule()
         self._check_plan(queues, launch)
+        self.has_preempted = self.has_preempted or bool(launch.plan.preempted)
         self._check_reserve(0 if launch.plan.preempted else self.num_steps + 1)
+        self.launched_with = dict(engine.requests)
         for visit in launch.plan.visits:
             name = visit.request.request_id
             is_admission = visit.phase is Phase.ADMISSION
@@ -186,10 +207,6 @@ class EngineRun(RuleBasedStateMachine):
         assert launch.launch_tokens >= launch.num_tokens, "launched with too few tokens"
         if all(visit.phase is Phase.DECODE for visit in plan.visits):
             assert launch.launch_tokens == launch.num_tokens, "a pure decode step is launched with too many tokens"
-        for name, entry in proved(self.policy.name).items():
-            on_plan = INVARIANTS[name].on_plan if name in INVARIANTS else None
-            if entry["status"] == "held" and on_plan is not None and INVARIANTS[name].applies(config):
-                assert on_plan(plan, queues, config, self.policy), name
         num_shared_now = sum(visit.request.num_free_cached_blocks for visit in plan.visits)
         num_free = self.engine.pool.num_free_blocks
         assert plan.final.num_free_blocks <= num_free, "the plan frees blocks that others hold"
@@ -198,10 +215,16 @@ class EngineRun(RuleBasedStateMachine):
             assert num_out_of_reach(self.engine) > 0, "the oldest is preempted, and could have had its blocks"
 
     def _check_reserve(self, num_steps: int) -> None:
-        """The reserve is as large as it is this many steps after the start or a preemption."""
+        """The reserve is as large as it is this many steps after the start or a preemption.
+
+        Published versions reserve nothing before the first preemption.
+        """
         self.num_steps = num_steps
-        reserved = reserved_blocks_per_seq(self.reserve, num_steps)
-        assert self.engine.queues().num_reserved_blocks_per_seq == reserved
+        reserved = self.engine.queues().num_reserved_blocks_per_seq
+        if self.policy.relaxes_reserve:
+            assert 0 <= reserved <= (self.reserve.initial_blocks if self.has_preempted else 0)
+        else:
+            assert reserved == reserved_blocks_per_seq(self.reserve, ReserveState(num_steps=num_steps))
 
     def _check_shared(self, name: str, num_shared: int) -> None:
         table = self.engine.pool.tables[name]
@@ -225,8 +248,23 @@ class EngineRun(RuleBasedStateMachine):
         outcome = self.engine.complete(drafts.__getitem__)
         if self.policy is REFERENCE:
             assert outcome.num_produced == served, "a decode was not served"
+        self._check_rules(outcome)
         self._note_content(outcome, tables)
         self._note_outcome(outcome)
+
+    def _check_rules(self, outcome: StepOutcome) -> None:
+        """What the prover found for the policy holds of the step."""
+        step = RunStep(
+            config=self.config,
+            before=self.found,
+            launched=self.launched_with,
+            after=dict(self.engine.requests),
+            outcome=outcome,
+        )
+        for name, entry in proved(self.policy.name).items():
+            on_run = INVARIANTS[name].on_run
+            if entry["status"] == "held" and on_run is not None and name not in AT_ONCE:
+                assert not INVARIANTS[name].applies(self.config) or on_run(step, self.policy), name
 
     @precondition(lambda self: not self.is_launched())
     @rule(times=st.integers(1, 6), accepted=numbers_of_drafts(), late=st.booleans())
@@ -319,7 +357,10 @@ class EngineRun(RuleBasedStateMachine):
         self._see("aborted while launched", self.is_launched() and place is Place.RUNNING)
         self.engine.abort(name)
         self.aborted.add(name)
-        if place is Place.WAITING:
+        if self.policy.aborts_when_visited and place is not Place.RECEIVING:
+            assert self.engine.requests[name].is_aborted
+            assert self.engine.places.place_of[name] is place
+        elif place is Place.WAITING:
             self._note_ended({name: Ending.ABORTED})
         else:
             assert self.engine.places.place_of[name] is Place.ABORTING
@@ -328,12 +369,12 @@ class EngineRun(RuleBasedStateMachine):
     def awaiting_hand_over(self) -> list[str]:
         if self.role is not Role.PREFILL:
             return []
-        return [name for name in self.engine.places[Place.RUNNING] if self.generated[name] > 0]
+        return [name for name in self.engine.places[Place.RUNNING] if name in self.prefilled]
 
     @precondition(lambda self: not self.is_launched() and self.awaiting_hand_over())
     @rule(name=of_machine(lambda self: self.awaiting_hand_over()))
     def hand_over(self, name: str) -> None:
-        assert self.generated[name] == 1, "a first token was generated again"
+        assert self.policy.counts_prefilled or self.generated[name] == 1, "a first token was generated again"
         self.engine.hand_over(name)
         self._note_ended({name: Ending.HANDED_OVER})
 

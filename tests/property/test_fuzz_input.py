@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from schedproof import NEWEST, REFERENCE, ServingConfig
-from schedproof_gate.check import checking
+from schedproof_gate.check import changes, checking
 from schedproof_gate.main import main
 from schedproof_spec import INVARIANTS, Invariant, Verdict, decide
 
@@ -140,8 +140,9 @@ def test_every_file_gets_an_exit_code_and_a_bad_one_a_single_line(
         return decide(INVARIANTS["message_fits"], REFERENCE if config.max_num_seqs < 50 else NEWEST)
 
     monkeypatch.setattr(checking, "decide", remembered)
-    monkeypatch.setattr(checking, "find_repairs", lambda *_: [])
-    monkeypatch.setattr(checking, "find_repairs_of", lambda *_: [])
+    monkeypatch.setattr(changes, "find_repairs", lambda *_: [])
+    monkeypatch.setattr(changes, "find_repairs_of", lambda *_: [])
+    monkeypatch.setattr(changes, "reference_keeps", lambda *_: True)
     codes: Counter[int] = Counter()
     problems: set[str] = set()
     for number, (suffix, content) in enumerate(files()):

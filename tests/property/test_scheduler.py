@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from types import SimpleNamespace
-from typing import cast
 
 import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 from proofs.mutants.mutant import Mutant
 from proofs.plans import checks_of
-from proved import proved
+from proved import PLAN_RULES, keeps, proved
 from strategies import configs, states
 
 from schedproof import POLICIES, REFERENCE, Policy, Queues, Request, Role, ServingConfig, StepPlan, schedule
@@ -27,7 +25,6 @@ from schedproof_spec.prover.context import ConcreteContext
 from schedproof_spec.rules.budget import charge_is_what_runs
 from schedproof_spec.rules.capacity import decodes_fit_limit, dispatch_holds_a_step, message_holds_a_step
 from schedproof_spec.states.ledger import Moment, StepFrame, World, is_possible, moment_after
-from schedproof_spec.states.runs import RunStep
 from schedproof_spec.verdicts.witness import ConfigWitness, read_witness
 
 THOROUGH = settings(max_examples=60, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
@@ -43,22 +40,8 @@ CONFIG_STATEMENTS: dict[str, Callable[[ServingConfig, Policy, int], bool]] = {
 }
 """The rules that speak of no planned step; the number is of live decodes, less than the slots."""
 
-PLAN_RULES = [
-    name
-    for name, invariant in INVARIANTS.items()
-    if invariant.family in ("budget", "chunk") and invariant.on_run is not None
-]
-"""The rules that speak of one step; what they read of it is its plan and its configuration."""
-
 RUN_RULES = ["blocks_conserved", "blocks_cover_tokens", "requests_conserved", "progress", "launch_covers_step"]
 """The rules that speak of more than a step: `test_engine.py` has runs."""
-
-
-def keeps(name: str, plan: StepPlan, config: ServingConfig, policy: Policy) -> bool:
-    """Return whether a planned step keeps a rule."""
-    on_run = INVARIANTS[name].on_run
-    assert on_run is not None
-    return on_run(cast(RunStep, SimpleNamespace(plan=plan, config=config)), policy)
 
 
 REFUTED = [

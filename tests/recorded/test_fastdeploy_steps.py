@@ -1,4 +1,4 @@
-"""The reference beside FastDeploy's own scheduler: every recorded step is planned again, and has to come out the same."""
+"""The reference beside FastDeploy's own scheduler: each recorded step is planned again, and comes out the same."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from proofs.mutation.attempts import FAILED, NO_END
 from proofs.mutation.order import Order
 from proofs.mutation.record import explained, is_equivalent, percent_killed, recorded, tried_in
 from proofs.mutation.sources import changes_of, code_hash, source_of
-from proofs.mutation.subjects import SUBJECTS
+from proofs.mutation.subjects import SUBJECTS, SWEPT
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -26,9 +26,9 @@ def counts_of(subject):
 
 
 @pytest.mark.parametrize("subject", SUBJECTS)
-def test_every_change_of_every_module_was_tried(subject):
+def test_every_change_of_every_swept_module_was_tried(subject):
     found = outcomes_of(subject)
-    assert tuple(found) == SUBJECTS[subject].modules
+    assert tuple(found) == tuple(name for name in SUBJECTS[subject].modules if name in SWEPT)
     for name, outcome in found.items():
         changes = [change.lasting_name for change in changes_of(name)]
         again = f"run `python -m proofs.mutation.sweep {subject} --stale`: {name} has moved on"
@@ -81,13 +81,17 @@ def test_no_reason_is_left_over():
     survivors = {
         name for subject in SUBJECTS for each in outcomes_of(subject).values() for name in each["survivors"]
     }
-    assert explained().keys() == survivors
+    known = {name for name in explained() if name.split(": ")[0].removeprefix("schedproof.") in SWEPT}
+    assert known == survivors
 
 
 @pytest.mark.parametrize("subject", SUBJECTS)
 def test_the_readme_has_the_figures(subject):
     num_killed, num_changes, _ = counts_of(subject)
-    assert f"| `{subject}` | {num_changes} | {num_killed} |" in README.read_text(encoding="utf-8")
+    modules = SUBJECTS[subject].modules
+    num_swept = sum(name in SWEPT for name in modules)
+    row = f"| `{subject}` | {num_swept} of {len(modules)} | {num_changes} | {num_killed} |"
+    assert row in README.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

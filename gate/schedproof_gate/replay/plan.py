@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from schedproof import Engine, Policy, RequestRefusedError, ServingConfig
+from schedproof import Ending, Engine, Policy, RequestRefusedError, ServingConfig
 from schedproof_gate.replay.acceptance import Acceptance
 from schedproof_gate.replay.checks import checks_of
 from schedproof_gate.replay.measurements import Measurements, Meter
@@ -61,7 +61,7 @@ def survey(plan: ReplayPlan, policy: Policy | None) -> Survey:
     Raises:
         InputError: the trace cannot be read to its end.
     """
-    node = None if policy is None else node_of(plan, policy)
+    node = None if policy is None else node_with(SurveyedEngine(plan.config, policy), plan)
     num_requests = num_prompt_tokens = max_new_tokens = duration_us = num_refused = 0
     first_refusal: Refusal | None = None
     for arrival_us, arrival in plan.workload.arrivals():
@@ -91,14 +91,22 @@ def reason_to_refuse(node: Node, arrival: Arrival) -> str | None:
         return str(error)
     except RefusedForNowError:
         return f"request {arrival.request_id!r}: the idle engine refuses it"
-    node.engine.abort(arrival.request_id)
-    node.engine.acknowledge()
+    assert isinstance(node.engine, SurveyedEngine)
+    node.engine.take_back(arrival.request_id)
     return None
 
 
-def node_of(plan: ReplayPlan, policy: Policy) -> Node:
-    """Return an idle engine in its role."""
-    return NODES[plan.config.role](Engine(plan.config, policy), plan.step_time)
+class SurveyedEngine(Engine):
+    """An engine that lets go of a request as if it had never come: some versions' aborts take a step or more."""
+
+    def take_back(self, request_id: str) -> None:
+        """Leave the engine as it was before the request."""
+        self._end(request_id, Ending.ABORTED)
+
+
+def node_with(engine: Engine, plan: ReplayPlan) -> Node:
+    """Return an engine in its role."""
+    return NODES[plan.config.role](engine, plan.step_time)
 
 
 def replay_policy(
@@ -111,7 +119,9 @@ def replay_policy(
     """
     checks = checks_of(plan.config, policy)
     acceptance = Acceptance(plan.acceptance_rate, plan.config.tokens_per_seq - 1, plan.seed)
-    simulation = Simulation(node_of(plan, policy), plan.workload.arrivals(), acceptance, checks)
+    simulation = Simulation(
+        node_with(Engine(plan.config, policy), plan), plan.workload.arrivals(), acceptance, checks
+    )
     meter = Meter(plan.config, tuple(check.name for check in checks))
     for step in simulation.steps():
         meter.add(step)

@@ -12,7 +12,8 @@ from schedproof.engines.fastdeploy.speculation import SpeculativeConfig, Specula
 from schedproof.output.message_layout import MAX_DRAFT_TOKENS
 from schedproof.request import MultimodalItem, Request
 from schedproof_spec.prover.context import Context
-from schedproof_spec.prover.symbolic import UnsupportedError
+from schedproof_spec.prover.symbolic import SymBool, SymInt, UnsupportedError
+from schedproof_spec.states.drawn import AnyItems, AnyName
 from schedproof_spec.states.logic import all_of, any_of
 from schedproof_spec.states.merged import with_merged_properties
 
@@ -29,7 +30,7 @@ class NotDrawn:
     def _refuse(self, *arguments: object) -> NoReturn:
         raise UnsupportedError(f"{self.name} is read, which this theorem does not draw")
 
-    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse  # type: ignore[assignment]
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __floordiv__ = __rfloordiv__ = _refuse
     __mod__ = __rmod__ = __neg__ = __abs__ = __bool__ = __index__ = __int__ = __iter__ = __len__ = _refuse
     __hash__ = object.__hash__
@@ -162,13 +163,17 @@ def any_request(ctx: Context, name: str, config: ServingConfig, num_items: int =
     computed = ctx.integer(f"{name}.num_computed_tokens", 0)
     total = ctx.integer(f"{name}.num_total_tokens", 1)
     num_blocks = ctx.integer(f"{name}.num_blocks", 0)
+    items: Any = tuple(any_item(ctx, f"{name}.items[{i}]", config) for i in range(num_items))
+    if num_items > 0:
+        has_items = ctx.boolean(f"{name}.has_items")
+        items = AnyItems(has_items, items) if isinstance(has_items, SymBool) else items if has_items else ()
     request = Request(
-        request_id=name,
+        request_id=AnyName(name) if isinstance(need, SymInt) else name,  # type: ignore[arg-type]
         need_prefill_tokens=need,
         num_computed_tokens=computed,
         num_total_tokens=total,
         num_blocks=num_blocks,
-        items=tuple(any_item(ctx, f"{name}.items[{i}]", config) for i in range(num_items)),
+        items=items,
         num_resumed_tokens=ctx.integer(f"{name}.num_resumed_tokens", 0),
     )
     ctx.assume(ctx.merged(lambda: is_well_formed(request, config)))

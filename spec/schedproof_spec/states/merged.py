@@ -47,7 +47,7 @@ def merged_property(name: str) -> property:
     return property(lambda config: merged_on_path(getter, config), doc=f"See `ServingConfig.{name}`.")
 
 
-MergedConfig = dataclass(frozen=True)(
+MergedConfig: Any = dataclass(frozen=True)(
     type("MergedConfig", (ServingConfig,), {name: merged_property(name) for name in MERGED_PROPERTIES})
 )
 """A configuration of symbols; what is derived from it is one conditional value each."""

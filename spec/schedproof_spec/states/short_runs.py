@@ -155,7 +155,7 @@ def any_arrivals(ctx: Context, shape: RunShape, config: ServingConfig) -> list[A
         num_prompt_tokens = ctx.integer(f"{name}.num_prompt_tokens", 1)
         max_new_tokens = ctx.integer(f"{name}.max_new_tokens", 1 if config.role != Role.DECODE else 2)
         ctx.assume(num_prompt_tokens + max_new_tokens <= config.max_model_len)
-        items = ()
+        items: tuple[MultimodalItem, ...] = ()
         if shape.has_item and index == 0:
             start, end = ctx.integer(f"{name}.item.start", 0), ctx.integer(f"{name}.item.end", 1)
             ctx.assume(start < end)

@@ -126,6 +126,7 @@ def prove_visit_satisfies(ctx: Context, configs: Configs, policy: Policy) -> Non
     """With any part of the budget that a visit leaves, the request's chunk would not be longer."""
     config = configs(ctx, policy)
     request = any_waiting_request(ctx, "request", config, num_items=2)
+    ctx.cover("a visited request has items" if request.items else "a visited request is text")
     budget, rest = ctx.integer("budget"), ctx.integer("rest_of_budget", 1)
     grant = ctx.merged(lambda: ask(request, budget, config, policy))
     ctx.assume(rest <= budget - grant.num_tokens)
@@ -178,6 +179,8 @@ BUDGET_TIGHT = Invariant(
     | {
         "an admission comes after everybody's visit",
         "the loop ends after everybody's visit, or with nothing left",
+        "a visited request has items",
+        "a visited request is text",
         "a visited request could not use the rest",
         "a refused request could not use the rest",
     },

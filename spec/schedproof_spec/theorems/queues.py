@@ -100,7 +100,7 @@ def prove_first_token_decodes(ctx: Context, config: ServingConfig, policy: Polic
 
 
 def prove_arrival_is_last(ctx: Context, config: ServingConfig, policy: Policy) -> None:
-    """What arrives on a decode node stands last: behind decodes, and before it nobody has more than a token left."""
+    """What arrives on a decode node stands last, behind those who decode or have a token left."""
     ctx.assume(ctx.merged(lambda: config.role == Role.DECODE))
     num_prompt_tokens = ctx.integer("num_prompt_tokens", 1)
     arrived: Any = (

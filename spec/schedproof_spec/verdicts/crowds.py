@@ -56,7 +56,7 @@ class Crowd:
                 )
             )
         if self.prompt_last > 0:
-            items = ()
+            items: tuple[MultimodalItem, ...] = ()
             if self.last_has_item:
                 length = min(self.prompt_last, config.max_multimodal_item_tokens)
                 items = (MultimodalItem(start=self.prompt_last - length, end=self.prompt_last),)
@@ -164,12 +164,12 @@ class Runs:
 
     def _lowered(self, crowd: Crowd, name: str, steps: int) -> Crowd:
         def breaks(value: int) -> bool:
-            changed = replace(crowd, **{name: value})
+            changed = replace(crowd, **{name: value})  # type: ignore[arg-type]
             if changed.num_alike + changed.prompt_last == 0 or changed.prompt_alike < 1:
                 return False
             return self.first_broken(changed, steps) is not None
 
-        return replace(crowd, **{name: least(getattr(crowd, name), breaks)})
+        return replace(crowd, **{name: least(getattr(crowd, name), breaks)})  # type: ignore[arg-type]
 
     def witness(self, crowd: Crowd) -> RunWitness:
         """Return the run up to the step that breaks the invariant."""

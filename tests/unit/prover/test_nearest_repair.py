@@ -35,7 +35,7 @@ LONG_DRAFTS = ServingConfig(
     role=Role.DECODE,
     speculation=SpeculativeConfig(method=SpeculativeMethod.NGRAM, num_speculative_tokens=6),
 )
-"""Seven tokens a sequence do not fit the output message, and upstream does not charge them."""
+"""Seven tokens a sequence do not fit the output message."""
 
 CASES = {
     "refused at start-up": (
@@ -52,7 +52,7 @@ CASES = {
         FULL,
         {Change("max_num_batched_tokens", 64, 65), Change("max_num_seqs", 64, 63)},
     ),
-    "drafts too long": (POLICIES["7756"], LONG_DRAFTS, {Change("num_speculative_tokens", 6, 0)}),
+    "drafts too long": (POLICIES["7756"], LONG_DRAFTS, {Change("num_speculative_tokens", 6, 5)}),
 }
 
 
@@ -103,11 +103,10 @@ UNPAID = ServingConfig(
     max_model_len=256,
     speculation=SpeculativeConfig(method=SpeculativeMethod.NGRAM, num_speculative_tokens=5),
 )
-"""Upstream charges n-gram drafts nothing; no single flag repairs both that and the decodes left behind."""
+"""A version under review charges n-gram drafts nothing; no single flag repairs everything that comes of it."""
 
 OWN = {
     "no_overshoot": {Change("max_num_seqs", 16, 1), Change("num_speculative_tokens", 5, 0)},
-    "every_decode_served": {Change("max_num_seqs", 16, 1)},
     "charge_follows_method": {Change("num_speculative_tokens", 5, 0)},
     "decode_fits_budget": {
         Change("max_num_batched_tokens", 64, 96),
@@ -127,7 +126,7 @@ def held_names(policy: Policy, config: ServingConfig) -> set[str]:
 
 
 def test_where_nothing_repairs_everything_each_violation_has_its_own_repairs() -> None:
-    policy = POLICIES["7756"]
+    policy = POLICIES["7623-draft"]
     verdicts = [decide(invariant, policy, UNPAID) for invariant in INVARIANTS.values() if invariant.applies(UNPAID)]
     assert find_repairs(policy, UNPAID, verdicts, FIELDS) == []
     held = held_names(policy, UNPAID)

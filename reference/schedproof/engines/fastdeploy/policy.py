@@ -85,7 +85,7 @@ class Policy(ABC):
     def uses_up_budget(self, config: ServingConfig) -> bool:
         """Return whether a chunk that ends before its prompt leaves no budget.
 
-        Where it does, no decode ever stands behind a prompt in its middle: the proofs start from this, and prove it.
+        Where it does, no decode ever stands behind a prompt in its middle. Proofs start from this, and prove it.
         """
         text_in_chunks = config.chunked_prefill and config.max_multimodal_item_tokens == 0
         return text_in_chunks and not config.deterministic

@@ -230,8 +230,8 @@ SEQS_FIT_MESSAGE = StartupCheck(
     "seqs_fit_message",
     seqs_fit_message,
     lambda c: (
-        f"max_num_seqs is {c.max_num_seqs}, and the output message has slots for {message_slots(c)} sequences; set it "
-        f"between 1 and {message_slots(c)}"
+        f"max_num_seqs is {c.max_num_seqs}, and the output message has slots for {message_slots(c)} sequences; "
+        f"set it between 1 and {message_slots(c)}"
     ),
 )
 MODEL_LEN_IN_RANGE = StartupCheck(

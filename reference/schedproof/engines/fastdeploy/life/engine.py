@@ -308,6 +308,7 @@ class Engine:
         """Free an aborted decode's blocks at once; its slot stays occupied until the worker acknowledges."""
         self.pool.close_table(request_id)
         self.pool.open_table(request_id)
+        self.requests[request_id] = life.after_abort(self.requests[request_id])
         self.places.move(request_id, Place.ABORTING)
         self.forecast = launch_forecast.after_batch_change(self.forecast)
 

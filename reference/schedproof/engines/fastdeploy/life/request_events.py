@@ -81,6 +81,11 @@ def after_preemption(request: Request, keeps_slot: bool) -> Request:
     )
 
 
+def after_abort(request: Request) -> Request:
+    """Return an aborted decode without its blocks; it never runs again."""
+    return replace(request, num_computed_tokens=0, num_blocks=0, num_shared_blocks=0)
+
+
 def after_arrival_of_cache(request: Request) -> Request:
     """Return a request that arrives on a decode node with its first token and the cache of its prompt.
 

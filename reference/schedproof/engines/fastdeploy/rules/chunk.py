@@ -26,7 +26,7 @@ def next_chunk(request: Request, budget: int, config: ServingConfig) -> int:
 def published_chunk(request: Request, budget: int, config: ServingConfig) -> int:
     """Return FastDeploy's chunk: an item that the chunk would cut is run to its end, past the budget.
 
-    How an item is found depends on the form of the model's input. Source: ``ResourceManagerV1._get_num_new_tokens``.
+    How an item is found depends on the form of the input. Source: ``ResourceManagerV1._get_num_new_tokens``.
     """
     end = request.num_computed_tokens + published_text_chunk(request, budget, config)
     if config.max_multimodal_item_tokens == 0:

@@ -1,0 +1,51 @@
+"""Parts of a request that stand for many: whether it has items at all, and a name of which nothing is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from schedproof.request import MultimodalItem
+from schedproof_spec.prover.symbolic import UnsupportedError
+
+
+class AnyItems:
+    """Stands for the items of a request: none, or those that are drawn; a path splits where a rule looks."""
+
+    def __init__(self, has_items: Any, items: tuple[MultimodalItem, ...]) -> None:
+        self.has_items = has_items
+        self.items = items
+
+    def _seen(self) -> tuple[MultimodalItem, ...]:
+        return self.items if self.has_items else ()
+
+    def __iter__(self) -> Iterator[MultimodalItem]:
+        return iter(self._seen())
+
+    def __reversed__(self) -> Iterator[MultimodalItem]:
+        return reversed(self._seen())
+
+    def __len__(self) -> int:
+        return len(self._seen())
+
+    def __bool__(self) -> bool:
+        return bool(self.has_items)
+
+    def __getitem__(self, index: int) -> MultimodalItem:
+        return self._seen()[index]
+
+
+class AnyName:
+    """Stands for a request's id, which says who it is and nothing else."""
+
+    def __init__(self, name: str) -> None:
+        object.__setattr__(self, "_name", name)
+
+    def _refuse(self, *arguments: object) -> NoReturn:
+        raise UnsupportedError("request_id tells requests apart; a rule that reads more of it cannot be decided")
+
+    __getattr__ = __str__ = __format__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
+    __getitem__ = __iter__ = __len__ = __contains__ = __add__ = __mod__ = _refuse
+
+    def __repr__(self) -> str:
+        return "<request_id>"
