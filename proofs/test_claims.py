@@ -120,8 +120,8 @@ CLAIMS = {
         invariant="no_overshoot",
         policy="7438-clamp",
         where=text_only,
-        scope="text",
-        verdict=REFUTED,
+        scope="text; a step that begins with decodes beyond the limit breaks it, and no run is found that gets there",
+        verdict=Status.UNDECIDED,
     ),
     "clamp_is_safe_with_a_startup_check": InvariantClaim(
         says="clamping at 0 is safe together with B >= N * t at start-up",

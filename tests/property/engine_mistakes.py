@@ -88,7 +88,9 @@ def out_of_turn(engine: Engine) -> dict[str, Event]:
 def runs_drafts(engine: Engine, name: str) -> bool:
     """Whether the request decodes in the launched step; one that has just prefilled gets its first token only."""
     request = engine.requests[name]
-    return engine.config.role is not Role.PREFILL and request.num_computed_tokens == request.num_total_tokens - 1
+    if engine.config.role is Role.PREFILL or request.num_computed_tokens < request.need_prefill_tokens:
+        return False
+    return request.num_computed_tokens == request.num_total_tokens - 1
 
 
 def known(engine: Engine) -> tuple[object, ...]:

@@ -215,11 +215,12 @@ def budget_is_possible(moment: Moment, frame: StepFrame) -> bool:
     ledger, config = moment.ledger, frame.config
     num_passed = frame.num_decoding - moment.num_unvisited
     charged_at_most = num_passed * frame.policy.decode_charge(config)
+    charged_at_least = (ledger.num_decoding - moment.num_unvisited) * frame.policy.decode_charge(config)
     num_arrivals = ledger.num_visited - (ledger.num_decoding - moment.num_unvisited) - ledger.num_aborted
     no_chunk = ledger.prefill_tokens == 0
     possible: bool = all_of(
         ledger.prefill_tokens >= 0,
-        ledger.prefill_tokens + ledger.budget <= frame.initial_budget,
+        ledger.prefill_tokens + ledger.budget + charged_at_least <= frame.initial_budget,
         ledger.prefill_tokens + ledger.budget + charged_at_most >= frame.initial_budget,
         any_of(ledger.budget >= -config.max_multimodal_item_tokens, ledger.budget == frame.initial_budget),
         any_of(no_chunk, ledger.num_decoding < ledger.num_slots_used),

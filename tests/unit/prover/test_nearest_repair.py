@@ -105,9 +105,9 @@ UNPAID = ServingConfig(
 )
 """A version under review charges n-gram drafts nothing; no single flag repairs everything that comes of it."""
 
-OWN = {
-    "no_overshoot": {Change("max_num_seqs", 16, 1), Change("num_speculative_tokens", 5, 0)},
-    "charge_follows_method": {Change("num_speculative_tokens", 5, 0)},
+OWN: dict[str, set[Change]] = {
+    "no_overshoot": {Change("max_num_seqs", 16, 1)},
+    "charge_follows_method": set(),
     "decode_fits_budget": {
         Change("max_num_batched_tokens", 64, 96),
         Change("max_num_seqs", 16, 10),

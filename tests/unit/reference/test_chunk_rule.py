@@ -45,7 +45,7 @@ def test_in_deterministic_mode_a_chunk_ends_on_the_grid(computed: int, budget: i
 @pytest.mark.parametrize(
     ("budget", "rolled_back", "rounded_up"),
     [
-        (100, 100, 100),  # up to the image
+        (100, 100, 200),  # up to the image, which upstream begins to run
         (101, 100, 200),  # one token into it
         (199, 100, 200),
         (200, 200, 200),  # exactly past it
@@ -55,9 +55,9 @@ def test_in_deterministic_mode_a_chunk_ends_on_the_grid(computed: int, budget: i
 def test_an_item_is_rolled_back_and_upstream_runs_past_the_budget(
     budget: int, rolled_back: int, rounded_up: int
 ) -> None:
-    request = new_request("r", 300, items=(IMAGE,))
-    assert next_chunk(request, budget, CHUNKED) == rolled_back
-    assert published_chunk(request, budget, CHUNKED) == rounded_up
+    request, config = new_request("r", 300, items=(IMAGE,)), replace(CHUNKED, max_multimodal_item_tokens=100)
+    assert next_chunk(request, budget, config) == rolled_back
+    assert published_chunk(request, budget, config) == rounded_up
 
 
 def test_an_item_at_the_start_waits_for_a_step_with_room_for_all_of_it() -> None:

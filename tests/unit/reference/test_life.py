@@ -118,10 +118,10 @@ def test_a_slot_that_stands_still_is_unchanged() -> None:
 
 
 def test_a_preempted_request_prefills_everything_so_far_again() -> None:
-    after = after_preemption(decoding(30, 8))
+    after = after_preemption(decoding(30, 8), keeps_slot=True)
     assert after.need_prefill_tokens == after.num_total_tokens == 30
     assert (after.num_computed_tokens, after.num_blocks, after.is_decoding) == (0, 0, False)
-    assert after.num_shared_blocks == 0
+    assert (after.num_shared_blocks, after.holds_slot) == (0, True)
 
 
 def test_a_request_arrives_on_a_decode_node_with_its_first_token() -> None:

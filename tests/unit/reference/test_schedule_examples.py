@@ -198,5 +198,5 @@ def test_the_ledgers_show_every_point_of_a_step() -> None:
         num_free_blocks=MANY_BLOCKS,
     )
     plan = schedule(queues, config, REFERENCE)
-    assert [step.budget for step in plan.ledgers] == [299, 299, 199, 0, 0]
-    assert [step.prefill_tokens for step in plan.ledgers] == [0, 0, 100, 299, 299]
+    assert [step.budget for step in plan.ledgers] == [299, 299, 199, 0]
+    assert [step.prefill_tokens for step in plan.ledgers] == [0, 0, 100, 299]

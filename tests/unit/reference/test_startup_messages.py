@@ -12,9 +12,9 @@ MTP = SpeculativeConfig(method=SpeculativeMethod.MTP, num_speculative_tokens=5)
 
 REFUSED = [
     (
-        startup.SEQS_IN_RANGE,
-        ServingConfig(max_num_seqs=257),
-        "max_num_seqs is 257; set it between 1 and 256",
+        startup.SEQS_FIT_MESSAGE,
+        ServingConfig(max_num_seqs=257, speculation=MTP),
+        "max_num_seqs is 257, and the output message has slots for 256 sequences; set it between 1 and 256",
     ),
     (
         startup.MODEL_LEN_IN_RANGE,
@@ -101,6 +101,12 @@ TWO = SpeculativeConfig(method=SpeculativeMethod.MTP, num_speculative_tokens=2)
 SIX = SpeculativeConfig(method=SpeculativeMethod.NGRAM, num_speculative_tokens=6)
 STEPS = SpeculativeConfig(method=SpeculativeMethod.MTP, num_speculative_tokens=3, num_model_steps=6)
 OWN_OF_VERSIONS = [
+    (
+        "original",
+        "seqs_in_range",
+        ServingConfig(max_num_seqs=257),
+        "max_num_seqs is 257; set it between 1 and 256",
+    ),
     (
         "original",
         "seqs_fit_budget",
@@ -289,9 +295,9 @@ def test_upstream_sentences_name_the_limit_too(policy: str, sentence: str) -> No
 
 
 def test_an_engine_names_every_problem_at_once() -> None:
-    config = ServingConfig(max_num_seqs=300, max_num_batched_tokens=63)
+    config = ServingConfig(max_num_seqs=600, max_num_batched_tokens=63)
     assert [problem.split(" is ")[0] for problem in REFERENCE.problems(config)] == [
         "max_num_seqs",
         "max_num_batched_tokens",
-        "max_num_seqs * tokens_per_seq = 300 * 1 = 300",
+        "max_num_seqs * tokens_per_seq = 600 * 1 = 600",
     ]
