@@ -60,6 +60,7 @@ def item_that_alignment_cuts(ctx):
     config = draw_config(ctx)
     request = any_request(ctx, "request", config, num_items=2)
     budget, boundary = ctx.integer("budget", 0), ctx.integer("boundary", 0)
+    ctx.assume(bool(request.items))
     item = request.items[0]
     ctx.assume(ctx.merged(lambda: config.chunked_prefill and not request.is_decoding))
     ctx.assume(ctx.merged(lambda: boundary % config.split_kv_size == 0))

@@ -46,8 +46,8 @@ MUTANTS: dict[str, tuple[Mutant, ...]] = {
         Mutant(
             name="accept any number of sequences",
             module="schedproof.engines.fastdeploy.startup",
-            function="seqs_in_range",
-            old="config.max_num_seqs <= MAX_MESSAGE_SEQS",
+            function="seqs_fit_message",
+            old="config.max_num_seqs <= message_slots(config)",
             new="config.max_num_seqs >= 1",
         ),
     ),

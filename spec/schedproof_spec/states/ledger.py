@@ -199,6 +199,7 @@ def cursor_is_possible(moment: Moment, frame: StepFrame) -> bool:
         ledger.num_slots_used <= frame.num_slots_used + ledger.num_admitted,
         ledger.num_slots_used >= frame.num_running + ledger.num_admitted,
         any_of(ledger.num_asked == 0, ledger.num_preempted == 0),
+        any_of(ledger.num_asked == 0, ledger.num_visited == ledger.num_running),
         moment.num_unvisited >= 0,
         moment.num_unvisited <= num_ahead,
         moment.num_unvisited <= ledger.num_decoding,

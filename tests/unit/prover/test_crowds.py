@@ -53,7 +53,9 @@ def test_a_crowd_is_found_and_no_smaller_one_breaks_as_soon(name: str) -> None:
     assert witness is not None
     assert not witness.replay(invariant, policy).holds
     assert invariant.on_run is not None
-    assert [invariant.on_run(step, policy) for step in witness.run(policy)].count(False) == 1, "up to the first break"
+    assert [invariant.on_run(step, policy) for step in witness.run(policy)].count(False) == 1, (
+        "up to the first break"
+    )
     arrivals = witness.arrivals
     num_requests = sum(arrival.times for arrival in arrivals)
     assert num_requests <= config.max_num_seqs

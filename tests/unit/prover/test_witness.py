@@ -8,7 +8,15 @@ from typing import Any
 
 import pytest
 
-from schedproof import POLICIES, REFERENCE, MultimodalItem, Role, ServingConfig, SpeculativeConfig, SpeculativeMethod
+from schedproof import (
+    POLICIES,
+    REFERENCE,
+    MultimodalItem,
+    Role,
+    ServingConfig,
+    SpeculativeConfig,
+    SpeculativeMethod,
+)
 from schedproof_spec import INVARIANTS, ConfigWitness, RunWitness
 from schedproof_spec.states.domain import NotDrawn
 from schedproof_spec.states.runs import Arrival

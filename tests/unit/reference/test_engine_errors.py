@@ -29,7 +29,9 @@ def test_the_number_of_blocks_has_to_be_known(num_kv_blocks: int | None) -> None
 
 
 def test_a_configuration_that_the_policy_refuses_does_not_start() -> None:
-    with pytest.raises(ValueError, match="policy reference refuses to start: max_num_seqs is 0, and the output message has slots"):
+    with pytest.raises(
+        ValueError, match="policy reference refuses to start: max_num_seqs is 0, and the output message has slots"
+    ):
         Engine(small_config(max_num_seqs=0))
     config = small_config(num_kv_blocks=15)
     with pytest.raises(ValueError, match="a request of max_model_len 64 needs 16 KV blocks"):

@@ -15,12 +15,22 @@ from schedproof.engines.fastdeploy.rules.output_reserve import (
 )
 def test_the_preset_loses_a_fortieth_of_a_block_a_step(num_steps: int, blocks: int) -> None:
     """Upstream counts down from 16 by 0.025 and keeps whole blocks: 15 after the first step."""
-    assert reserved_blocks_per_seq(OutputReserve(), ReserveState(num_steps=num_steps)) == blocks == max(int(16 - num_steps * 0.025), 0)
+    assert (
+        reserved_blocks_per_seq(OutputReserve(), ReserveState(num_steps=num_steps))
+        == blocks
+        == max(int(16 - num_steps * 0.025), 0)
+    )
 
 
 def test_the_reserve_stops_at_its_minimum() -> None:
     reserve = OutputReserve(initial_blocks=4, steps_per_block=1, minimum_blocks=2)
-    assert [reserved_blocks_per_seq(reserve, ReserveState(num_steps=number)) for number in range(5)] == [4, 3, 2, 2, 2]
+    assert [reserved_blocks_per_seq(reserve, ReserveState(num_steps=number)) for number in range(5)] == [
+        4,
+        3,
+        2,
+        2,
+        2,
+    ]
 
 
 @pytest.mark.parametrize(("field", "value"), [("steps_per_block", 0), ("minimum_blocks", -1)])
