@@ -120,7 +120,7 @@ CLAIMS = {
         invariant="no_overshoot",
         policy="7438-clamp",
         where=text_only,
-        scope="text; a step that begins with decodes beyond the limit breaks it, and no run is found that gets there",
+        scope="text; decodes beyond the limit break it, and no run is found that gets there",
         verdict=Status.UNDECIDED,
     ),
     "clamp_is_safe_with_a_startup_check": InvariantClaim(

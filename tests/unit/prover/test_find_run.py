@@ -1,4 +1,4 @@
-"""A violation is a run from an empty engine, which is replayed before anyone sees it; or there is none, and it says so."""
+"""A violation is a run from an empty engine, replayed before anyone sees it; or none is found, and it says so."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A queue of any length shows one request at a position, whenever the loop looks there, and nothing else of itself."""
+"""A queue of any length shows one request at a position, whenever the loop looks there, and nothing else."""
 
 from __future__ import annotations
 

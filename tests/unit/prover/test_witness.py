@@ -1,4 +1,4 @@
-"""A witness is stored and read without loss, bounded and refused with its place, and replayed by the real engine."""
+"""A witness is stored and read without loss, refused with its place, and replayed by the real engine."""
 
 from __future__ import annotations
 
