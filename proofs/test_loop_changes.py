@@ -290,6 +290,22 @@ CHANGES = [
     # features of upstream
     change(
         POSSIBLE,
+        "leave a decode's charge out",
+        "run_decode",
+        "ledger.budget - policy.decode_charge(config)",
+        "ledger.budget",
+        "original",
+    ),
+    change(
+        POSSIBLE,
+        "count a slot that it holds again",
+        "admit",
+        "ledger.num_slots_used if request.holds_slot",
+        "ledger.num_slots_used + 1 if request.holds_slot",
+        "original",
+    ),
+    change(
+        POSSIBLE,
         "charge a decode twice",
         "run_decode",
         "ledger.budget - policy",

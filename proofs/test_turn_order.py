@@ -25,7 +25,6 @@ SLOT = "nobody is admitted without a free slot"
 BUDGET = "nobody is admitted without budget"
 BLOCKS = "nobody gets blocks that are not free"
 ADMITTED = "the waiting request whose turn it is follows those that had theirs"
-NO_VISIT = "no running request is visited after a waiting one was asked"
 ENDS = "every turn brings the end of the step one turn nearer"
 OVER = "a step that is over has visited whom it visits"
 
@@ -47,19 +46,18 @@ def turn_order(policy, only=None):
             lambda: ledger.num_visited == ledger.num_running or not merged.keeps_visiting(ledger.budget)
         )
         if turn is None:
-            claim(OVER, ctx.merged(lambda: all_visited or ledger.num_asked > 0))
+            claim(OVER, all_visited)
             return
         claim(ENDS, num_left(turn.after) == num_left(ledger) - 1)
         if isinstance(turn, Visit):
             claim(BLOCKS, turn.grant.num_new_blocks <= ledger.num_free_blocks)
         if isinstance(turn, Skip) or (isinstance(turn, Visit) and turn.phase is Phase.ADMISSION):
-            claim(RUNNING_FIRST, ctx.merged(lambda: all_visited or ledger.num_asked > 0))
+            claim(RUNNING_FIRST, all_visited)
             claim(NO_ADMISSION, ledger.num_preempted == 0)
             claim(SLOT, ledger.num_slots_used < config.max_num_seqs)
             claim(BUDGET, ledger.budget > 0)
             claim(ADMITTED, queues.waiting.position_of(turn.request) == ledger.num_asked)
             return
-        claim(NO_VISIT, ledger.num_asked == 0)
         if isinstance(turn, Preemption):
             claim(VISITED, queues.running.position_of(turn.asking) == ledger.num_visited)
             claim(VICTIM, queues.running[ledger.num_running - 1] is turn.request)
@@ -90,7 +88,6 @@ CLAIMS = {
     BUDGET,
     BLOCKS,
     ADMITTED,
-    NO_VISIT,
     ENDS,
     OVER,
 }
@@ -166,10 +163,6 @@ MUTANTS = [
         turn_mutant(
             "the newest first", "waiting_turn", "waiting[ledger.num_asked]", "waiting[ledger.num_waiting - 1]"
         ),
-    ),
-    (
-        NO_VISIT,
-        turn_mutant("visit after an admission", "next_turn", "ledger.num_asked == 0 and ", ""),
     ),
     (
         ENDS,

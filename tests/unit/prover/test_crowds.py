@@ -18,15 +18,8 @@ from schedproof_spec.verdicts.crowds import (
     with_pool,
 )
 
-CLAMPED = ServingConfig(
-    max_num_seqs=64,
-    max_num_batched_tokens=100,
-    max_model_len=1000,
-    block_size=2,
-    role=Role.DECODE,
-    speculation=SpeculativeConfig(method=SpeculativeMethod.MTP, num_speculative_tokens=1),
-)
-"""A budget that is used up before the loop has visited all decodes."""
+EXACT = ServingConfig(max_num_seqs=64, max_num_batched_tokens=64, max_model_len=256, block_size=2)
+"""Decodes in all slots use up the budget to the last token, and the loop visits none of them."""
 
 FULL_NODE = ServingConfig(
     max_num_seqs=128,
@@ -39,7 +32,7 @@ FULL_NODE = ServingConfig(
 FEW_BLOCKS = ServingConfig(max_num_seqs=4, max_num_batched_tokens=64, max_model_len=64, block_size=4)
 
 CASES = {
-    "decodes at the end of their blocks": ("every_decode_served", "7438-clamp", CLAMPED),
+    "decodes at the end of their blocks": ("every_decode_served", "7756", EXACT),
     "a prompt beside a full node": ("no_overshoot", "7438", FULL_NODE),
     "a reservation for nobody": ("budget_tight", "7438", FULL_NODE),
 }
@@ -81,10 +74,8 @@ def test_a_rule_about_configurations_has_no_crowd() -> None:
 
 
 def test_a_decode_that_owns_enough_needs_no_visit() -> None:
-    one_block_holds_all = ServingConfig(
-        max_num_seqs=64, max_num_batched_tokens=100, max_model_len=16, block_size=32, role=Role.DECODE
-    )
-    assert smallest_crowd(INVARIANTS["every_decode_served"], POLICIES["7438-clamp"], one_block_holds_all) is None
+    one_block_holds_all = ServingConfig(max_num_seqs=64, max_num_batched_tokens=64, max_model_len=16, block_size=16)
+    assert smallest_crowd(INVARIANTS["every_decode_served"], POLICIES["7756"], one_block_holds_all) is None
 
 
 @pytest.mark.parametrize("role", Role)

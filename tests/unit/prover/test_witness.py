@@ -12,6 +12,7 @@ from schedproof import (
     POLICIES,
     REFERENCE,
     MultimodalItem,
+    Platform,
     Role,
     ServingConfig,
     SpeculativeConfig,
@@ -232,7 +233,7 @@ def test_numbers_are_asked_again() -> None:
 
 
 def test_a_capacity_that_no_step_reaches_is_proved_again() -> None:
-    config = replace(CONFIG, role=Role.DECODE, max_multimodal_item_tokens=0, platform="xpu")
+    config = replace(CONFIG, role=Role.DECODE, max_multimodal_item_tokens=0, platform=Platform.XPU)
     witness = ConfigWitness(config=config, note="no step reaches what the engine plans for")
     replay = witness.replay(INVARIANTS["chunk_capacity_covers_step"], POLICIES["7756"])
     assert not replay.holds
