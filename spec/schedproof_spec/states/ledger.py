@@ -280,11 +280,18 @@ def queues_at(ctx: Context, moment: Moment, frame: StepFrame, num_items: int = 1
             )
         return request
 
+    def waiting(name: str, position: Any) -> Request:
+        request = any_waiting_request(ctx, name, config, num_items)
+        if not frame.policy.keeps_slot_of_preempted:
+            return request
+        request = replace(request, holds_slot=ctx.boolean(f"{name}.holds_slot"))
+        num_held = ledger.num_slots_used - frame.num_running - ledger.num_admitted
+        ctx.assume(ctx.merged(lambda: not request.holds_slot or num_held > 0))
+        return request
+
     return Queues(
         running=AnyQueue("running", frame.num_running, running),  # type: ignore[arg-type]
-        waiting=AnyQueue(
-            "waiting", ledger.num_waiting, lambda name, _: any_waiting_request(ctx, name, config, num_items)
-        ),  # type: ignore[arg-type]
+        waiting=AnyQueue("waiting", ledger.num_waiting, waiting),  # type: ignore[arg-type]
         num_free_blocks=ledger.num_free_blocks,
         num_reserved_blocks_per_seq=ctx.integer("num_reserved_blocks_per_seq", 0),
     )
