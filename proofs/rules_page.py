@@ -69,7 +69,7 @@ def link_to(function: object) -> str:
     while hasattr(function, "func"):
         function = function.func
     assert callable(function)
-    path = Path(inspect.getsourcefile(function) or "").relative_to(ROOT)
+    path = Path("spec", *inspect.getmodule(function).__name__.split(".")).with_suffix(".py")
     name = getattr(function, "__name__", "the proof")
     return f"[{name if name.isidentifier() else 'the proof'}](../{path.as_posix()})"
 

@@ -210,7 +210,9 @@ class EngineRun(RuleBasedStateMachine):
         num_shared_now = sum(visit.request.num_free_cached_blocks for visit in plan.visits)
         num_free = self.engine.pool.num_free_blocks
         assert plan.final.num_free_blocks <= num_free, "the plan frees blocks that others hold"
-        assert num_free <= plan.final.num_free_blocks + num_shared_now
+        leaving = (*plan.aborted, *plan.preempted) if plan.aborted else ()
+        num_shared_before = sum(request.num_shared_blocks for request in leaving)
+        assert num_free <= plan.final.num_free_blocks + num_shared_now + num_shared_before
         if self.policy is REFERENCE and len(plan.preempted) == len(queues.running) > 0:
             assert num_out_of_reach(self.engine) > 0, "the oldest is preempted, and could have had its blocks"
 

@@ -3,6 +3,7 @@
 Source: FastDeploy's prefix cache; a block keeps its content after it became free, until it is taken for another.
 """
 
+from collections import Counter
 from collections.abc import Hashable, Sequence
 
 from schedproof.kv.pool import BlockPool
@@ -59,3 +60,17 @@ def num_shared_blocks(pool: BlockPool, running: Sequence[str]) -> dict[str, int]
             if num_left > 0:
                 shared[request_id] += 1
     return shared
+
+
+def num_blocks_held_twice(pool: BlockPool, request_id: str) -> int:
+    """Return how many blocks of a request are in another table too.
+
+    That many at most stay in use when it leaves from the middle of the list, whoever left before it.
+    """
+    return sum(1 for block_id in pool.tables[request_id] if pool.num_holders[block_id] > 1)
+
+
+def num_blocks_free_without(pool: BlockPool, block_ids: Sequence[int], leaving: Sequence[str]) -> int:
+    """Return how many of these blocks no table holds once some requests have left."""
+    num_leaving = Counter(block_id for request_id in leaving for block_id in pool.tables[request_id])
+    return sum(1 for block_id in block_ids if pool.num_holders[block_id] == num_leaving[block_id])

@@ -41,6 +41,9 @@ class AnyQueue:
             f"a turn goes through {self.name}; it looks at one request, so that any number may be there"
         )
 
+    def __contains__(self, request: object) -> bool:
+        raise UnsupportedError(f"a turn searches {self.name}; it looks at one request")
+
     def __len__(self) -> int:
         raise UnsupportedError(f"a turn asks for the length of {self.name}; the ledger knows it")
 

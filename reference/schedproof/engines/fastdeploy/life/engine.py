@@ -41,7 +41,12 @@ from schedproof.engines.fastdeploy.rules.output_reserve import (
 from schedproof.engines.fastdeploy.rules.transfers import leaves_room_to_finish
 from schedproof.engines.fastdeploy.turns import Phase, Queues
 from schedproof.kv.pool import BlockPool
-from schedproof.kv.prefix_cache import PrefixCache, num_shared_blocks
+from schedproof.kv.prefix_cache import (
+    PrefixCache,
+    num_blocks_free_without,
+    num_blocks_held_twice,
+    num_shared_blocks,
+)
 from schedproof.output.output_sender import finish_step
 from schedproof.request import MultimodalItem, Request, new_request
 
@@ -284,7 +289,14 @@ class Engine:
         if not self.prefix_cache.has_content:
             return [self.requests[request_id] for request_id in running]
         shared = num_shared_blocks(self.pool, running)
+        shared |= {
+            name: num_blocks_held_twice(self.pool, name) for name in running if self._leaves_when_visited(name)
+        }
         return [replace(self.requests[name], num_shared_blocks=shared[name]) for name in running]
+
+    def _leaves_when_visited(self, request_id: str) -> bool:
+        request = self.requests[request_id]
+        return self.policy.aborts_when_visited and request.is_aborted and request.is_decoding
 
     def _cached_prefix(self, request: Request) -> list[int]:
         cached = self.prefix_cache.longest_prefix(self.jobs[request.request_id].block_hashes)
@@ -294,7 +306,8 @@ class Engine:
         if not self.prefix_cache.has_content:
             return request
         blocks = self._cached_prefix(request)
-        num_free = sum(1 for block_id in blocks if self.pool.num_holders[block_id] == 0)
+        leaving = [name for name in self.places[Place.RUNNING] if self._leaves_when_visited(name)]
+        num_free = num_blocks_free_without(self.pool, blocks, leaving)
         return life.with_cached_prefix(request, len(blocks), num_free, self.config)
 
     def _preempt(self, request_id: str) -> None:
