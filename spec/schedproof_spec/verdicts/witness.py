@@ -109,8 +109,12 @@ class RunWitness:
             ValueError: the data has another shape, or is too large; the message names the place.
         """
         run = read_plain(data, RunWitness, "run")
-        if any(each.times < 1 for each in run.arrivals) or any(each.times < 1 for each in run.steps):
-            raise ValueError("run: each `times` of arrivals and steps has to be 1 or more")
+        for name, times in (
+            ("arrivals", [each.times for each in run.arrivals]),
+            ("steps", [each.times for each in run.steps]),
+        ):
+            if min(times, default=1) < 1:
+                raise ValueError(f"run.{name}: expected `times` of 1 or more, got {min(times)}")
         num_requests = sum(arrival.times for arrival in run.arrivals)
         for name, value, most in (
             ("steps", run.num_steps, MAX_STEPS),

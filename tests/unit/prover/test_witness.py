@@ -150,10 +150,11 @@ def test_a_run_is_replayed_up_to_a_size(place: str) -> None:
         RunWitness.from_json(changed(stored(RUN), path, too_large))
 
 
+@pytest.mark.parametrize("times", [0, -5])
 @pytest.mark.parametrize("path", [("steps", 1, "times"), ("arrivals", 1, "times")])
-def test_a_number_of_times_is_not_negative(path: tuple[str | int, ...]) -> None:
-    with pytest.raises(ValueError, match=r"^run\.(steps|arrivals): expected"):
-        RunWitness.from_json(changed(stored(RUN), path, -5))
+def test_a_number_of_times_is_at_least_one(path: tuple[str | int, ...], times: int) -> None:
+    with pytest.raises(ValueError, match=rf"^run\.{path[0]}: expected `times` of 1 or more, got {times}$"):
+        RunWitness.from_json(changed(stored(RUN), path, times))
 
 
 def test_a_rule_about_configurations_is_broken_by_no_run() -> None:
