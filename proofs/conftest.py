@@ -46,6 +46,12 @@ def theorem(request: pytest.FixtureRequest) -> Callable[..., None]:
 
 
 @pytest.fixture
+def searches(request: pytest.FixtureRequest) -> bool:
+    """Return whether runs are searched anew: what is written to the goldens is what a search finds."""
+    return bool(request.config.getoption("--update-goldens"))
+
+
+@pytest.fixture
 def golden_text(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
     """Compare with a golden file, or write it."""
 

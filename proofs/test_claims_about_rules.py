@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import pytest
+from proofs.claims import CLAIMS
+from proofs.stored import GOLDENS
 
 from schedproof.engines.fastdeploy.config import Platform, Role, ServingConfig
 from schedproof.engines.fastdeploy.loop import schedule
@@ -284,3 +286,9 @@ def test_claims_are_listed(golden_text):
         says = (claim.theorem.__doc__ or "").rstrip(".")
         lines.append(f"| {name} | {says} | {claim.source} | {claim.scope} | {claim.verdict} |")
     golden_text("claims_about_rules.md", "\n".join(lines) + "\n")
+
+
+def test_every_golden_is_of_a_refuted_claim():
+    refuted = {name for name, claim in RULE_CLAIMS.items() if claim.verdict is REFUTED}
+    refuted |= {name for name, claim in CLAIMS.items() if claim.verdict is REFUTED}
+    assert {path.stem for path in (GOLDENS / "claims").glob("*.json")} == refuted

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from proofs.stored import decide_with, stored
 
 from schedproof.engines.fastdeploy.policies import POLICIES, REFERENCE
 from schedproof_spec import INVARIANTS, RunWitness, Status, decide
@@ -34,20 +35,21 @@ UPSTREAM = [name for name in POLICIES if name != REFERENCE.name]
 
 
 @pytest.mark.parametrize("policy_name", UPSTREAM)
-def test_upstream_is_decided(policy_name, theorem, golden):
+def test_upstream_is_decided(policy_name, theorem, golden, searches):
     policy = POLICIES[policy_name]
+    known = {} if searches else stored(f"policy_{policy_name}")
     found = {}
     for name, invariant in INVARIANTS.items():
-        verdict = decide(invariant, policy)
+        verdict = decide_with(Question(invariant, policy), known.get(name, {}).get("witness"))
         assert verdict.status in (Status.HELD, Status.VIOLATED), f"{name}: {verdict.message}"
         entry: dict[str, object] = {"status": verdict.status.value}
         if verdict.witness is not None:
-            stored = verdict.witness.to_json()
-            witness = read_witness(json.loads(json.dumps(stored)), invariant)
+            data = verdict.witness.to_json()
+            witness = read_witness(json.loads(json.dumps(data)), invariant)
             assert witness == verdict.witness
             replay = witness.replay(invariant, policy)
             assert not replay.holds
-            entry |= {"witness": stored, "replay": replay.lines}
+            entry |= {"witness": data, "replay": replay.lines}
             if isinstance(witness, RunWitness) and not REFERENCE.problems(witness.config):
                 assert witness.replay(invariant, REFERENCE).holds, f"{name}: the reference breaks it too"
         else:

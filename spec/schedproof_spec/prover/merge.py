@@ -68,6 +68,15 @@ def value_on_path(explorer: PathWalker, result: Merged) -> Any:
     return result.value
 
 
+class StandIn:
+    """A value of an exploration that its parts tell from others, not its address."""
+
+    __slots__ = ()
+
+    def _parts(self) -> tuple[Any, ...]:
+        raise NotImplementedError
+
+
 def identity(value: Any, explorer: PathWalker) -> Hashable:
     """Return a key that two values share only if a pure function cannot tell them apart."""
     kind = type(value)
@@ -77,6 +86,8 @@ def identity(value: Any, explorer: PathWalker) -> Hashable:
         return (value.members, value.index.key)
     if kind is tuple:
         return tuple([identity(item, explorer) for item in value])
+    if isinstance(value, StandIn):
+        return (kind, *[identity(part, explorer) for part in value._parts()])
     names = field_names(value)
     if names is None:
         return (kind, value)

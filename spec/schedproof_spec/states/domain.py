@@ -12,6 +12,7 @@ from schedproof.engines.fastdeploy.speculation import SpeculativeConfig, Specula
 from schedproof.output.message_layout import MAX_DRAFT_TOKENS
 from schedproof.request import MultimodalItem, Request
 from schedproof_spec.prover.context import Context
+from schedproof_spec.prover.merge import StandIn
 from schedproof_spec.prover.symbolic import SymBool, SymInt, UnsupportedError
 from schedproof_spec.states.drawn import AnyItems, AnyName
 from schedproof_spec.states.logic import all_of, any_of
@@ -21,11 +22,14 @@ Configs = Callable[[Context, Policy], ServingConfig]
 """Draws one of the configurations that a theorem is about."""
 
 
-class NotDrawn:
+class NotDrawn(StandIn):
     """Stands for a field that a theorem does not draw; a rule that reads it cannot be decided, and says so."""
 
     def __init__(self, name: str) -> None:
         self.name = name
+
+    def _parts(self) -> tuple[Any, ...]:
+        return (self.name,)
 
     def _refuse(self, *arguments: object) -> NoReturn:
         raise UnsupportedError(f"{self.name} is read, which this theorem does not draw")

@@ -6,15 +6,19 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from schedproof.request import MultimodalItem
+from schedproof_spec.prover.merge import StandIn
 from schedproof_spec.prover.symbolic import UnsupportedError
 
 
-class AnyItems:
+class AnyItems(StandIn):
     """Stands for the items of a request: none, or those that are drawn; a path splits where a rule looks."""
 
     def __init__(self, has_items: Any, items: tuple[MultimodalItem, ...]) -> None:
         self.has_items = has_items
         self.items = items
+
+    def _parts(self) -> tuple[Any, ...]:
+        return self.has_items, self.items
 
     def _seen(self) -> tuple[MultimodalItem, ...]:
         return self.items if self.has_items else ()
@@ -35,11 +39,16 @@ class AnyItems:
         return self._seen()[index]
 
 
-class AnyName:
+class AnyName(StandIn):
     """Stands for a request's id, which says who it is and nothing else."""
 
+    _name: str
+
     def __init__(self, name: str) -> None:
-        object.__setattr__(self, "_name", name)
+        self._name = name
+
+    def _parts(self) -> tuple[Any, ...]:
+        return (self._name,)
 
     def _refuse(self, *arguments: object) -> NoReturn:
         raise UnsupportedError("request_id tells requests apart; a rule that reads more of it cannot be decided")

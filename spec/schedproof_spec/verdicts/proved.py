@@ -44,10 +44,11 @@ def proved(question: Question) -> Proved:
     given: Claim = nothing
     lemma = question.invariant.builds_on
     if lemma is not None:
-        basis = proved(question.about(lemma))
-        policy.asked |= basis.rules
-        if basis.outcome.status is Status.HELD:
-            given = lemma.at_every_moment
+        for basis in (proved(each) for each in wider(question.about(lemma))):
+            policy.asked |= basis.rules
+            if basis.outcome.status is Status.HELD:
+                given = lemma.at_every_moment
+                break
     invariant, configs = question.invariant, AskedConfigs(question.configs)
     outcome = prove(lambda ctx: invariant.proof(ctx, configs, policy, given))
     result = Proved(outcome, given, frozenset(policy.asked))
@@ -56,6 +57,14 @@ def proved(question: Question) -> Proved:
     else:
         _proved_anywhere.keep(anywhere, result.rules, result)
     return result
+
+
+def wider(question: Question) -> list[Question]:
+    """Return the questions of which any answers this one: first the one about every configuration, if it differs.
+
+    Questions under different conditions share that answer.
+    """
+    return [question] if question.condition is always else [replace(question, condition=always), question]
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any, Generic, Protocol, TypeVar
 
 from schedproof.engines.fastdeploy.policy import Policy
-from schedproof_spec.states.merged import RULES
+from schedproof_spec.states.merged import HABITS, RULES
 
 
 class Asked(Protocol):
@@ -51,13 +51,13 @@ class VerdictCache(Generic[A]):
 def shares_rules(policy: Policy, other: Policy, rules: frozenset[str]) -> bool:
     """Return whether two policies run the same code for these rules.
 
-    A difference in anything but a rule or a description may matter to any rule, so it counts as one.
+    A difference in anything but a rule, a habit or a description may matter to any rule, so it counts as one.
     """
     ours, theirs = type(policy), type(other)
     names = {name for name in {*dir(ours), *dir(theirs)} if not name.startswith("_")}
     different = {name for name in names if getattr(ours, name, None) is not getattr(theirs, name, None)}
     described = {"name", "source", "summary"}
-    return not different - described - (set(RULES) - rules)
+    return not different - described - ({*RULES, *HABITS} - rules)
 
 
 @contextmanager
