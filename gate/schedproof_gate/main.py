@@ -9,6 +9,7 @@ import click
 
 from schedproof import NEWEST, POLICIES, Policy
 from schedproof.engines.fastdeploy.releases import RELEASES
+from schedproof_gate.accept.options import FindingOptions, finding_options
 from schedproof_gate.audit.command import audit
 from schedproof_gate.check.checking import check as check_deployment
 from schedproof_gate.deployment.deployment_file import COMMAND_LINE, read_command, read_deployments
@@ -61,6 +62,7 @@ def cli() -> None:
 @release_option
 @fail_on_option
 @click.option("--allow-undecided", is_flag=True, help="Do not count results that the solver gave up on.")
+@finding_options
 def check(
     files: tuple[str, ...],
     engine_name: str | None,
@@ -70,6 +72,7 @@ def check(
     release_name: str | None,
     fail_on: str,
     allow_undecided: bool,
+    findings: FindingOptions,
 ) -> int:
     """Check deployments: is every invariant kept in every state, and which flag to change if not.
 
@@ -84,7 +87,8 @@ def check(
     else:
         refuse_flags(files)
         deployments = [deployment for file in files for deployment in read_deployments(Path(file), version)]
-    report = Report(subjects=tuple(check_deployment(deployment) for deployment in deployments), fail_on=fail_on)
+    subjects = tuple(check_deployment(deployment, findings.selection) for deployment in deployments)
+    report = findings.decided(Report(subjects=subjects, fail_on=fail_on), deployments)
     emit(RENDERERS[form](report), output)
     return report.exit_code(allow_undecided)
 

@@ -89,6 +89,33 @@ def test_what_only_costs_counts_when_it_is_asked_for() -> None:
     assert schedproof("check", COSTLY, "--fail-on", "cost").returncode == 1
 
 
+def test_a_finding_is_written_to_a_baseline_accepted_from_it_and_only_its_rule_is_decided(tmp_path: Path) -> None:
+    baseline = tmp_path / "baseline.json"
+    words = ["check", QUICK, "--select", "dispatch_capacity_covers_step", "--format", "json"]
+    assert schedproof(*words, "--write-baseline", str(baseline)).returncode == 1
+    done = schedproof(*words, "--baseline", str(baseline))
+    (subject,) = json.loads(done.stdout)["subjects"]
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [result["invariant"] for result in subject["results"]] == ["startup", "dispatch_capacity_covers_step"]
+    assert subject["results"][1]["accepted"]["reason"] == "was there when the baseline was written"
+    assert {skipped["reason"] for skipped in subject["not_checked"]} == {"not asked for with --select"}
+
+
+def test_audit_and_replay_accept_what_the_deployment_file_accepts(tmp_path: Path) -> None:
+    config = tmp_path / "a.yaml"
+    accepted = "accept: [{invariant: no_overshoot, reason: known}]\n"
+    config.write_text(accepted + Path(ROOT, "examples/traces/mixed-mtp.yaml").read_text())
+    words = ["audit", "examples/traces/steps-original.jsonl", "--config", str(config), "--format", "json"]
+    (subject,) = json.loads(schedproof(*words, "--select", "no_overshoot").stdout)["subjects"]
+    (result,) = subject["results"]
+    assert (result["status"], result["counts"], result["accepted"]["line"]) == ("violated", False, 1)
+    words = ["replay", "examples/workloads/azure-code-2023-excerpt.csv", "--config", str(config), "--limit", "60"]
+    words += ["--num-kv-blocks", "1024", "--policy", "original", "--skip-refused"]
+    text = " ".join(schedproof(*words, "--select", "crash").stdout.split())
+    assert "budget_tight" not in text
+    assert f"no_overshoot (violated) is accepted: known ({config}:1)" in text
+
+
 def test_a_state_can_come_from_a_file_and_holds_under_the_reference(tmp_path: Path) -> None:
     report = report_on_bad()
     (result,) = [r for r in report["subjects"][0]["results"] if r["invariant"] == "no_overshoot"]
@@ -260,6 +287,8 @@ def test_explain_as_json_for_one_policy() -> None:
         (["explain", "no_overshoot", "--state", "[]"], "command line: --state: "),
         (["explain", "no_overshoot", "--state", "{}"], "command line: --state: "),
         (["explain", "no_overshoot", "--state", "@absent"], "absent: no such file"),
+        (["check", GOOD, "--select", "crsh"], "command line: --select: unknown invariant, family or consequence"),
+        (["check", GOOD, "--baseline", "absent.json"], "absent.json: no such file; check the path"),
         (["policies", "--check", "LICENSE"], "LICENSE: needs <!-- policies:begin -->"),
         (["polices"], "command line: No such command 'polices'"),
     ],

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from schedproof_gate.accept.options import FindingOptions, finding_options
 from schedproof_gate.audit.auditing import Audit, audit_trace
 from schedproof_gate.audit.excerpt import OPTION, write_excerpt
 from schedproof_gate.audit.traces.forms import FORMS, TraceForm, form_of
@@ -55,6 +56,7 @@ AUTO = "auto"
 )
 @fail_on_option
 @click.option("--allow-undecided", is_flag=True, help="Do not count results that a log's bounds leave open.")
+@finding_options
 def audit(
     trace: Path,
     config_file: Path,
@@ -65,6 +67,7 @@ def audit(
     excerpt: Path | None,
     fail_on: str,
     allow_undecided: bool,
+    findings: FindingOptions,
 ) -> int:
     """Check recorded steps of a running engine: did they keep the invariants, and which step did not first.
 
@@ -78,7 +81,7 @@ def audit(
     found = audit_trace(trace, trace_form, deployment, policy)
     if excerpt is not None:
         found = with_excerpt(found, excerpt, trace, trace_form, config_file, policy_name)
-    report = Report(subjects=(found.subject,), fail_on=fail_on)
+    report = findings.observed(Report(subjects=(found.subject,), fail_on=fail_on), [deployment])
     emit(RENDERERS[form](report), output)
     return report.exit_code(allow_undecided)
 

@@ -11,6 +11,9 @@ from typing import Any
 
 import click
 
+from schedproof_gate.accept.options import OPTIONS as FINDING_OPTIONS
+from schedproof_gate.accept.options import FindingOptions
+from schedproof_gate.accept.selection import selection_of
 from schedproof_gate.deployment.given import MAX_NUMBER
 from schedproof_gate.replay.acceptance import ACCEPTANCE_RATE
 from schedproof_gate.replay.step_time import BASE_LATENCY_US, LATENCY_PER_TOKEN_US, TRANSFER_PER_TOKEN_US
@@ -53,6 +56,23 @@ class ReplayOptions:
     html: Path | None
     png: Path | None
     record: Path | None
+    select: tuple[str, ...]
+    ignore: tuple[str, ...]
+    baseline: Path | None
+    write_baseline: Path | None
+
+    @property
+    def findings(self) -> FindingOptions:
+        """Which findings are asked for and accepted.
+
+        Raises:
+            InputError: a name that is no invariant, family or consequence.
+        """
+        return FindingOptions(
+            selection=selection_of(self.select, self.ignore),
+            baseline=self.baseline,
+            write_baseline=self.write_baseline,
+        )
 
 
 class FiniteRange(click.FloatRange):
@@ -142,6 +162,7 @@ OPTIONS = (
     ),
     click.option("--format", "form", type=click.Choice(list(RENDERERS)), default="text", show_default=True),
     fail_on_option,
+    *FINDING_OPTIONS,
     file_option("--output", "Write the report to FILE, all at once."),
     file_option("--html", "Write a page with the figures and pictures to FILE."),
     file_option("--png", "Write the picture to FILE."),
