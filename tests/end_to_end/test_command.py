@@ -12,8 +12,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from schedproof import NEWEST, POLICIES
-from schedproof_spec import INVARIANTS
+from schedproof import NEWEST, POLICIES, __version__
+from schedproof_spec import INVARIANTS, WORK_RULES
 
 ROOT = Path(__file__).parents[2]
 COMMAND = Path(sys.executable).with_name("schedproof")
@@ -282,6 +282,11 @@ def test_explain_as_json_for_one_policy() -> None:
         (["check", "--engine", "vllm", "--", "--x"], "command line: --engine: unknown engine 'vllm'; give one of"),
         (["check", GOOD, "--output", "absent/report"], "absent/report: --output: cannot be written"),
         (["explain", "no_overshot"], "command line: no_overshot: unknown invariant; did you mean no_overshoot?"),
+        (["explain", "startup", "--policy", "7756"], "command line: --policy: startup is a rule of the deployment"),
+        (
+            ["explain", "--policy", "7756"],
+            "command line: --policy: needs the invariant that it speaks of",
+        ),
         (["explain", "one_sender", "--policy", "7756"], "command line: --policy: one_sender is a rule of"),
         (["explain", "no_overshoot", "--state", "{"], "command line:1: --state: not valid JSON"),
         (["explain", "no_overshoot", "--state", "[]"], "command line: --state: "),
@@ -313,4 +318,33 @@ def test_help_and_version() -> None:
     assert "--fail-on cost" in text
     for command in ("check", "audit", "replay"):
         assert "--fail-on [crash|stall|wrong-output|cost]" in schedproof(command, "--help").stdout
-    assert schedproof("--version").stdout.startswith("schedproof, version ")
+    assert schedproof("--version").stdout == f"schedproof, version {__version__}\n"
+
+
+def test_python_m_is_the_same_command() -> None:
+    words = [sys.executable, "-m", "schedproof", "polices"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == schedproof("polices").stderr
+
+
+@pytest.mark.parametrize(
+    ("code", "absent"),
+    [
+        ("import schedproof, schedproof.__main__", ("schedproof_gate", "schedproof_spec", "numpy", "z3", "click")),
+        ("from schedproof_gate.command_line import cli; cli(['--version'])", ("schedproof_spec", "numpy", "z3")),
+    ],
+)
+def test_what_is_asked_often_imports_little(code: str, absent: tuple[str, ...]) -> None:
+    check = f"import atexit, sys; atexit.register(lambda: print(*sorted(sys.modules), sep='\\n')); {code}"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, timeout=60, check=True)
+    modules = done.stdout.splitlines()
+    assert "schedproof.version" in modules
+    assert not set(absent) & set(modules)
+
+
+def test_explain_without_a_name_lists_everything_and_explains_what_is_no_invariant() -> None:
+    done = schedproof("explain")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert all(f"  {name}" in done.stdout for name in (*INVARIANTS, *WORK_RULES, "startup", "slots_within_limit"))
+    assert schedproof("explain", "slots_within_limit").stdout.startswith("slots_within_limit  (slots; ")

@@ -8,16 +8,17 @@ from schedproof_gate.check.changes import advice_on, repairs_of_all, repairs_of_
 from schedproof_gate.check.shown_witness import consequence_of, found_text, replay_command, replay_lines
 from schedproof_gate.check.startup import accepted, refused
 from schedproof_gate.deployment.deployment import Deployment
+from schedproof_gate.report.progress import Tell, silent
 from schedproof_gate.report.report import NotApplicable, Repair, Result, Subject, config_json
 from schedproof_gate.report.wording import flag_values, in_own_flags, place_of
 from schedproof_spec import INVARIANTS, Invariant, RunWitness, Status, Verdict, decide
 
 
-def check(deployment: Deployment, selection: Selection = EVERYTHING) -> Subject:
+def check(deployment: Deployment, selection: Selection = EVERYTHING, tell: Tell = silent) -> Subject:
     """Return what holds for a deployment under the policy that it names, or under the newest.
 
     A deployment that the engine refuses to start has no states: only that is reported. What is not selected is
-    not decided.
+    not decided. `tell` hears what is done next.
     """
     policy, notes = deployment.policy or NEWEST, deployment.notes
     if deployment.policy is None:
@@ -27,7 +28,8 @@ def check(deployment: Deployment, selection: Selection = EVERYTHING) -> Subject:
         results = [refused(problems, deployment, repairs_of_startup(deployment, policy, problems))]
         skipped: tuple[NotApplicable, ...] = ()
     else:
-        verdicts = verdicts_on(deployment, policy, selection)
+        verdicts = verdicts_on(deployment, policy, selection, tell)
+        tell(f"{deployment.source}: what to change")
         results = [accepted(deployment), *results_of(verdicts, deployment, policy)]
         skipped = not_applicable(deployment, selection)
         notes = (*notes, *notes_on_runs(verdicts, deployment))
@@ -46,10 +48,14 @@ def check(deployment: Deployment, selection: Selection = EVERYTHING) -> Subject:
     )
 
 
-def verdicts_on(deployment: Deployment, policy: Policy, selection: Selection) -> list[Verdict]:
+def verdicts_on(deployment: Deployment, policy: Policy, selection: Selection, tell: Tell) -> list[Verdict]:
     """Return what the prover says of each selected invariant that applies."""
-    config = deployment.config
-    return [decide(invariant, policy, config) for invariant in selected(selection) if invariant.applies(config)]
+    verdicts = []
+    for invariant in selected(selection):
+        if invariant.applies(deployment.config):
+            tell(f"{deployment.source}: {invariant.name}")
+            verdicts.append(decide(invariant, policy, deployment.config))
+    return verdicts
 
 
 def selected(selection: Selection) -> list[Invariant]:

@@ -13,6 +13,7 @@ from schedproof import Policy, ServingConfig
 from schedproof_gate.check.shown_witness import replay_command, replay_lines
 from schedproof_gate.deployment.flags import closest
 from schedproof_gate.errors import InputError
+from schedproof_gate.report.progress import Tell, silent
 from schedproof_gate.report.renderers.text import column, labelled, sentence, styled, wrapped
 from schedproof_spec import INVARIANTS, WORK_RULES, Invariant, RunWitness, Status, Verdict, Witness, decide
 from schedproof_spec.verdicts.plain import plain
@@ -36,10 +37,13 @@ class Explanation:
     decided: tuple[Decided, ...]
 
 
-def explain(invariant: Invariant, policies: Iterable[Policy]) -> Explanation:
-    """Decide an invariant for these policies."""
-    decided = tuple(Decided(policy, decide(invariant, policy)) for policy in policies)
-    return Explanation(invariant=invariant, decided=decided)
+def explain(invariant: Invariant, policies: Iterable[Policy], tell: Tell = silent) -> Explanation:
+    """Decide an invariant for these policies; `tell` hears which one is next."""
+    decided = []
+    for policy in policies:
+        tell(f"{invariant.name} under {policy.name}")
+        decided.append(Decided(policy, decide(invariant, policy)))
+    return Explanation(invariant=invariant, decided=tuple(decided))
 
 
 def invariant_named(name: str) -> Invariant:

@@ -12,7 +12,6 @@ from typing import Any
 
 import click
 
-from schedproof_gate.errors import InputError
 from schedproof_gate.report.renderers.text import column, labelled, sentence, styled, wrapped
 from schedproof_spec import Status, WorkRule, WorkVerdict, decide_work
 
@@ -30,22 +29,6 @@ class WorkExplanation:
 def explain_work(parts: tuple[WorkRule, ...]) -> WorkExplanation:
     """Decide all parts of a rule."""
     return WorkExplanation(parts=parts, verdicts=tuple(verdict for part in parts for verdict in decide_work(part)))
-
-
-def refuse_policy_and_state(name: str, policy_name: str | None, state: str | None) -> None:
-    """Refuse the options that go with rules of a policy.
-
-    Raises:
-        InputError: one of them is given.
-    """
-    for key, value in (("--policy", policy_name), ("--state", state)):
-        if value is not None:
-            raise InputError(
-                f"{name} is a rule of functions, not of a policy",
-                source="command line",
-                key=key,
-                advice=f"leave {key} away: every version and its smallest state is shown",
-            )
 
 
 def work_text(explanation: WorkExplanation) -> str:

@@ -13,6 +13,7 @@ from rich.table import Table
 from schedproof import POLICIES
 from schedproof_gate.deployment.text_file import read_text
 from schedproof_gate.errors import InputError
+from schedproof_gate.report.layout import has_colours, layout
 from schedproof_spec import INVARIANTS, Status, Verdict
 
 SCHEMA = "schedproof/policies/2"
@@ -22,7 +23,6 @@ END = "<!-- policies:end -->"
 SYMBOLS = {Status.HELD: "✓", Status.VIOLATED: "✗", Status.UNDECIDED: "?", Status.VACUOUS: "-"}
 COLOURS = {Status.HELD: "green", Status.VIOLATED: "red", Status.UNDECIDED: "yellow", Status.VACUOUS: "yellow"}
 LEGEND = "✓ held in every state of every configuration  ✗ violated  ? undecided  - vacuous"
-WIDTH = 80
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -40,8 +40,8 @@ class Matrix:
         return all(cell.status in (Status.HELD, Status.VIOLATED) for cell in self.cells.values())
 
 
-def matrix_text(matrix: Matrix, is_terminal: bool) -> str:
-    """Return the table in 80 columns: a letter for each policy, and what the letters stand for."""
+def matrix_text(matrix: Matrix) -> str:
+    """Return the table: a letter for each policy, and what the letters stand for."""
     letters = dict(zip(matrix.policies, LETTERS, strict=False))
     table = Table(box=None, pad_edge=False, padding=(0, 1))
     table.add_column("invariant", no_wrap=True)
@@ -55,7 +55,11 @@ def matrix_text(matrix: Matrix, is_terminal: bool) -> str:
         names.add_row(letters[policy], policy, f"{POLICIES[policy].summary} ({POLICIES[policy].source})")
     buffer = io.StringIO()
     console = Console(
-        file=buffer, width=WIDTH, force_terminal=is_terminal, no_color=not is_terminal, highlight=False
+        file=buffer,
+        width=layout().width,
+        force_terminal=has_colours(),
+        no_color=not has_colours(),
+        highlight=False,
     )
     for part in (table, "", names, "", LEGEND):
         console.print(part)

@@ -20,6 +20,7 @@ from schedproof_gate.replay.step_time import BASE_LATENCY_US, LATENCY_PER_TOKEN_
 from schedproof_gate.replay.workloads.formats import FORMATS
 from schedproof_gate.replay.workloads.mooncake import TOKENS_PER_HASH
 from schedproof_gate.report.counting import fail_on_option
+from schedproof_gate.report.options import colour_option, output_option, quiet_option, verbose_option
 from schedproof_gate.report.renderers import RENDERERS
 
 MAX_RATE_SCALE = 1e6
@@ -163,7 +164,10 @@ OPTIONS = (
     click.option("--format", "form", type=click.Choice(list(RENDERERS)), default="text", show_default=True),
     fail_on_option,
     *FINDING_OPTIONS,
-    file_option("--output", "Write the report to FILE, all at once."),
+    output_option,
+    colour_option,
+    quiet_option,
+    verbose_option,
     file_option("--html", "Write a page with the figures and pictures to FILE."),
     file_option("--png", "Write the picture to FILE."),
     file_option("--record", "Write every step to FILE, as `audit` reads it; for one policy."),

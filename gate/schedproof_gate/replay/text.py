@@ -20,7 +20,15 @@ from schedproof_gate.replay.tables import (
     waiting_figures,
     workload_sentence,
 )
-from schedproof_gate.report.renderers.text import sentence, settled_notes, styled, uncounted_notes, wrapped
+from schedproof_gate.report.layout import Detail, layout
+from schedproof_gate.report.renderers.text import (
+    quiet_text,
+    sentence,
+    settled_notes,
+    styled,
+    uncounted_notes,
+    wrapped,
+)
 from schedproof_gate.report.report import Report
 
 WIDEST = 160
@@ -35,7 +43,9 @@ HOW_TO_GO_ON = (
 
 
 def render_replay(replay: Replay, report: Report) -> str:
-    """Return the report in 80 columns. Colours go away outside a terminal."""
+    """Return the report. Colours go away outside a terminal."""
+    if layout().detail is Detail.QUIET:
+        return quiet_text(report)
     head = [
         f"{styled(report.verdict)}  {replay.deployment.source}, replayed with {replay.plan.workload.source}",
         *wrapped(workload_sentence(replay), 2),

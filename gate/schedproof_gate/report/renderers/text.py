@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import click
 
 from schedproof_gate.accept.acceptance import Acceptance
+from schedproof_gate.report.layout import Detail, layout
 from schedproof_gate.report.report import STARTUP, FlagValue, Report, Result, Subject
 from schedproof_gate.report.wording import (
     listed,
@@ -18,20 +19,34 @@ from schedproof_gate.report.wording import (
 )
 from schedproof_spec import Status
 
-WIDTH = 80
 LABEL_WIDTH = 10
 
 COLOURS = {Status.HELD: "green", Status.VIOLATED: "red", Status.UNDECIDED: "yellow", Status.VACUOUS: "yellow"}
 
 
 def render_text(report: Report) -> str:
-    """Return the report in 80 columns; only commands to copy are longer. Colours go away outside a terminal."""
+    """Return the report in the layout's columns; only commands to copy are longer.
+
+    Colours go away outside a terminal.
+    """
+    if layout().detail is Detail.QUIET:
+        return quiet_text(report)
     blocks = [subject_lines(subject, report) for subject in report.subjects]
     if len(report.subjects) > 1:
         blocks.append(summary_lines(report))
     if report.warnings:
         blocks.append([line for warning in report.warnings for line in wrapped(warning_sentence(warning), 0)])
     return "\n".join("\n".join(block) + "\n" for block in blocks)
+
+
+def quiet_text(report: Report) -> str:
+    """Return the verdicts, and what counts against them."""
+    lines = []
+    for subject in report.subjects:
+        lines.append(f"{styled(subject.verdict)}  {subject.source}")
+        bad = (result for result in subject.results if result.status is not Status.HELD and report.counts(result))
+        lines += [f"  {styled(result.status)}  {headline(result)}" for result in bad]
+    return "\n".join(lines) + "\n"
 
 
 def subject_lines(subject: Subject, report: Report) -> list[str]:
@@ -46,12 +61,13 @@ def subject_lines(subject: Subject, report: Report) -> list[str]:
     if change or subject.advice:
         lines += ["", *labelled("change", f"{change}{subject.advice}".rstrip())]
     for result in bad:
-        settled = result_lines(result) if result.accepted is None else accepted_lines(result, result.accepted)
-        lines += ["", *settled]
+        lines += ["", *result_lines(result)]
     held = subject.with_status(Status.HELD)
     if held or subject.not_applicable or subject.not_checked:
         lines.append("")
-    if held:
+    if held and layout().detail is Detail.VERBOSE:
+        lines += [line for result in held for line in held_lines(result)]
+    elif held:
         names = ", ".join(result.invariant for result in held)
         lines += wrapped(f"Held: {names}", 2)
     for skipped in subject.not_applicable:
@@ -99,11 +115,15 @@ def scope_sentence(subject: Subject) -> str:
 
 
 def result_lines(result: Result) -> list[str]:
-    """Return one result that is not held."""
+    """Return one result that is not held; of an accepted one only what and why, unless all is to be said."""
+    if result.accepted is not None and layout().detail is not Detail.VERBOSE:
+        return accepted_lines(result, result.accepted)
     lines = [f"  {styled(result.status)}  {headline(result)}"]
     lines += wrapped(sentence(result.sentence), 4)
     if result.message:
         lines += labelled("found", sentence(result.message))
+    if result.accepted is not None:
+        lines += labelled("accepted", sentence(result.accepted.terms))
     if result.ran_out is not None:
         lines += labelled("over", sentence(over_words(result.ran_out)))
     lines += flag_lines(result.flags)
@@ -114,6 +134,12 @@ def result_lines(result: Result) -> list[str]:
     if result.replay:
         lines.append(f"    {'replay':<{LABEL_WIDTH}}{result.replay}")
     return lines
+
+
+def held_lines(result: Result) -> list[str]:
+    """Return one result that is held: what it says, and of which states."""
+    lines = [f"  {styled(result.status)}  {headline(result)}", *wrapped(sentence(result.sentence), 4)]
+    return lines + labelled("scope", sentence(result.scope))
 
 
 def accepted_lines(result: Result, acceptance: Acceptance) -> list[str]:
@@ -160,7 +186,7 @@ def labelled(label: str, text: str) -> list[str]:
     first = f"    {label:<{LABEL_WIDTH}}"
     return textwrap.wrap(
         text,
-        WIDTH,
+        layout().width,
         initial_indent=first,
         subsequent_indent=" " * len(first),
         break_long_words=False,
@@ -172,7 +198,7 @@ def wrapped(text: str, indent: int) -> list[str]:
     """Return text as indented lines."""
     return textwrap.wrap(
         text,
-        WIDTH,
+        layout().width,
         initial_indent=" " * indent,
         subsequent_indent=" " * indent,
         break_long_words=False,
