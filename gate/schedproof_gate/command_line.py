@@ -17,6 +17,8 @@ COMMANDS = {
     "replay": "schedproof_gate.replay.command",
     "policies": "schedproof_gate.policies.command",
     "explain": "schedproof_gate.explain.command",
+    "schema": "schedproof_gate.schema.command",
+    "init": "schedproof_gate.init.command",
 }
 """The module of each sub-command, which has its name there; the prover alone takes half a second to import."""
 
