@@ -242,6 +242,21 @@ def test_explain_names_every_policy_and_what_shows_it() -> None:
     assert schedproof(*words[1:]).returncode == 1
 
 
+def test_the_whole_matrix_is_answered_at_once_and_says_where_from() -> None:
+    done = schedproof("policies")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert all(f"\n{name} " in done.stdout for name in INVARIANTS)
+    assert f"As the proof run of schedproof {__version__} decided; --verify decides again." in done.stdout
+    assert schedproof("policies", "--check", "README.md").returncode == 0
+
+
+def test_explain_decides_again_when_it_is_asked_to() -> None:
+    words = ["explain", "message_fits", "--policy", "7756", "--format", "json"]
+    documents = [json.loads(schedproof(*words, *more).stdout) for more in ([], ["--verify"])]
+    assert [policy.pop("is_stored") for document in documents for policy in document["policies"]] == [True, False]
+    assert documents[0] == documents[1]
+
+
 def test_explain_shows_rules_of_the_work_on_tensors() -> None:
     done = schedproof("explain", "dispatch_in_bounds")
     assert (done.returncode, done.stderr) == (0, "")

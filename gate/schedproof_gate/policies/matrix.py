@@ -13,8 +13,9 @@ from rich.table import Table
 from schedproof import POLICIES
 from schedproof_gate.deployment.text_file import read_text
 from schedproof_gate.errors import InputError
+from schedproof_gate.policies.stored import stored_sentences
 from schedproof_gate.report.layout import has_colours, layout
-from schedproof_spec import INVARIANTS, Status, Verdict
+from schedproof_spec import INVARIANTS, Answer, Status
 
 SCHEMA = "schedproof/policies/2"
 BEGIN = "<!-- policies:begin -->"
@@ -27,10 +28,10 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 class Matrix:
-    """Verdicts by invariant and policy."""
+    """Answers by invariant and policy."""
 
-    def __init__(self, verdicts: Iterable[Verdict]) -> None:
-        self.cells = {(verdict.invariant, verdict.policy): verdict for verdict in verdicts}
+    def __init__(self, answers: Iterable[Answer]) -> None:
+        self.cells = {(answer.invariant, answer.policy): answer for answer in answers}
         self.policies = [name for name in POLICIES if any(policy == name for _, policy in self.cells)]
         self.invariants = [name for name in INVARIANTS if any(invariant == name for invariant, _ in self.cells)]
 
@@ -61,7 +62,7 @@ def matrix_text(matrix: Matrix) -> str:
         no_color=not has_colours(),
         highlight=False,
     )
-    for part in (table, "", names, "", LEGEND):
+    for part in (table, "", names, "", LEGEND, *stored_sentences(matrix.cells.values())):
         console.print(part)
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
 
@@ -90,6 +91,7 @@ def matrix_json(matrix: Matrix) -> str:
                 "status": cell.status.value,
                 "scope": cell.scope,
                 "message": cell.message,
+                "is_stored": cell.is_stored,
                 "witness": None if cell.witness is None else cell.witness.to_json(),
             }
             for cell in matrix.cells.values()

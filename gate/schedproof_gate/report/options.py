@@ -68,6 +68,10 @@ verbose_option = click.option(
     "--verbose", "-v", is_flag=True, expose_value=False, callback=detail, help="What each rule says, too."
 )
 
+verify_option = click.option(
+    "--verify", is_flag=True, help="Decide again, rather than tell what the proof run of this release found."
+)
+
 
 def layout_options(command: Command) -> Command:
     """Give a command the options on how its text looks."""

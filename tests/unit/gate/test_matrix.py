@@ -6,17 +6,17 @@ from pathlib import Path
 import click
 import pytest
 
-from schedproof import NEWEST, POLICIES, REFERENCE
+from schedproof import NEWEST, POLICIES, REFERENCE, __version__
 from schedproof_gate.errors import InputError
 from schedproof_gate.policies.matrix import BEGIN, END, Matrix, matrix_json, matrix_markdown, matrix_text, updated
-from schedproof_spec import INVARIANTS, Status, decide
+from schedproof_spec import INVARIANTS, Status, known_answer, new_answer
 
 CHEAP = ["decode_fits_budget", "message_fits"]
 
 
 @pytest.fixture(scope="module")
 def matrix() -> Matrix:
-    return Matrix(decide(INVARIANTS[name], policy) for policy in (NEWEST, REFERENCE) for name in CHEAP)
+    return Matrix(new_answer(INVARIANTS[name], policy) for policy in (NEWEST, REFERENCE) for name in CHEAP)
 
 
 def test_rows_and_columns_keep_their_order(matrix: Matrix) -> None:
@@ -44,6 +44,15 @@ def test_text_fits_80_columns_and_explains_its_letters(matrix: Matrix) -> None:
     ) as context:
         context.color = True
         assert "\x1b" in matrix_text(matrix)
+
+
+def test_stored_answers_are_said_to_be_stored(matrix: Matrix) -> None:
+    stored = Matrix(known_answer(INVARIANTS[name], policy) for policy in (NEWEST, REFERENCE) for name in CHEAP)
+    sentence = f"As the proof run of schedproof {__version__} decided; --verify decides again."
+    assert sentence in matrix_text(stored)
+    assert sentence not in matrix_text(matrix)
+    assert matrix_markdown(stored) == matrix_markdown(matrix)
+    assert {cell["is_stored"] for cell in json.loads(matrix_json(stored))["cells"]} == {True}
 
 
 def test_markdown_has_a_row_for_each_invariant(matrix: Matrix) -> None:
