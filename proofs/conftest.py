@@ -16,8 +16,10 @@ from rich.console import Console
 from rich.table import Table
 
 from schedproof_spec.prover.verdict import Status
+from schedproof_spec.verdicts import stored_verdicts
 
 GOLDENS = Path(__file__).parent / "goldens"
+STORED = Path(stored_verdicts.__file__).parent / stored_verdicts.FOLDER
 COLUMNS = ("theorem", "verdict", "scope", "paths", "solver ms")
 
 
@@ -52,11 +54,11 @@ def searches(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest.fixture
-def golden_text(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+def golden_text(request: pytest.FixtureRequest) -> Callable[..., None]:
     """Compare with a golden file, or write it."""
 
-    def compare(name: str, text: str) -> None:
-        path = GOLDENS / name
+    def compare(name: str, text: str, folder: Path = GOLDENS) -> None:
+        path = folder / name
         if request.config.getoption("--update-goldens"):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
@@ -66,15 +68,26 @@ def golden_text(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
 
 
 @pytest.fixture
-def golden_names() -> set[str]:
-    """Return the names of the golden JSON files."""
-    return {path.stem for path in GOLDENS.glob("*.json")}
+def golden(golden_text: Callable[..., None]) -> Callable[[str, object], None]:
+    """Compare plain data with a golden JSON file, or write it."""
+    return lambda name, found: golden_text(f"{name}.json", json_text(found))
 
 
 @pytest.fixture
-def golden(golden_text: Callable[[str, str], None]) -> Callable[[str, object], None]:
-    """Compare plain data with a golden JSON file, or write it."""
-    return lambda name, found: golden_text(f"{name}.json", json.dumps(found, indent=1, sort_keys=True) + "\n")
+def stored(golden_text: Callable[..., None]) -> Callable[[str, object], None]:
+    """Compare plain data with a stored verdict that is shipped, or write it."""
+    return lambda name, found: golden_text(f"{name}.json", json_text(found), STORED)
+
+
+@pytest.fixture
+def stored_names() -> set[str]:
+    """Return the names of the stored verdicts."""
+    return {path.stem for path in STORED.glob("*.json")}
+
+
+def json_text(found: object) -> str:
+    """Return plain data as it stands in a golden file."""
+    return json.dumps(found, indent=1, sort_keys=True) + "\n"
 
 
 def recorded(reporter: pytest.TerminalReporter) -> Iterator[tuple[str, str, str, int, float]]:

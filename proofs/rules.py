@@ -10,6 +10,7 @@ from proofs.theorems import check_held
 from schedproof_spec.prover.prove import prove
 from schedproof_spec.prover.verdict import Status
 from schedproof_spec.verdicts.decide_work import decide_version
+from schedproof_spec.verdicts.stored_verdicts import work_name
 from schedproof_spec.work_rule import Version, WorkRule
 
 
@@ -21,14 +22,13 @@ def check_kept(rule: WorkRule, version: Version, theorem: Callable[..., None]) -
 
 
 def check_smallest(
-    rule: WorkRule, version: Version, theorem: Callable[..., None], golden: Callable[..., None]
+    rule: WorkRule, version: Version, theorem: Callable[..., None], stored: Callable[..., None]
 ) -> None:
-    """Assert that an implementation breaks the rule, and compare the smallest state with the golden."""
+    """Assert that an implementation breaks the rule, and compare the smallest state with the stored one."""
     outcome = decide_version(rule, version)
     assert outcome.status is Status.VIOLATED, outcome.reason
     found = {"rule": rule.name, "version": version.name, "source": version.source}
-    name = f"{rule.name}_{version.name}".replace(" ", "-").replace(",", "")
-    golden(name, {**found, "broken": outcome.reason, "smallest": outcome.values})
+    stored(work_name(rule, version), {**found, "broken": outcome.message, "smallest": outcome.values})
     theorem(f"{rule.title}: {version.name}", outcome, scope=rule.scope)
 
 

@@ -21,7 +21,7 @@ from schedproof_spec.verdicts.question import Question
 GOLDENS = Path(__file__).parent / "goldens"
 
 
-def stored(name: str) -> Mapping[str, Any]:
+def golden(name: str) -> Mapping[str, Any]:
     """Return a golden file; nothing where there is none yet."""
     path = GOLDENS / f"{name}.json"
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import pytest
 from proofs.claims import CLAIMS
-from proofs.stored import decide_with, stored
+from proofs.stored import decide_with
+from proofs.stored import golden as read_golden
 
 from schedproof.engines.fastdeploy.policies import POLICIES
 from schedproof_spec import INVARIANTS, Status
@@ -26,7 +27,7 @@ def test_claim_about_an_invariant(name, theorem, golden, searches):
         assert outcome.status is Status.VIOLATED, "this is proved now"
         theorem(f"{claim.invariant} under {claim.policy}, without a run", outcome, scope=claim.scope)
         return
-    known = {} if searches else stored(f"claims/{name}")
+    known = {} if searches else read_golden(f"claims/{name}")
     verdict = decide_with(question, known.get("witness"))
     assert verdict.status is claim.verdict, verdict.message
     theorem(f"{claim.invariant} under {claim.policy}", verdict, scope=claim.scope)

@@ -1,6 +1,7 @@
 """Every invariant under every policy: the reference keeps them all, and each upstream version breaks some.
 
-The golden files hold what the solver finds: the verdict, and what breaks the rule, replayed on the engine itself.
+The stored verdicts hold what the solver finds: the verdict, and what breaks the rule, replayed on the engine.
+They are shipped, so that `schedproof policies` and `schedproof explain` need not decide them again.
 """
 
 from __future__ import annotations
@@ -8,15 +9,17 @@ from __future__ import annotations
 import json
 
 import pytest
-from proofs.stored import decide_with, stored
+from proofs.stored import decide_with
 
 from schedproof.engines.fastdeploy.policies import POLICIES, REFERENCE
 from schedproof_spec import INVARIANTS, RunWitness, Status, decide
 from schedproof_spec.prover.prove import prove
+from schedproof_spec.registry import WORK_PARTS
 from schedproof_spec.states.ledger import nothing
 from schedproof_spec.states.merged import MergedPolicy
 from schedproof_spec.verdicts.decide import proof_alone
 from schedproof_spec.verdicts.question import Question
+from schedproof_spec.verdicts.stored_verdicts import entry_of, read_stored, work_name
 from schedproof_spec.verdicts.witness import read_witness
 
 
@@ -35,21 +38,20 @@ UPSTREAM = [name for name in POLICIES if name != REFERENCE.name]
 
 
 @pytest.mark.parametrize("policy_name", UPSTREAM)
-def test_upstream_is_decided(policy_name, theorem, golden, searches):
+def test_upstream_is_decided(policy_name, theorem, stored, searches):
     policy = POLICIES[policy_name]
-    known = {} if searches else stored(f"policy_{policy_name}")
+    known = {} if searches else read_stored(f"policy_{policy_name}")
     found = {}
     for name, invariant in INVARIANTS.items():
         verdict = decide_with(Question(invariant, policy), known.get(name, {}).get("witness"))
         assert verdict.status in (Status.HELD, Status.VIOLATED), f"{name}: {verdict.message}"
-        entry: dict[str, object] = {"status": verdict.status.value}
+        entry = entry_of(verdict)
         if verdict.witness is not None:
-            data = verdict.witness.to_json()
-            witness = read_witness(json.loads(json.dumps(data)), invariant)
+            witness = read_witness(json.loads(json.dumps(entry["witness"])), invariant)
             assert witness == verdict.witness
             replay = witness.replay(invariant, policy)
             assert not replay.holds
-            entry |= {"witness": data, "replay": replay.lines}
+            entry |= {"replay": replay.lines}
             if isinstance(witness, RunWitness) and not REFERENCE.problems(witness.config):
                 assert witness.replay(invariant, REFERENCE).holds, f"{name}: the reference breaks it too"
         else:
@@ -57,11 +59,17 @@ def test_upstream_is_decided(policy_name, theorem, golden, searches):
             assert not verdict.unreached
         found[name] = entry
         theorem(f"{name} under {policy_name}", verdict, scope=verdict.scope)
-    golden(f"policy_{policy_name}", found)
+    stored(f"policy_{policy_name}", found)
 
 
-def test_every_golden_is_of_a_policy(golden_names):
-    assert {name for name in golden_names if name.startswith("policy_")} == {f"policy_{name}" for name in UPSTREAM}
+def test_the_reference_is_stored_as_it_is_proved(stored):
+    """`test_reference_keeps` proves each of them."""
+    stored(f"policy_{REFERENCE.name}", {name: {"status": Status.HELD.value} for name in INVARIANTS})
+
+
+def test_every_stored_verdict_is_of_a_policy_or_of_a_version_of_the_work(stored_names):
+    work = {work_name(rule, version) for rule in WORK_PARTS for version in rule.broken_by}
+    assert stored_names == {f"policy_{name}" for name in POLICIES} | work
 
 
 def has_usual_chunks(config):

@@ -25,8 +25,8 @@ def test_reference_keeps(rule, version, theorem):
 
 
 @pytest.mark.parametrize(("rule", "version"), BROKEN, ids=ids(BROKEN))
-def test_upstream_breaks_with_the_smallest_state(rule, version, theorem, golden):
-    check_smallest(rule, version, theorem, golden)
+def test_upstream_breaks_with_the_smallest_state(rule, version, theorem, stored):
+    check_smallest(rule, version, theorem, stored)
 
 
 @pytest.mark.parametrize(("rule", "mutant"), MUTANTS, ids=ids(MUTANTS))

@@ -11,6 +11,7 @@ from schedproof.engines.fastdeploy.rules.capacity import DispatchCapacity
 from schedproof.engines.fastdeploy.speculation import SpeculativeConfig, SpeculativeMethod
 from schedproof.engines.fastdeploy.turns import Phase, Queues
 from schedproof.request import MultimodalItem, Request, new_request
+from schedproof.version import __version__
 
 __all__ = [
     "NEWEST",
@@ -34,6 +35,7 @@ __all__ = [
     "SpeculativeMethod",
     "StepOutcome",
     "StepPlan",
+    "__version__",
     "new_request",
     "schedule",
 ]

@@ -3,15 +3,17 @@
 from schedproof_spec.invariant import Consequence, Invariant
 from schedproof_spec.prover.verdict import Status
 from schedproof_spec.registry import INVARIANTS, WORK_RULES
-from schedproof_spec.verdicts.decide import Verdict, decide, policy_matrix
+from schedproof_spec.verdicts.decide import Verdict, decide
 from schedproof_spec.verdicts.decide_work import WorkVerdict, decide_work
 from schedproof_spec.verdicts.repair import Change, find_repairs, find_repairs_of
+from schedproof_spec.verdicts.stored_verdicts import Answer, known_answer, known_work, new_answer
 from schedproof_spec.verdicts.witness import ConfigWitness, Replay, RunWitness, Witness
 from schedproof_spec.work_rule import WorkRule
 
 __all__ = [
     "INVARIANTS",
     "WORK_RULES",
+    "Answer",
     "Change",
     "ConfigWitness",
     "Consequence",
@@ -27,5 +29,7 @@ __all__ = [
     "decide_work",
     "find_repairs",
     "find_repairs_of",
-    "policy_matrix",
+    "known_answer",
+    "known_work",
+    "new_answer",
 ]

@@ -12,8 +12,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from schedproof import NEWEST, POLICIES
-from schedproof_spec import INVARIANTS
+from schedproof import NEWEST, POLICIES, __version__
+from schedproof_spec import INVARIANTS, WORK_RULES
 
 ROOT = Path(__file__).parents[2]
 COMMAND = Path(sys.executable).with_name("schedproof")
@@ -87,6 +87,33 @@ def test_what_only_costs_counts_when_it_is_asked_for() -> None:
     assert "chunk_capacity_covers_step: cost" in done.stdout
     assert "not counted for the exit code, as --fail-on is wrong-output" in " ".join(done.stdout.split())
     assert schedproof("check", COSTLY, "--fail-on", "cost").returncode == 1
+
+
+def test_a_finding_is_written_to_a_baseline_accepted_from_it_and_only_its_rule_is_decided(tmp_path: Path) -> None:
+    baseline = tmp_path / "baseline.json"
+    words = ["check", QUICK, "--select", "dispatch_capacity_covers_step", "--format", "json"]
+    assert schedproof(*words, "--write-baseline", str(baseline)).returncode == 1
+    done = schedproof(*words, "--baseline", str(baseline))
+    (subject,) = json.loads(done.stdout)["subjects"]
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [result["invariant"] for result in subject["results"]] == ["startup", "dispatch_capacity_covers_step"]
+    assert subject["results"][1]["accepted"]["reason"] == "was there when the baseline was written"
+    assert {skipped["reason"] for skipped in subject["not_checked"]} == {"not asked for with --select"}
+
+
+def test_audit_and_replay_accept_what_the_deployment_file_accepts(tmp_path: Path) -> None:
+    config = tmp_path / "a.yaml"
+    accepted = "accept: [{invariant: no_overshoot, reason: known}]\n"
+    config.write_text(accepted + Path(ROOT, "examples/traces/mixed-mtp.yaml").read_text())
+    words = ["audit", "examples/traces/steps-original.jsonl", "--config", str(config), "--format", "json"]
+    (subject,) = json.loads(schedproof(*words, "--select", "no_overshoot").stdout)["subjects"]
+    (result,) = subject["results"]
+    assert (result["status"], result["counts"], result["accepted"]["line"]) == ("violated", False, 1)
+    words = ["replay", "examples/workloads/azure-code-2023-excerpt.csv", "--config", str(config), "--limit", "60"]
+    words += ["--num-kv-blocks", "1024", "--policy", "original", "--skip-refused"]
+    text = " ".join(schedproof(*words, "--select", "crash").stdout.split())
+    assert "budget_tight" not in text
+    assert f"no_overshoot (violated) is accepted: known ({config}:1)" in text
 
 
 def test_a_state_can_come_from_a_file_and_holds_under_the_reference(tmp_path: Path) -> None:
@@ -215,6 +242,21 @@ def test_explain_names_every_policy_and_what_shows_it() -> None:
     assert schedproof(*words[1:]).returncode == 1
 
 
+def test_the_whole_matrix_is_answered_at_once_and_says_where_from() -> None:
+    done = schedproof("policies")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert all(f"\n{name} " in done.stdout for name in INVARIANTS)
+    assert f"As the proof run of schedproof {__version__} decided; --verify decides again." in done.stdout
+    assert schedproof("policies", "--check", "README.md").returncode == 0
+
+
+def test_explain_decides_again_when_it_is_asked_to() -> None:
+    words = ["explain", "message_fits", "--policy", "7756", "--format", "json"]
+    documents = [json.loads(schedproof(*words, *more).stdout) for more in ([], ["--verify"])]
+    assert [policy.pop("is_stored") for document in documents for policy in document["policies"]] == [True, False]
+    assert documents[0] == documents[1]
+
+
 def test_explain_shows_rules_of_the_work_on_tensors() -> None:
     done = schedproof("explain", "dispatch_in_bounds")
     assert (done.returncode, done.stderr) == (0, "")
@@ -255,11 +297,18 @@ def test_explain_as_json_for_one_policy() -> None:
         (["check", "--engine", "vllm", "--", "--x"], "command line: --engine: unknown engine 'vllm'; give one of"),
         (["check", GOOD, "--output", "absent/report"], "absent/report: --output: cannot be written"),
         (["explain", "no_overshot"], "command line: no_overshot: unknown invariant; did you mean no_overshoot?"),
+        (["explain", "startup", "--policy", "7756"], "command line: --policy: startup is a rule of the deployment"),
+        (
+            ["explain", "--policy", "7756"],
+            "command line: --policy: needs the invariant that it speaks of",
+        ),
         (["explain", "one_sender", "--policy", "7756"], "command line: --policy: one_sender is a rule of"),
         (["explain", "no_overshoot", "--state", "{"], "command line:1: --state: not valid JSON"),
         (["explain", "no_overshoot", "--state", "[]"], "command line: --state: "),
         (["explain", "no_overshoot", "--state", "{}"], "command line: --state: "),
         (["explain", "no_overshoot", "--state", "@absent"], "absent: no such file"),
+        (["check", GOOD, "--select", "crsh"], "command line: --select: unknown invariant, family or consequence"),
+        (["check", GOOD, "--baseline", "absent.json"], "absent.json: no such file; check the path"),
         (["policies", "--check", "LICENSE"], "LICENSE: needs <!-- policies:begin -->"),
         (["polices"], "command line: No such command 'polices'"),
     ],
@@ -284,4 +333,33 @@ def test_help_and_version() -> None:
     assert "--fail-on cost" in text
     for command in ("check", "audit", "replay"):
         assert "--fail-on [crash|stall|wrong-output|cost]" in schedproof(command, "--help").stdout
-    assert schedproof("--version").stdout.startswith("schedproof, version ")
+    assert schedproof("--version").stdout == f"schedproof, version {__version__}\n"
+
+
+def test_python_m_is_the_same_command() -> None:
+    words = [sys.executable, "-m", "schedproof", "polices"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == schedproof("polices").stderr
+
+
+@pytest.mark.parametrize(
+    ("code", "absent"),
+    [
+        ("import schedproof, schedproof.__main__", ("schedproof_gate", "schedproof_spec", "numpy", "z3", "click")),
+        ("from schedproof_gate.command_line import cli; cli(['--version'])", ("schedproof_spec", "numpy", "z3")),
+    ],
+)
+def test_what_is_asked_often_imports_little(code: str, absent: tuple[str, ...]) -> None:
+    check = f"import atexit, sys; atexit.register(lambda: print(*sorted(sys.modules), sep='\\n')); {code}"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, timeout=60, check=True)
+    modules = done.stdout.splitlines()
+    assert "schedproof.version" in modules
+    assert not set(absent) & set(modules)
+
+
+def test_explain_without_a_name_lists_everything_and_explains_what_is_no_invariant() -> None:
+    done = schedproof("explain")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert all(f"  {name}" in done.stdout for name in (*INVARIANTS, *WORK_RULES, "startup", "slots_within_limit"))
+    assert schedproof("explain", "slots_within_limit").stdout.startswith("slots_within_limit  (slots; ")

@@ -55,7 +55,8 @@ def replay_named(case: str) -> Replay:
 def rendered(case: str, form: str) -> str:
     """Return what the command prints outside a terminal."""
     done = replay_named(case)
-    return click.unstyle(render_replay(done) if form == "text" else RENDERERS[form](report_of(done)))
+    report = report_of(done)
+    return click.unstyle(render_replay(done, report) if form == "text" else RENDERERS[form](report))
 
 
 def main() -> None:

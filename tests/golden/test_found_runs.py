@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import pytest
 from proofs.claims import CLAIMS
-from proofs.stored import stored
+from proofs.stored import golden
 
 from schedproof.engines.fastdeploy.policies import POLICIES, REFERENCE
 from schedproof_spec import INVARIANTS, Status
 from schedproof_spec.verdicts.decide import decide, decide_where
+from schedproof_spec.verdicts.stored_verdicts import entry_of, read_stored
 
 
 @pytest.mark.parametrize("policy_name", [name for name in POLICIES if name != REFERENCE.name])
 def test_every_run_of_a_version_is_found(policy_name: str) -> None:
-    golden = stored(f"policy_{policy_name}")
-    found = {name: decide(invariant, POLICIES[policy_name]) for name, invariant in INVARIANTS.items()}
-    assert {name: verdict.status.value for name, verdict in found.items()} == {
-        name: entry["status"] for name, entry in golden.items()
-    }
-    assert {name: verdict.witness and verdict.witness.to_json() for name, verdict in found.items()} == {
-        name: entry.get("witness") for name, entry in golden.items()
-    }
+    known = read_stored(f"policy_{policy_name}")
+    assert list(known) == sorted(INVARIANTS)
+    for name, invariant in INVARIANTS.items():
+        found = entry_of(decide(invariant, POLICIES[policy_name]))
+        assert found == {field: known[name][field] for field in found}
 
 
 @pytest.mark.parametrize("name", [name for name, claim in CLAIMS.items() if claim.verdict is not Status.HELD])
@@ -28,4 +26,4 @@ def test_what_refutes_a_claim_is_found(name: str) -> None:
     claim = CLAIMS[name]
     verdict = decide_where(INVARIANTS[claim.invariant], POLICIES[claim.policy], claim.where)
     assert verdict.status is claim.verdict
-    assert (verdict.witness and verdict.witness.to_json()) == stored(f"claims/{name}").get("witness")
+    assert (verdict.witness and verdict.witness.to_json()) == golden(f"claims/{name}").get("witness")

@@ -12,7 +12,7 @@ import pytest
 
 from schedproof import NEWEST, REFERENCE, ServingConfig
 from schedproof_gate.check import changes, checking
-from schedproof_gate.main import main
+from schedproof_gate.command_line import main
 from schedproof_spec import INVARIANTS, Invariant, Verdict, decide
 
 NUM_FILES = 10_000

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from schedproof_gate.main import main
+from schedproof_gate.command_line import main
 
 NUM_FILES = 4_000
 SEED = 7438

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from schedproof_gate.main import main
+from schedproof_gate.command_line import main
 
 NUM_FILES = 3_000
 SEED = 7440

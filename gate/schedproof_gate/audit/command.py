@@ -8,15 +8,16 @@ from pathlib import Path
 
 import click
 
+from schedproof_gate.accept.options import FindingOptions, finding_options
 from schedproof_gate.audit.auditing import Audit, audit_trace
 from schedproof_gate.audit.excerpt import OPTION, write_excerpt
 from schedproof_gate.audit.traces.forms import FORMS, TraceForm, form_of
 from schedproof_gate.deployment.deployment import Deployment
-from schedproof_gate.deployment.deployment_file import COMMAND_LINE, read_deployments
-from schedproof_gate.deployment.engines import policy_named
-from schedproof_gate.deployment.given import Origin
+from schedproof_gate.deployment.deployment_file import read_deployments
+from schedproof_gate.deployment.engines import named_policy
 from schedproof_gate.errors import InputError
 from schedproof_gate.report.counting import fail_on_option
+from schedproof_gate.report.options import layout_options, output_option, policy_option
 from schedproof_gate.report.output import emit
 from schedproof_gate.report.renderers import RENDERERS
 from schedproof_gate.report.report import Report
@@ -43,10 +44,8 @@ AUTO = "auto"
     help="What TRACE holds: recorded steps, or an engine's log.",
 )
 @click.option("--format", "form", type=click.Choice(list(RENDERERS)), default="text", show_default=True)
-@click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Write to FILE, all at once.")
-@click.option(
-    "--policy", "policy_name", metavar="NAME", help="The engine version; `schedproof policies` lists them."
-)
+@output_option
+@policy_option
 @click.option(
     OPTION,
     type=click.Path(path_type=Path),
@@ -55,6 +54,8 @@ AUTO = "auto"
 )
 @fail_on_option
 @click.option("--allow-undecided", is_flag=True, help="Do not count results that a log's bounds leave open.")
+@finding_options
+@layout_options
 def audit(
     trace: Path,
     config_file: Path,
@@ -65,6 +66,7 @@ def audit(
     excerpt: Path | None,
     fail_on: str,
     allow_undecided: bool,
+    findings: FindingOptions,
 ) -> int:
     """Check recorded steps of a running engine: did they keep the invariants, and which step did not first.
 
@@ -72,13 +74,13 @@ def audit(
     TensorRT-LLM, SGLang or FastDeploy. Where a log says less than a rule needs, it is decided by bounds, and
     undecided when these do not suffice. Memory does not grow with the trace.
     """
-    policy = None if policy_name is None else policy_named(policy_name, Origin(COMMAND_LINE, None, "--policy"))
+    policy = None if policy_name is None else named_policy(policy_name)
     deployment = only_deployment(config_file)
     trace_form = form_of(trace) if form_name == AUTO else FORMS[form_name]
     found = audit_trace(trace, trace_form, deployment, policy)
     if excerpt is not None:
         found = with_excerpt(found, excerpt, trace, trace_form, config_file, policy_name)
-    report = Report(subjects=(found.subject,), fail_on=fail_on)
+    report = findings.observed(Report(subjects=(found.subject,), fail_on=fail_on), [deployment])
     emit(RENDERERS[form](report), output)
     return report.exit_code(allow_undecided)
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from schedproof import NEWEST, Policy
+from schedproof_gate.accept.selection import EVERYTHING, Selection
 from schedproof_gate.check.changes import advice_on, repairs_of_all, repairs_of_one, repairs_of_startup
 from schedproof_gate.check.shown_witness import consequence_of, found_text, replay_command, replay_lines
 from schedproof_gate.check.startup import accepted, refused
 from schedproof_gate.deployment.deployment import Deployment
+from schedproof_gate.report.progress import Tell, silent
 from schedproof_gate.report.report import NotApplicable, Repair, Result, Subject, config_json
 from schedproof_gate.report.wording import flag_values, in_own_flags, place_of
-from schedproof_spec import INVARIANTS, RunWitness, Status, Verdict, decide
+from schedproof_spec import INVARIANTS, Invariant, RunWitness, Status, Verdict, decide
 
 
-def check(deployment: Deployment) -> Subject:
+def check(deployment: Deployment, selection: Selection = EVERYTHING, tell: Tell = silent) -> Subject:
     """Return what holds for a deployment under the policy that it names, or under the newest.
 
-    A deployment that the engine refuses to start has no states: only that is reported.
+    A deployment that the engine refuses to start has no states: only that is reported. What is not selected is
+    not decided. `tell` hears what is done next.
     """
     policy, notes = deployment.policy or NEWEST, deployment.notes
     if deployment.policy is None:
@@ -25,34 +28,46 @@ def check(deployment: Deployment) -> Subject:
         results = [refused(problems, deployment, repairs_of_startup(deployment, policy, problems))]
         skipped: tuple[NotApplicable, ...] = ()
     else:
-        verdicts = verdicts_on(deployment, policy)
+        verdicts = verdicts_on(deployment, policy, selection, tell)
+        tell(f"{deployment.source}: what to change")
         results = [accepted(deployment), *results_of(verdicts, deployment, policy)]
-        skipped = not_applicable(deployment)
+        skipped = not_applicable(deployment, selection)
         notes = (*notes, *notes_on_runs(verdicts, deployment))
     return Subject(
         source=deployment.source,
+        file=deployment.settings.source,
         engine=deployment.engine.name,
         policy=policy.name,
         config=config_json(deployment.config),
         results=tuple(results),
         scope="" if problems else "every state of this configuration",
         not_applicable=skipped,
+        not_checked=() if problems else selection.left_out(INVARIANTS),
         notes=notes,
         advice=advice_on(results, deployment.config),
     )
 
 
-def verdicts_on(deployment: Deployment, policy: Policy) -> list[Verdict]:
-    """Return what the prover says of each invariant that applies."""
-    config = deployment.config
-    return [decide(invariant, policy, config) for invariant in INVARIANTS.values() if invariant.applies(config)]
+def verdicts_on(deployment: Deployment, policy: Policy, selection: Selection, tell: Tell) -> list[Verdict]:
+    """Return what the prover says of each selected invariant that applies."""
+    verdicts = []
+    for invariant in selected(selection):
+        if invariant.applies(deployment.config):
+            tell(f"{deployment.source}: {invariant.name}")
+            verdicts.append(decide(invariant, policy, deployment.config))
+    return verdicts
 
 
-def not_applicable(deployment: Deployment) -> tuple[NotApplicable, ...]:
-    """Return the invariants that say nothing about a deployment."""
+def selected(selection: Selection) -> list[Invariant]:
+    """Return the invariants that are asked for."""
+    return [invariant for name, invariant in INVARIANTS.items() if selection.why_not(name) is None]
+
+
+def not_applicable(deployment: Deployment, selection: Selection) -> tuple[NotApplicable, ...]:
+    """Return the selected invariants that say nothing about a deployment."""
     return tuple(
         NotApplicable(invariant=invariant.name, reason=invariant.otherwise)
-        for invariant in INVARIANTS.values()
+        for invariant in selected(selection)
         if not invariant.applies(deployment.config)
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from schedproof import Policy, ServingConfig
+from schedproof_gate.accept.acceptance import Acceptance
 from schedproof_gate.deployment.given import Given, Origin
 from schedproof_gate.deployment.settings import Engine, Settings, Style
 
@@ -21,6 +22,8 @@ class Deployment:
     policy: Policy | None
     """The engine version that the file names, if it names one."""
     notes: tuple[str, ...]
+    accept: tuple[Acceptance, ...] = ()
+    """The findings that the file itself accepts."""
 
     def name(self, field: str) -> str:
         """Return the engine's name for a field of `ServingConfig`; a dot goes into a JSON-valued flag."""

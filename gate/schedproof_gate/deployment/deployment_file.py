@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from schedproof_gate.accept.acceptance import Acceptance, Kind
+from schedproof_gate.accept.entries import EntryPlace, read_acceptances
 from schedproof_gate.deployment.deployment import Deployment
 from schedproof_gate.deployment.engines import ENGINES, NamedVersion, engine_named, policy_named, release_version
 from schedproof_gate.deployment.flags import closest, flags_of_command, flags_of_mapping, variables_of
@@ -19,11 +21,12 @@ from schedproof_gate.deployment.toml_file import read_toml
 from schedproof_gate.deployment.tree import Node
 from schedproof_gate.deployment.yaml_file import read_yaml
 from schedproof_gate.errors import InputError, quoted
+from schedproof_gate.rules_by_id import DEPLOYMENT_RULES
 
 Reader = Callable[[str, str], Node]
 READERS: dict[str, Reader] = {".yaml": read_yaml, ".yml": read_yaml, ".toml": read_toml, ".json": read_json}
 SCRIPTS = {".sh", ".bash", ".txt"}
-KEYS = ("engine", "args", "policy", "release", "platform", "env", "model_config")
+KEYS = ("engine", "args", "policy", "release", "platform", "env", "model_config", "accept")
 YAML_LINE = re.compile(r"[\w-]+\s*:(\s|\Z)")
 COMMAND_LINE = "command line"
 
@@ -86,7 +89,7 @@ def read_deployment(members: Mapping[str, Node], path: Path, version: NamedVersi
         flags = flags_of_mapping(args.value, engine, source)
     else:
         raise given["args"].fail("is neither a mapping nor a list", "write the flags below it, `flag: value`")
-    return deployment(
+    found = deployment(
         Settings(
             source=source,
             style=style,
@@ -100,6 +103,19 @@ def read_deployment(members: Mapping[str, Node], path: Path, version: NamedVersi
         notes=notes,
         version=version or own_version,
     )
+    return replace(found, accept=own_acceptances(members, path))
+
+
+def own_acceptances(members: Mapping[str, Node], path: Path) -> tuple[Acceptance, ...]:
+    """Return the findings that a deployment file accepts.
+
+    Raises:
+        InputError: an entry that cannot be used.
+    """
+    if "accept" not in members:
+        return ()
+    place = EntryPlace(kind=Kind.DEPLOYMENT, source=str(path), root=path)
+    return read_acceptances(members["accept"], place, list(DEPLOYMENT_RULES))
 
 
 def version_of(policy: Given | None, release: Given | None) -> NamedVersion | None:

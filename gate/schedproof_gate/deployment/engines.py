@@ -57,3 +57,12 @@ def release_version(name: str, origin: Origin) -> NamedVersion:
     version = release.version
     note = f"release {release.name} is version {version.name}: {version.summary}"
     return NamedVersion(version, f"{note}; {release.note}" if release.note else note)
+
+
+def named_policy(name: str) -> Policy:
+    """Return the policy of ``--policy``.
+
+    Raises:
+        InputError: there is no such policy.
+    """
+    return policy_named(name, Origin("command line", None, "--policy"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +13,10 @@ from schedproof import Policy, ServingConfig
 from schedproof_gate.check.shown_witness import replay_command, replay_lines
 from schedproof_gate.deployment.flags import closest
 from schedproof_gate.errors import InputError
+from schedproof_gate.policies.stored import stored_sentences
+from schedproof_gate.report.progress import Tell, silent
 from schedproof_gate.report.renderers.text import column, labelled, sentence, styled, wrapped
-from schedproof_spec import INVARIANTS, WORK_RULES, Invariant, RunWitness, Status, Verdict, Witness, decide
+from schedproof_spec import INVARIANTS, WORK_RULES, Answer, Invariant, RunWitness, Status, Witness, new_answer
 from schedproof_spec.verdicts.plain import plain
 
 SCHEMA = "schedproof/explanation/2"
@@ -25,7 +27,7 @@ class Decided:
     """How a policy fares with an invariant, in every state and configuration."""
 
     policy: Policy
-    verdict: Verdict
+    answer: Answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,10 +38,18 @@ class Explanation:
     decided: tuple[Decided, ...]
 
 
-def explain(invariant: Invariant, policies: Iterable[Policy]) -> Explanation:
-    """Decide an invariant for these policies."""
-    decided = tuple(Decided(policy, decide(invariant, policy)) for policy in policies)
-    return Explanation(invariant=invariant, decided=decided)
+def explain(
+    invariant: Invariant,
+    policies: Iterable[Policy],
+    answer: Callable[[Invariant, Policy], Answer] = new_answer,
+    tell: Tell = silent,
+) -> Explanation:
+    """Answer how an invariant fares under these policies; `tell` hears which one is next."""
+    decided = []
+    for policy in policies:
+        tell(f"{invariant.name} under {policy.name}")
+        decided.append(Decided(policy, answer(invariant, policy)))
+    return Explanation(invariant=invariant, decided=tuple(decided))
 
 
 def invariant_named(name: str) -> Invariant:
@@ -72,17 +82,19 @@ def explanation_text(explanation: Explanation) -> str:
     ]
     width = max(len(each.policy.name) for each in explanation.decided)
     for each in explanation.decided:
-        scope = f"  {each.verdict.scope}" if each.verdict.scope else ""
-        lines.append(f"    {each.policy.name:<{width}}  {styled(each.verdict.status)}{scope}")
+        scope = f"  {each.answer.scope}" if each.answer.scope else ""
+        lines.append(f"    {each.policy.name:<{width}}  {styled(each.answer.status)}{scope}")
     newest = newest_violation(explanation.decided)
-    if newest is not None and newest.verdict.witness is not None:
-        lines += ["", *witness_text(invariant, newest, newest.verdict.witness)]
+    if newest is not None and newest.answer.witness is not None:
+        lines += ["", *witness_text(invariant, newest, newest.answer.witness)]
+    for stored in stored_sentences(each.answer for each in explanation.decided):
+        lines += ["", *wrapped(stored, 2)]
     return "\n".join(lines) + "\n"
 
 
 def newest_violation(decided: tuple[Decided, ...]) -> Decided | None:
     """Return the last violation; policies come oldest first."""
-    violations = [each for each in decided if each.verdict.status is Status.VIOLATED]
+    violations = [each for each in decided if each.answer.status is Status.VIOLATED]
     return violations[-1] if violations else None
 
 
@@ -92,7 +104,7 @@ def witness_text(invariant: Invariant, broken: Decided, witness: Witness) -> lis
     what = "A run" if isinstance(witness, RunWitness) else "A configuration"
     return [
         *wrapped(f"{what} in which {policy.name} breaks it:", 2),
-        *labelled("found", sentence(broken.verdict.message)),
+        *labelled("found", sentence(broken.answer.message)),
         *column("config", config_lines(witness.config)),
         *column("run" if isinstance(witness, RunWitness) else "state", replay_lines(witness, invariant, policy)),
         f"    {'replay':<10}{replay_command(invariant, policy, witness)}",
@@ -118,10 +130,11 @@ def explanation_json(explanation: Explanation) -> str:
         "policies": [
             {
                 "policy": each.policy.name,
-                "status": each.verdict.status.value,
-                "scope": each.verdict.scope,
-                "message": each.verdict.message,
-                "witness": None if each.verdict.witness is None else each.verdict.witness.to_json(),
+                "status": each.answer.status.value,
+                "scope": each.answer.scope,
+                "message": each.answer.message,
+                "is_stored": each.answer.is_stored,
+                "witness": None if each.answer.witness is None else each.answer.witness.to_json(),
             }
             for each in explanation.decided
         ],

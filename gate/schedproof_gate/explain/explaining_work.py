@@ -6,13 +6,13 @@ Such a rule speaks of functions, the reference's and upstream's, and not of a po
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import click
 
-from schedproof_gate.errors import InputError
+from schedproof_gate.policies.stored import stored_sentences
 from schedproof_gate.report.renderers.text import column, labelled, sentence, styled, wrapped
 from schedproof_spec import Status, WorkRule, WorkVerdict, decide_work
 
@@ -27,25 +27,11 @@ class WorkExplanation:
     verdicts: tuple[WorkVerdict, ...]
 
 
-def explain_work(parts: tuple[WorkRule, ...]) -> WorkExplanation:
-    """Decide all parts of a rule."""
-    return WorkExplanation(parts=parts, verdicts=tuple(verdict for part in parts for verdict in decide_work(part)))
-
-
-def refuse_policy_and_state(name: str, policy_name: str | None, state: str | None) -> None:
-    """Refuse the options that go with rules of a policy.
-
-    Raises:
-        InputError: one of them is given.
-    """
-    for key, value in (("--policy", policy_name), ("--state", state)):
-        if value is not None:
-            raise InputError(
-                f"{name} is a rule of functions, not of a policy",
-                source="command line",
-                key=key,
-                advice=f"leave {key} away: every version and its smallest state is shown",
-            )
+def explain_work(
+    parts: tuple[WorkRule, ...], answer: Callable[[WorkRule], tuple[WorkVerdict, ...]] = decide_work
+) -> WorkExplanation:
+    """Answer how the versions fare with all parts of a rule."""
+    return WorkExplanation(parts=parts, verdicts=tuple(verdict for part in parts for verdict in answer(part)))
 
 
 def work_text(explanation: WorkExplanation) -> str:
@@ -75,6 +61,8 @@ def work_text(explanation: WorkExplanation) -> str:
             ]
         elif verdict.status is not Status.HELD:
             lines += ["", *wrapped(f"'{verdict.version.name}': {verdict.message}", 2)]
+    for stored in stored_sentences(explanation.verdicts):
+        lines += ["", *wrapped(stored, 2)]
     return "\n".join(lines) + "\n"
 
 
@@ -97,6 +85,7 @@ def work_json(explanation: WorkExplanation) -> str:
                         "source": verdict.version.source,
                         "status": verdict.status.value,
                         "message": verdict.message,
+                        "is_stored": verdict.is_stored,
                         "smallest": verdict.smallest,
                     }
                     for verdict in explanation.verdicts

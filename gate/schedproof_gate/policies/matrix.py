@@ -13,7 +13,9 @@ from rich.table import Table
 from schedproof import POLICIES
 from schedproof_gate.deployment.text_file import read_text
 from schedproof_gate.errors import InputError
-from schedproof_spec import INVARIANTS, Status, Verdict
+from schedproof_gate.policies.stored import stored_sentences
+from schedproof_gate.report.layout import has_colours, layout
+from schedproof_spec import INVARIANTS, Answer, Status
 
 SCHEMA = "schedproof/policies/2"
 BEGIN = "<!-- policies:begin -->"
@@ -22,15 +24,14 @@ END = "<!-- policies:end -->"
 SYMBOLS = {Status.HELD: "✓", Status.VIOLATED: "✗", Status.UNDECIDED: "?", Status.VACUOUS: "-"}
 COLOURS = {Status.HELD: "green", Status.VIOLATED: "red", Status.UNDECIDED: "yellow", Status.VACUOUS: "yellow"}
 LEGEND = "✓ held in every state of every configuration  ✗ violated  ? undecided  - vacuous"
-WIDTH = 80
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 class Matrix:
-    """Verdicts by invariant and policy."""
+    """Answers by invariant and policy."""
 
-    def __init__(self, verdicts: Iterable[Verdict]) -> None:
-        self.cells = {(verdict.invariant, verdict.policy): verdict for verdict in verdicts}
+    def __init__(self, answers: Iterable[Answer]) -> None:
+        self.cells = {(answer.invariant, answer.policy): answer for answer in answers}
         self.policies = [name for name in POLICIES if any(policy == name for _, policy in self.cells)]
         self.invariants = [name for name in INVARIANTS if any(invariant == name for invariant, _ in self.cells)]
 
@@ -40,8 +41,8 @@ class Matrix:
         return all(cell.status in (Status.HELD, Status.VIOLATED) for cell in self.cells.values())
 
 
-def matrix_text(matrix: Matrix, is_terminal: bool) -> str:
-    """Return the table in 80 columns: a letter for each policy, and what the letters stand for."""
+def matrix_text(matrix: Matrix) -> str:
+    """Return the table: a letter for each policy, and what the letters stand for."""
     letters = dict(zip(matrix.policies, LETTERS, strict=False))
     table = Table(box=None, pad_edge=False, padding=(0, 1))
     table.add_column("invariant", no_wrap=True)
@@ -55,9 +56,13 @@ def matrix_text(matrix: Matrix, is_terminal: bool) -> str:
         names.add_row(letters[policy], policy, f"{POLICIES[policy].summary} ({POLICIES[policy].source})")
     buffer = io.StringIO()
     console = Console(
-        file=buffer, width=WIDTH, force_terminal=is_terminal, no_color=not is_terminal, highlight=False
+        file=buffer,
+        width=layout().width,
+        force_terminal=has_colours(),
+        no_color=not has_colours(),
+        highlight=False,
     )
-    for part in (table, "", names, "", LEGEND):
+    for part in (table, "", names, "", LEGEND, *stored_sentences(matrix.cells.values())):
         console.print(part)
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
 
@@ -86,6 +91,7 @@ def matrix_json(matrix: Matrix) -> str:
                 "status": cell.status.value,
                 "scope": cell.scope,
                 "message": cell.message,
+                "is_stored": cell.is_stored,
                 "witness": None if cell.witness is None else cell.witness.to_json(),
             }
             for cell in matrix.cells.values()

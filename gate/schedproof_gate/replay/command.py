@@ -65,12 +65,13 @@ def run(options: ReplayOptions) -> int:
         InputError: a file or a flag cannot be used.
     """
     done = replay_of(options)
-    report = report_of(done)
+    report = options.findings.observed(report_of(done), [done.deployment])
     if options.png is not None:
         write_picture(done, options.png)
     if options.html is not None:
-        write_page(done, options.html)
-    emit(render_replay(done) if options.form == "text" else RENDERERS[options.form](report), options.output)
+        write_page(done, report, options.html)
+    text = render_replay(done, report) if options.form == "text" else RENDERERS[options.form](report)
+    emit(text, options.output)
     return report.exit_code()
 
 
@@ -80,6 +81,7 @@ def replay_of(options: ReplayOptions) -> Replay:
     Raises:
         InputError: a file or a flag cannot be used.
     """
+    selection = options.findings.selection
     deployment = with_num_kv_blocks(the_deployment(options.config_file), options.num_kv_blocks)
     policies, notes = chosen_policies(options.policy_names, deployment)
     require_outputs(options, policies)
@@ -101,6 +103,7 @@ def replay_of(options: ReplayOptions) -> Replay:
         notes=notes,
         policies=tuple(runs),
         fail_on=options.fail_on,
+        selection=selection,
     )
 
 

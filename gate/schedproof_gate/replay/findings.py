@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from schedproof import Policy
+from schedproof_gate.accept.selection import EVERYTHING, Selection
 from schedproof_gate.check import startup
 from schedproof_gate.deployment.deployment import Deployment
 from schedproof_gate.replay.checks import NO_STANDSTILL
@@ -41,11 +42,22 @@ class Replay:
     notes: tuple[str, ...]
     policies: tuple[PolicyReplay, ...]
     fail_on: str = DEFAULT_LEVEL
+    selection: Selection = EVERYTHING
 
     @property
     def runs(self) -> tuple[tuple[str, Measurements], ...]:
-        """The policies that started, by name."""
-        return tuple((run.policy.name, run.measured) for run in self.policies if run.measured is not None)
+        """The policies that started, by name, with the invariants that are asked for."""
+        return tuple(
+            (run.policy.name, asked_for(run.measured, self.selection))
+            for run in self.policies
+            if run.measured is not None
+        )
+
+
+def asked_for(measured: Measurements, selection: Selection) -> Measurements:
+    """Return the figures of a run without the invariants that are left out."""
+    tallies = {name: tally for name, tally in measured.tallies.items() if selection.why_not(name) is None}
+    return replace(measured, tallies=tallies)
 
 
 def report_of(replay: Replay) -> Report:
@@ -72,6 +84,7 @@ def subject_of(run: PolicyReplay, replay: Replay) -> Subject:
         )
     return Subject(
         source=f"{deployment.source}, policy {run.policy.name}" if several else deployment.source,
+        file=deployment.settings.source,
         engine=deployment.engine.name,
         policy=run.policy.name,
         config=config_json(replay.plan.config),

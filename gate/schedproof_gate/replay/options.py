@@ -11,12 +11,16 @@ from typing import Any
 
 import click
 
+from schedproof_gate.accept.options import OPTIONS as FINDING_OPTIONS
+from schedproof_gate.accept.options import FindingOptions
+from schedproof_gate.accept.selection import selection_of
 from schedproof_gate.deployment.given import MAX_NUMBER
 from schedproof_gate.replay.acceptance import ACCEPTANCE_RATE
 from schedproof_gate.replay.step_time import BASE_LATENCY_US, LATENCY_PER_TOKEN_US, TRANSFER_PER_TOKEN_US
 from schedproof_gate.replay.workloads.formats import FORMATS
 from schedproof_gate.replay.workloads.mooncake import TOKENS_PER_HASH
 from schedproof_gate.report.counting import fail_on_option
+from schedproof_gate.report.options import colour_option, output_option, quiet_option, verbose_option
 from schedproof_gate.report.renderers import RENDERERS
 
 MAX_RATE_SCALE = 1e6
@@ -53,6 +57,23 @@ class ReplayOptions:
     html: Path | None
     png: Path | None
     record: Path | None
+    select: tuple[str, ...]
+    ignore: tuple[str, ...]
+    baseline: Path | None
+    write_baseline: Path | None
+
+    @property
+    def findings(self) -> FindingOptions:
+        """Which findings are asked for and accepted.
+
+        Raises:
+            InputError: a name that is no invariant, family or consequence.
+        """
+        return FindingOptions(
+            selection=selection_of(self.select, self.ignore),
+            baseline=self.baseline,
+            write_baseline=self.write_baseline,
+        )
 
 
 class FiniteRange(click.FloatRange):
@@ -142,7 +163,11 @@ OPTIONS = (
     ),
     click.option("--format", "form", type=click.Choice(list(RENDERERS)), default="text", show_default=True),
     fail_on_option,
-    file_option("--output", "Write the report to FILE, all at once."),
+    *FINDING_OPTIONS,
+    output_option,
+    colour_option,
+    quiet_option,
+    verbose_option,
     file_option("--html", "Write a page with the figures and pictures to FILE."),
     file_option("--png", "Write the picture to FILE."),
     file_option("--record", "Write every step to FILE, as `audit` reads it; for one policy."),

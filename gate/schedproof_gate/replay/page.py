@@ -6,7 +6,7 @@ import io
 from html import escape
 from pathlib import Path
 
-from schedproof_gate.replay.findings import Replay, assumptions, report_of
+from schedproof_gate.replay.findings import Replay, assumptions
 from schedproof_gate.replay.pictures import save
 from schedproof_gate.replay.tables import (
     Figures,
@@ -20,7 +20,8 @@ from schedproof_gate.replay.tables import (
     workload_sentence,
 )
 from schedproof_gate.report.output import replaced
-from schedproof_gate.report.renderers.text import sentence
+from schedproof_gate.report.renderers.text import sentence, settled_notes
+from schedproof_gate.report.report import Report
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff; margin: 2rem auto; max-width: 76rem;
@@ -34,22 +35,22 @@ th { font-weight: 600; vertical-align: bottom; } .name { text-align: left; }
 """
 
 
-def write_page(replay: Replay, path: Path) -> None:
+def write_page(replay: Replay, report: Report, path: Path) -> None:
     """Write the page.
 
     Raises:
         InputError: the file cannot be written.
     """
-    page = render_page(replay)
+    page = render_page(replay, report)
     with replaced(path, "--html") as file:
         file.write(page.encode("utf-8"))
 
 
-def render_page(replay: Replay) -> str:
+def render_page(replay: Replay, report: Report) -> str:
     """Return the page; the same replay gives the same text."""
-    report = report_of(replay)
     heading = f"{replay.deployment.source}, replayed with {replay.plan.workload.source}"
     violations = violation_figures(replay)
+    notes = (*replay.notes, *assumptions(replay), *settled_notes(report))
     parts = [
         f"<h1>{escape(heading)}</h1>",
         f'<p><span class="verdict {report.verdict.value}">{report.verdict.value}</span>. '
@@ -64,7 +65,7 @@ def render_page(replay: Replay) -> str:
         f"<p>{escape(kept_sentence(replay))}.</p>" if kept_sentence(replay) else "",
         "<h2>What the figures assume</h2>",
         "<ul>",
-        *(f"<li>{escape(sentence(note))}</li>" for note in (*replay.notes, *assumptions(replay))),
+        *(f"<li>{escape(sentence(note))}</li>" for note in notes),
         "</ul>",
     ]
     body = "\n".join(part for part in parts if part)

@@ -8,7 +8,7 @@ import textwrap
 from rich.console import Console
 from rich.table import Table
 
-from schedproof_gate.replay.findings import Replay, assumptions, report_of
+from schedproof_gate.replay.findings import Replay, assumptions
 from schedproof_gate.replay.tables import (
     Figures,
     configuration_sentence,
@@ -20,7 +20,16 @@ from schedproof_gate.replay.tables import (
     waiting_figures,
     workload_sentence,
 )
-from schedproof_gate.report.renderers.text import sentence, styled, uncounted_notes, wrapped
+from schedproof_gate.report.layout import Detail, layout
+from schedproof_gate.report.renderers.text import (
+    quiet_text,
+    sentence,
+    settled_notes,
+    styled,
+    uncounted_notes,
+    wrapped,
+)
+from schedproof_gate.report.report import Report
 
 WIDEST = 160
 """Columns in which no table is cut; those of a replay fit in 80."""
@@ -33,15 +42,17 @@ HOW_TO_GO_ON = (
 )
 
 
-def render_replay(replay: Replay) -> str:
-    """Return the report in 80 columns. Colours go away outside a terminal."""
-    report = report_of(replay)
+def render_replay(replay: Replay, report: Report) -> str:
+    """Return the report. Colours go away outside a terminal."""
+    if layout().detail is Detail.QUIET:
+        return quiet_text(report)
     head = [
         f"{styled(report.verdict)}  {replay.deployment.source}, replayed with {replay.plan.workload.source}",
         *wrapped(workload_sentence(replay), 2),
         *wrapped(configuration_sentence(replay), 2),
     ]
-    for note in (*replay.notes, *assumptions(replay), *uncounted_notes(report.results, report)):
+    settled = (*uncounted_notes(report.results, report), *settled_notes(report))
+    for note in (*replay.notes, *assumptions(replay), *settled):
         head += wrapped(sentence(note), 2)
     blocks = [head]
     blocks += [wrapped(refusal, 2) for refusal in refusal_sentences(replay)]

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from schedproof import ServingConfig
+from schedproof_gate.accept.acceptance import Acceptance
 from schedproof_gate.report.counting import DEFAULT_LEVEL, is_counted
 from schedproof_spec import Consequence, Status
 
@@ -67,6 +68,10 @@ class Result:
     """Alternatives, each of which makes everything hold."""
     own_repairs: tuple[Repair, ...] = ()
     """Where no single flag makes everything hold: alternatives that make this hold and break nothing that does."""
+    accepted: Acceptance | None = None
+    """Why a person accepts it: then it does not count."""
+    ran_out: Acceptance | None = None
+    """What accepted it until a day that has passed: it counts again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +87,8 @@ class Subject:
     """One deployment, or one trace of it, and its results."""
 
     source: str
+    file: str = ""
+    """The deployment's file, with which accepted findings go."""
     engine: str
     policy: str
     """Empty when none decides about the subject."""
@@ -110,12 +117,22 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReportWarning:
+    """Something beside the findings that a person should put in order; it never counts for the exit code."""
+
+    message: str
+    file: str
+    line: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """Everything that one command checked."""
 
     subjects: tuple[Subject, ...]
     fail_on: str = DEFAULT_LEVEL
     """The level of `counting` that the exit code follows."""
+    warnings: tuple[ReportWarning, ...] = ()
 
     @property
     def results(self) -> tuple[Result, ...]:
@@ -129,7 +146,7 @@ class Report:
 
     def counts(self, result: Result) -> bool:
         """Return whether the exit code depends on a result."""
-        return is_counted(result.consequence, self.fail_on)
+        return result.accepted is None and is_counted(result.consequence, self.fail_on)
 
     def exit_code(self, allow_undecided: bool = False) -> int:
         """Return 0 when everything that counts held, 1 when something is violated, and 3 when something stays open.

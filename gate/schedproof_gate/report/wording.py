@@ -7,9 +7,10 @@ from collections.abc import Iterable
 
 from schedproof import ServingConfig
 from schedproof.engines.fastdeploy.rules.capacity import loaded_dispatch_tokens
+from schedproof_gate.accept.acceptance import Acceptance
 from schedproof_gate.deployment.deployment import Deployment
 from schedproof_gate.deployment.given import Origin
-from schedproof_gate.report.report import FlagValue, Repair, Result
+from schedproof_gate.report.report import FlagValue, Repair, ReportWarning, Result
 
 SPECULATION_FIELDS = ("method", "num_speculative_tokens")
 
@@ -107,9 +108,26 @@ def with_consequence(result: Result) -> str:
 
 
 def text_with_repair(result: Result) -> str:
-    """Return what was found, and how to repair it."""
-    found, advice = result.message or result.sentence, repair_advice(result)
-    return f"{found.removesuffix('.')}. {advice}" if advice else found
+    """Return what was found, and how to repair it; of an accepted finding, why it is."""
+    found = result.message or result.sentence
+    if result.accepted is not None:
+        return f"{found.removesuffix('.')}. Accepted: {result.accepted.terms}"
+    over = "" if result.ran_out is None else f"It was {over_words(result.ran_out)}."
+    rest = " ".join(filter(None, (over, repair_advice(result))))
+    return f"{found.removesuffix('.')}. {rest}" if rest else found
+
+
+def over_words(acceptance: Acceptance) -> str:
+    """Return that an acceptance is over."""
+    assert acceptance.until is not None
+    day = acceptance.until.isoformat()
+    return f"accepted until {day}, which has passed: {acceptance.reason} ({acceptance.place})"
+
+
+def warning_sentence(warning: ReportWarning) -> str:
+    """Return a warning with its place, as one sentence."""
+    place = warning.file + ("" if warning.line is None else f":{warning.line}")
+    return f"Warning: {place} {warning.message}."
 
 
 def listed(texts: list[str]) -> str:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from schedproof.engines.fastdeploy.config import ServingConfig
-from schedproof.engines.fastdeploy.policies import POLICIES
 from schedproof.engines.fastdeploy.policy import Policy
 from schedproof_spec.invariant import Invariant
 from schedproof_spec.prover.context import ConcreteContext
 from schedproof_spec.prover.prove import last_of, prove, search
 from schedproof_spec.prover.verdict import Outcome, Status
-from schedproof_spec.registry import INVARIANTS
 from schedproof_spec.states.domain import the_config
 from schedproof_spec.states.merged import MergedPolicy
 from schedproof_spec.verdicts.find_numbers import find_numbers
@@ -161,8 +159,3 @@ def proof_alone(question: Question) -> Outcome:
     if proof.outcome.status is not Status.HELD or existence is None:
         return proof.outcome
     return prove(lambda ctx: existence(ctx, question.configs, MergedPolicy(question.policy), proof.given))
-
-
-def policy_matrix() -> list[Verdict]:
-    """Decide every invariant for every policy, in the order of both."""
-    return [decide(invariant, policy) for policy in POLICIES.values() for invariant in INVARIANTS.values()]

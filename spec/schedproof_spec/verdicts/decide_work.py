@@ -21,6 +21,8 @@ class WorkVerdict:
     """What is broken, or why nothing was decided; empty when held."""
     smallest: dict[str, int] | None
     """The smallest state that breaks the rule, by what it names."""
+    is_stored: bool = False
+    """Whether it was decided before this version was shipped."""
 
 
 def decide_version(rule: WorkRule, version: Version) -> Outcome:

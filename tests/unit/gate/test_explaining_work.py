@@ -5,8 +5,9 @@ import click
 import pytest
 
 from schedproof_gate.errors import InputError
+from schedproof_gate.explain.command import refuse_policy_and_state
 from schedproof_gate.explain.explaining import invariant_named
-from schedproof_gate.explain.explaining_work import explain_work, refuse_policy_and_state, work_json, work_text
+from schedproof_gate.explain.explaining_work import explain_work, work_json, work_text
 from schedproof_spec import INVARIANTS, WORK_RULES, Status
 
 SENDER = WORK_RULES["one_sender"]

@@ -3,19 +3,20 @@
 import json
 from pathlib import Path
 
+import click
 import pytest
 
-from schedproof import NEWEST, POLICIES, REFERENCE
+from schedproof import NEWEST, POLICIES, REFERENCE, __version__
 from schedproof_gate.errors import InputError
 from schedproof_gate.policies.matrix import BEGIN, END, Matrix, matrix_json, matrix_markdown, matrix_text, updated
-from schedproof_spec import INVARIANTS, Status, decide
+from schedproof_spec import INVARIANTS, Status, known_answer, new_answer
 
 CHEAP = ["decode_fits_budget", "message_fits"]
 
 
 @pytest.fixture(scope="module")
 def matrix() -> Matrix:
-    return Matrix(decide(INVARIANTS[name], policy) for policy in (NEWEST, REFERENCE) for name in CHEAP)
+    return Matrix(new_answer(INVARIANTS[name], policy) for policy in (NEWEST, REFERENCE) for name in CHEAP)
 
 
 def test_rows_and_columns_keep_their_order(matrix: Matrix) -> None:
@@ -34,11 +35,24 @@ def test_a_matrix_with_an_open_cell_is_not_decided(matrix: Matrix) -> None:
 
 
 def test_text_fits_80_columns_and_explains_its_letters(matrix: Matrix) -> None:
-    text = matrix_text(matrix, is_terminal=False)
+    text = matrix_text(matrix)
     assert "\x1b" not in text
     assert all(len(line) <= 80 for line in text.splitlines())
     assert NEWEST.source in " ".join(text.split())
-    assert "\x1b" in matrix_text(matrix, is_terminal=True)
+    with click.Context(
+        click.Command("policies"),
+    ) as context:
+        context.color = True
+        assert "\x1b" in matrix_text(matrix)
+
+
+def test_stored_answers_are_said_to_be_stored(matrix: Matrix) -> None:
+    stored = Matrix(known_answer(INVARIANTS[name], policy) for policy in (NEWEST, REFERENCE) for name in CHEAP)
+    sentence = f"As the proof run of schedproof {__version__} decided; --verify decides again."
+    assert sentence in matrix_text(stored)
+    assert sentence not in matrix_text(matrix)
+    assert matrix_markdown(stored) == matrix_markdown(matrix)
+    assert {cell["is_stored"] for cell in json.loads(matrix_json(stored))["cells"]} == {True}
 
 
 def test_markdown_has_a_row_for_each_invariant(matrix: Matrix) -> None:

@@ -6,8 +6,12 @@ from schedproof_spec import Consequence, Status
 
 
 def render_github(report: Report) -> str:
-    """Return a command for every result that is not held, and a last line with the verdict."""
+    """Return a command for every result that is not held and every warning, and a last line with the verdict."""
     lines = [annotation(result) for result in report.results if result.status is not Status.HELD]
+    lines += [
+        command("warning", warning.message, file=warning.file, line=warning.line, title="accepted finding")
+        for warning in report.warnings
+    ]
     held = sum(result.status is Status.HELD for result in report.results)
     total = len(report.results)
     lines.append(f"schedproof: {report.verdict.value} ({held} of {total} held)")
@@ -15,14 +19,24 @@ def render_github(report: Report) -> str:
 
 
 def annotation(result: Result) -> str:
-    """Return one command: an error where people are harmed, a warning where it costs them, or is open."""
+    """Return one command: an error where people are harmed, a warning where it costs them, or is open.
+
+    What a person accepts is a notice.
+    """
     is_error = result.status is Status.VIOLATED and result.consequence is not Consequence.COST
     title = f"{result.invariant} {result.status.value}"
     if result.status is Status.VIOLATED and result.consequence is not None:
         title += f": {result.consequence.value}"
-    properties = {"file": result.file, "line": result.line, "title": title}
+    level = "error" if is_error else "warning"
+    if result.accepted is not None:
+        level = "notice"
+    return command(level, text_with_repair(result), file=result.file, line=result.line, title=title)
+
+
+def command(level: str, message: str, **properties: str | int | None) -> str:
+    """Return one workflow command; properties that are None are left out."""
     shown = ",".join(f"{name}={escaped_property(str(v))}" for name, v in properties.items() if v is not None)
-    return f"::{'error' if is_error else 'warning'} {shown}::{escaped(text_with_repair(result))}"
+    return f"::{level} {shown}::{escaped(message)}"
 
 
 def escaped(text: str) -> str:

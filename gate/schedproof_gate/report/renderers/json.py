@@ -1,19 +1,23 @@
 """The report as JSON, schema ``schedproof/report/2``."""
 
 import json
+from dataclasses import asdict
 from typing import Any
 
+from schedproof_gate.accept.acceptance import Acceptance
 from schedproof_gate.report.report import SCHEMA, NotApplicable, Repair, Report, Result, Subject
 
 
 def render_json(report: Report) -> str:
     """Return the report as indented JSON; the same report gives the same bytes."""
-    document = {
+    document: dict[str, Any] = {
         "schema": SCHEMA,
         "verdict": report.verdict.value,
         "fail_on": report.fail_on,
         "subjects": [subject_json(subject, report) for subject in report.subjects],
     }
+    if report.warnings:
+        document["warnings"] = [asdict(warning) for warning in report.warnings]
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -46,7 +50,9 @@ def result_json(result: Result, report: Report) -> dict[str, Any]:
     """Return one result. Changes with the same `alternative` belong together; one alternative is enough.
 
     Those of `repair` make everything hold; where there are none, those of `own_repair` make this invariant hold.
+    `accepted` is there when a person accepts the finding, `ran_out` when one did until a day that has passed.
     """
+    settled = {"accepted": result.accepted, "ran_out": result.ran_out}
     return {
         "invariant": result.invariant,
         "status": result.status.value,
@@ -60,6 +66,18 @@ def result_json(result: Result, report: Report) -> dict[str, Any]:
         "replay": result.replay or None,
         "repair": repairs_json(result.repairs),
         "own_repair": repairs_json(result.own_repairs),
+        **{name: acceptance_json(entry) for name, entry in settled.items() if entry is not None},
+    }
+
+
+def acceptance_json(acceptance: Acceptance) -> dict[str, Any]:
+    """Return why a finding is accepted, and where that is written."""
+    return {
+        "reason": acceptance.reason,
+        "until": None if acceptance.until is None else acceptance.until.isoformat(),
+        "kind": acceptance.kind.value,
+        "file": acceptance.origin.source,
+        "line": acceptance.origin.line,
     }
 
 

@@ -2,8 +2,8 @@
 
 from xml.etree import ElementTree
 
-from schedproof_gate.report.report import Report, Result, Subject
-from schedproof_gate.report.wording import repair_advice
+from schedproof_gate.report.report import Report, ReportWarning, Result, Subject
+from schedproof_gate.report.wording import over_words, repair_advice, warning_sentence
 from schedproof_spec import Status
 
 
@@ -12,6 +12,8 @@ def render_junit(report: Report) -> str:
     root = ElementTree.Element("testsuites", {"name": "schedproof"} | counts(report.results, report))
     for subject in report.subjects:
         root.append(suite(subject, report))
+    if report.warnings:
+        root.append(warnings_suite(report.warnings))
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
@@ -39,6 +41,10 @@ def case(result: Result, subject: Subject, report: Report) -> ElementTree.Elemen
     if result.status is Status.HELD:
         return element
     message = printable(result.message or result.sentence)
+    if result.accepted is not None:
+        reason = f"{result.status.value} and accepted: {result.accepted.terms}"
+        ElementTree.SubElement(element, "skipped", message=printable(reason)).text = message
+        return element
     details = printable("\n".join(details_of(result)))
     if not report.counts(result):
         ElementTree.SubElement(element, "system-out").text = f"{result.status.value}: {message}\n{details}"
@@ -52,8 +58,9 @@ def case(result: Result, subject: Subject, report: Report) -> ElementTree.Elemen
 def details_of(result: Result) -> list[str]:
     """Return what a violation does, what to change, and what shows it."""
     consequence = [] if result.consequence is None else [f"consequence: {result.consequence.value}"]
-    advice = repair_advice(result)
-    return [*consequence, *filter(None, [advice]), *result.state, *result.run, *filter(None, [result.replay])]
+    over = "" if result.ran_out is None else over_words(result.ran_out)
+    advice = [*consequence, over, repair_advice(result)]
+    return list(filter(None, [*advice, *result.state, *result.run, result.replay]))
 
 
 def counts(results: tuple[Result, ...], report: Report) -> dict[str, str]:
@@ -61,7 +68,18 @@ def counts(results: tuple[Result, ...], report: Report) -> dict[str, str]:
     statuses = [result.status for result in results if report.counts(result)]
     failures = sum(status is Status.VIOLATED for status in statuses)
     errors = sum(status in (Status.UNDECIDED, Status.VACUOUS) for status in statuses)
-    return {"tests": str(len(results)), "failures": str(failures), "errors": str(errors)}
+    skipped = sum(result.accepted is not None for result in results)
+    totals = {"tests": str(len(results)), "failures": str(failures), "errors": str(errors)}
+    return totals | ({"skipped": str(skipped)} if skipped else {})
+
+
+def warnings_suite(warnings: tuple[ReportWarning, ...]) -> ElementTree.Element:
+    """Return the warnings beside the findings as a suite that passes."""
+    element = ElementTree.Element("testsuite", name="schedproof warnings", tests="1", failures="0", errors="0")
+    passed = ElementTree.SubElement(element, "testcase", classname="schedproof", name="warnings")
+    lines = (printable(warning_sentence(warning)) for warning in warnings)
+    ElementTree.SubElement(passed, "system-out").text = "\n".join(lines)
+    return element
 
 
 def printable(text: str) -> str:

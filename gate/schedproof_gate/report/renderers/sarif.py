@@ -1,15 +1,20 @@
 """The report as SARIF 2.1.0, for code scanning."""
 
+import hashlib
 import json
+import os
 from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
 
-from schedproof_gate.report.report import STARTUP, Report, Result
+from schedproof import __version__
+from schedproof_gate.accept.acceptance import Acceptance, Kind
+from schedproof_gate.report.report import STARTUP, Report, ReportWarning, Result
 from schedproof_gate.report.wording import text_with_repair
 from schedproof_spec import Consequence, Status
 
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+FINGERPRINT = "schedproofFinding/v1"
 
 KINDS = {
     Status.HELD: "pass",
@@ -21,44 +26,94 @@ KINDS = {
 
 def render_sarif(report: Report) -> str:
     """Return the SARIF log with one run."""
-    rules = {result.invariant: result.sentence for result in report.results}
-    log = {
-        "$schema": SARIF_SCHEMA,
-        "version": "2.1.0",
-        "runs": [
-            {
-                "tool": {
-                    "driver": {
-                        "name": "schedproof",
-                        "rules": [
-                            {"id": name, "shortDescription": {"text": sentence}} for name, sentence in rules.items()
-                        ],
-                    }
-                },
-                "results": [sarif_result(result, list(rules)) for result in report.results],
+    rules = {result.invariant: result for result in report.results}
+    numbers: dict[tuple[str, str], int] = {}
+    results = []
+    for subject in report.subjects:
+        for result in subject.results:
+            key = subject.file or subject.source, result.invariant
+            numbers[key] = numbers.get(key, 0) + 1
+            results.append(sarif_result(result, list(rules), fingerprint(*key, numbers[key])))
+    run: dict[str, Any] = {
+        "tool": {
+            "driver": {
+                "name": "schedproof",
+                "version": __version__,
+                "semanticVersion": __version__,
+                "rules": [sarif_rule(name, result) for name, result in rules.items()],
             }
-        ],
+        },
+        "results": results,
     }
+    if report.warnings:
+        notifications = [notification(warning) for warning in report.warnings]
+        run["invocations"] = [{"executionSuccessful": True, "toolConfigurationNotifications": notifications}]
+    log = {"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}
     return json.dumps(log, indent=2, ensure_ascii=False) + "\n"
 
 
-def sarif_result(result: Result, rules: list[str]) -> dict[str, Any]:
+def sarif_rule(name: str, result: Result) -> dict[str, Any]:
+    """Return what a rule says, and how a reader learns more."""
+    more = f"`schedproof explain {name}` shows the predicate, who broke it, and the shortest run that does."
+    return {
+        "id": name,
+        "shortDescription": {"text": result.sentence},
+        "help": {"text": more.replace("`", ""), "markdown": more},
+    }
+
+
+def sarif_result(result: Result, rules: list[str], identity: str) -> dict[str, Any]:
     """Return one result; its location is the flag to look at first."""
-    location: dict[str, Any] = {"artifactLocation": {"uri": uri_of(result.file)}}
-    if result.line is not None:
-        location["region"] = {"startLine": result.line}
     found: dict[str, Any] = {
         "ruleId": result.invariant,
         "ruleIndex": rules.index(result.invariant),
         "kind": KINDS[result.status],
         "level": level_of(result),
         "message": {"text": text_with_repair(result)},
-        "locations": [{"physicalLocation": location}],
+        "locations": [location_of(result.file, result.line)],
+        "partialFingerprints": {FINGERPRINT: identity},
     }
+    if result.accepted is not None:
+        found["suppressions"] = [suppression(result.accepted)]
     if result.invariant != STARTUP:
         consequence = None if result.consequence is None else result.consequence.value
         found["properties"] = {"consequence": consequence, "scope": result.scope, "witness": result.witness}
     return found
+
+
+def location_of(file: str, line: int | None) -> dict[str, Any]:
+    """Return a place in a file."""
+    location: dict[str, Any] = {"artifactLocation": {"uri": uri_of(file)}}
+    if line is not None:
+        location["region"] = {"startLine": line}
+    return {"physicalLocation": location}
+
+
+def suppression(acceptance: Acceptance) -> dict[str, Any]:
+    """Return why a result is accepted, and where that is written."""
+    return {
+        "kind": "inSource" if acceptance.kind is Kind.DEPLOYMENT else "external",
+        "status": "accepted",
+        "justification": acceptance.terms,
+        "location": location_of(acceptance.origin.source, acceptance.origin.line),
+    }
+
+
+def notification(warning: ReportWarning) -> dict[str, Any]:
+    """Return a warning that is no result."""
+    return {
+        "level": "warning",
+        "message": {"text": warning.message},
+        "locations": [location_of(warning.file, warning.line)],
+    }
+
+
+def fingerprint(file: str, invariant: str, number: int) -> str:
+    """Return what stays the same for a finding when lines move or numbers change: file, rule and place there."""
+    path = PurePath(file)
+    if path.is_absolute() and path.is_relative_to(os.getcwd()):
+        path = path.relative_to(os.getcwd())
+    return hashlib.sha256(f"{path.as_posix()}\n{invariant}\n{number}".encode()).hexdigest()[:32]
 
 
 def level_of(result: Result) -> str:

@@ -6,22 +6,47 @@ from collections.abc import Iterable
 
 import click
 
+from schedproof_gate.accept.acceptance import Acceptance
+from schedproof_gate.report.layout import Detail, layout
 from schedproof_gate.report.report import STARTUP, FlagValue, Report, Result, Subject
-from schedproof_gate.report.wording import listed, plural, repair_sentence, with_consequence
+from schedproof_gate.report.wording import (
+    listed,
+    over_words,
+    plural,
+    repair_sentence,
+    warning_sentence,
+    with_consequence,
+)
 from schedproof_spec import Status
 
-WIDTH = 80
 LABEL_WIDTH = 10
 
 COLOURS = {Status.HELD: "green", Status.VIOLATED: "red", Status.UNDECIDED: "yellow", Status.VACUOUS: "yellow"}
 
 
 def render_text(report: Report) -> str:
-    """Return the report in 80 columns; only commands to copy are longer. Colours go away outside a terminal."""
+    """Return the report in the layout's columns; only commands to copy are longer.
+
+    Colours go away outside a terminal.
+    """
+    if layout().detail is Detail.QUIET:
+        return quiet_text(report)
     blocks = [subject_lines(subject, report) for subject in report.subjects]
     if len(report.subjects) > 1:
         blocks.append(summary_lines(report))
+    if report.warnings:
+        blocks.append([line for warning in report.warnings for line in wrapped(warning_sentence(warning), 0)])
     return "\n".join("\n".join(block) + "\n" for block in blocks)
+
+
+def quiet_text(report: Report) -> str:
+    """Return the verdicts, and what counts against them."""
+    lines = []
+    for subject in report.subjects:
+        lines.append(f"{styled(subject.verdict)}  {subject.source}")
+        bad = (result for result in subject.results if result.status is not Status.HELD and report.counts(result))
+        lines += [f"  {styled(result.status)}  {headline(result)}" for result in bad]
+    return "\n".join(lines) + "\n"
 
 
 def subject_lines(subject: Subject, report: Report) -> list[str]:
@@ -31,7 +56,8 @@ def subject_lines(subject: Subject, report: Report) -> list[str]:
         lines += wrapped(f"Note: {note}.", 2)
     bad = [result for result in subject.results if result.status is not Status.HELD]
     repairs = next((result.repairs for result in bad if result.repairs), ())
-    change = f"{repair_sentence(repairs)}. Then everything holds. " if repairs else ""
+    everything = "everything that is checked" if subject.not_checked else "everything"
+    change = f"{repair_sentence(repairs)}. Then {everything} holds. " if repairs else ""
     if change or subject.advice:
         lines += ["", *labelled("change", f"{change}{subject.advice}".rstrip())]
     for result in bad:
@@ -39,7 +65,9 @@ def subject_lines(subject: Subject, report: Report) -> list[str]:
     held = subject.with_status(Status.HELD)
     if held or subject.not_applicable or subject.not_checked:
         lines.append("")
-    if held:
+    if held and layout().detail is Detail.VERBOSE:
+        lines += [line for result in held for line in held_lines(result)]
+    elif held:
         names = ", ".join(result.invariant for result in held)
         lines += wrapped(f"Held: {names}", 2)
     for skipped in subject.not_applicable:
@@ -53,8 +81,24 @@ def subject_lines(subject: Subject, report: Report) -> list[str]:
 def uncounted_notes(results: Iterable[Result], report: Report) -> tuple[str, ...]:
     """Return as one note what is not good and yet does not count for the exit code; no note if there is nothing."""
     bad = (result for result in results if result.status is not Status.HELD)
-    names = ", ".join(dict.fromkeys(with_consequence(result) for result in bad if not report.counts(result)))
+    uncounted = (result for result in bad if result.accepted is None and not report.counts(result))
+    names = ", ".join(dict.fromkeys(with_consequence(result) for result in uncounted))
     return (f"not counted for the exit code, as --fail-on is {report.fail_on}: {names}",) if names else ()
+
+
+def settled_notes(report: Report) -> tuple[str, ...]:
+    """Return as notes which findings are accepted, and which were until a day that has passed."""
+    accepted = (
+        f"{result.invariant} ({result.status.value}) is accepted: {result.accepted.terms}"
+        for result in report.results
+        if result.accepted is not None
+    )
+    ran_out = (
+        f"{result.invariant} ({result.status.value}) counts again: {over_words(result.ran_out)}"
+        for result in report.results
+        if result.ran_out is not None
+    )
+    return tuple(dict.fromkeys((*accepted, *ran_out)))
 
 
 def scope_sentence(subject: Subject) -> str:
@@ -71,11 +115,17 @@ def scope_sentence(subject: Subject) -> str:
 
 
 def result_lines(result: Result) -> list[str]:
-    """Return one result that is not held."""
+    """Return one result that is not held; of an accepted one only what and why, unless all is to be said."""
+    if result.accepted is not None and layout().detail is not Detail.VERBOSE:
+        return accepted_lines(result, result.accepted)
     lines = [f"  {styled(result.status)}  {headline(result)}"]
     lines += wrapped(sentence(result.sentence), 4)
     if result.message:
         lines += labelled("found", sentence(result.message))
+    if result.accepted is not None:
+        lines += labelled("accepted", sentence(result.accepted.terms))
+    if result.ran_out is not None:
+        lines += labelled("over", sentence(over_words(result.ran_out)))
     lines += flag_lines(result.flags)
     if result.own_repairs:
         lines += labelled("change", f"{repair_sentence(result.own_repairs)}. Then {result.invariant} holds.")
@@ -84,6 +134,19 @@ def result_lines(result: Result) -> list[str]:
     if result.replay:
         lines.append(f"    {'replay':<{LABEL_WIDTH}}{result.replay}")
     return lines
+
+
+def held_lines(result: Result) -> list[str]:
+    """Return one result that is held: what it says, and of which states."""
+    lines = [f"  {styled(result.status)}  {headline(result)}", *wrapped(sentence(result.sentence), 4)]
+    return lines + labelled("scope", sentence(result.scope))
+
+
+def accepted_lines(result: Result, acceptance: Acceptance) -> list[str]:
+    """Return one result that a person accepts: what it is, and why."""
+    lines = [f"  {click.style('ACCEPTED', fg='cyan', bold=True)}  {headline(result)} ({result.status.value})"]
+    lines += wrapped(sentence(result.sentence), 4)
+    return lines + labelled("accepted", sentence(acceptance.terms))
 
 
 def headline(result: Result) -> str:
@@ -123,7 +186,7 @@ def labelled(label: str, text: str) -> list[str]:
     first = f"    {label:<{LABEL_WIDTH}}"
     return textwrap.wrap(
         text,
-        WIDTH,
+        layout().width,
         initial_indent=first,
         subsequent_indent=" " * len(first),
         break_long_words=False,
@@ -135,7 +198,7 @@ def wrapped(text: str, indent: int) -> list[str]:
     """Return text as indented lines."""
     return textwrap.wrap(
         text,
-        WIDTH,
+        layout().width,
         initial_indent=" " * indent,
         subsequent_indent=" " * indent,
         break_long_words=False,

@@ -9,7 +9,7 @@ from matplotlib.colors import to_hex
 from matplotlib.patches import StepPatch
 
 from schedproof_gate.replay.command import replay, replay_of
-from schedproof_gate.replay.findings import Replay
+from schedproof_gate.replay.findings import Replay, report_of
 from schedproof_gate.replay.options import ReplayOptions
 from schedproof_gate.replay.page import render_page
 from schedproof_gate.replay.pictures import BLOCKS, COLUMNS, OVERSHOOT, PREFILL, WAITING, figure
@@ -82,7 +82,7 @@ def test_policies_stand_side_by_side_on_the_same_scales_and_then_below_each_othe
 
 def test_the_page_has_every_figure_and_escapes_names(replayed: Any) -> None:
     done = replayed("original", "reference")
-    page = render_page(done)
+    page = render_page(done, report_of(done))
     (_, original), (_, reference) = done.runs
     for run in (original, reference):
         assert f"<td>{run.num_steps:,}</td>" in page

@@ -1,0 +1,1 @@
+"""Puts the check into a project."""

@@ -1,0 +1,78 @@
+"""The options that several commands share: where a report goes and how it looks, and the engine's version."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from schedproof.engines.fastdeploy.releases import RELEASES
+from schedproof_gate.report.layout import (
+    USUAL_WIDTH,
+    Detail,
+    set_detail,
+    set_width,
+    terminal_width,
+    wanted_colours,
+)
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def fit(context: click.Context, parameter: click.Parameter, output: Path | None) -> Path | None:
+    """Fit the text to the terminal, unless it goes to a file."""
+    set_width(context, terminal_width() if output is None else USUAL_WIDTH)
+    return output
+
+
+def colour(context: click.Context, parameter: click.Parameter, choice: str) -> None:
+    """Follow ``--color``."""
+    context.color = wanted_colours(choice)
+
+
+def detail(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    """Follow ``--quiet`` and ``--verbose``."""
+    if value:
+        assert parameter.name is not None
+        set_detail(context, Detail(parameter.name))
+
+
+output_option = click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    callback=fit,
+    help="Write to FILE, all at once.",
+)
+policy_option = click.option(
+    "--policy", "policy_name", metavar="NAME", help="The engine version; `schedproof policies` lists them."
+)
+release_option = click.option(
+    "--release", "release_name", metavar="VERSION", help=f"The engine's release: {', '.join(RELEASES)}."
+)
+colour_option = click.option(
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    show_default=True,
+    expose_value=False,
+    callback=colour,
+    help="Colours of text; `auto` is for terminals, and off with NO_COLOR.",
+)
+quiet_option = click.option(
+    "--quiet", "-q", is_flag=True, expose_value=False, callback=detail, help="Verdicts and what counts, no more."
+)
+verbose_option = click.option(
+    "--verbose", "-v", is_flag=True, expose_value=False, callback=detail, help="What each rule says, too."
+)
+
+verify_option = click.option(
+    "--verify", is_flag=True, help="Decide again, rather than tell what the proof run of this release found."
+)
+
+
+def layout_options(command: Command) -> Command:
+    """Give a command the options on how its text looks."""
+    return colour_option(quiet_option(verbose_option(command)))

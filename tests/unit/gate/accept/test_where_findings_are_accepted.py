@@ -1,0 +1,179 @@
+"""Deployment files, `schedproof.toml` and baselines hold the same entries, and each mistake in them is one line."""
+
+import json
+from datetime import date
+from pathlib import Path
+
+import findings
+import pytest
+
+from schedproof_gate.accept.acceptance import Kind
+from schedproof_gate.accept.accepting import acceptances_for
+from schedproof_gate.accept.baseline import REASON, read_baseline
+from schedproof_gate.accept.options import FindingOptions
+from schedproof_gate.accept.project_file import project_file_of, read_project_file
+from schedproof_gate.accept.selection import EVERYTHING
+from schedproof_gate.deployment.deployment_file import read_deployments
+from schedproof_gate.errors import InputError
+from schedproof_gate.rules_by_id import DEPLOYMENT_RULES
+from schedproof_spec import Consequence, Status
+
+RULES = list(DEPLOYMENT_RULES)
+
+DEPLOYMENT = """\
+engine: fastdeploy
+args:
+  max_num_seqs: 8
+accept:
+  - invariant: progress
+    reason: >
+      one node,
+      one user
+  - invariant: budget_tight
+    reason: known
+    until: 2027-01-31
+    status: undecided
+"""
+PROJECT = """\
+[[accept]]
+invariant = "progress"
+reason = "known"
+
+[[accept]]
+invariant = "no_overshoot"
+files = "canary/*.yaml"
+reason = "it is a canary"
+until = 2027-01-31
+"""
+
+
+def written(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def test_a_deployment_file_accepts_its_own_findings(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.yaml", DEPLOYMENT)
+    (deployment,) = read_deployments(path)
+    first, second = deployment.accept
+    assert (first.invariant, first.reason, first.until, first.status) == (
+        "progress",
+        "one node, one user",
+        None,
+        Status.VIOLATED,
+    )
+    assert (second.until, second.status, second.kind) == (date(2027, 1, 31), Status.UNDECIDED, Kind.DEPLOYMENT)
+    assert (first.place, second.place) == (f"{path}:5", f"{path}:9")
+    assert first.covers(str(path))
+    assert not first.covers(str(tmp_path / "b.yaml"))
+
+
+def test_a_project_file_speaks_of_the_files_below_it(tmp_path: Path) -> None:
+    path = written(tmp_path / "schedproof.toml", PROJECT)
+    everywhere, canary = read_project_file(path, RULES)
+    assert [entry.place for entry in (everywhere, canary)] == [f"{path}:1", f"{path}:5"]
+    assert everywhere.covers(str(tmp_path / "deploy" / "a.yaml"))
+    assert not everywhere.covers(str(tmp_path.parent / "a.yaml"))
+    assert canary.covers(str(tmp_path / "canary" / "a.yaml"))
+    assert not canary.covers(str(tmp_path / "a.yaml"))
+    assert canary.until == date(2027, 1, 31)
+
+
+def test_the_nearest_project_file_wins_and_the_search_ends_at_the_repository(tmp_path: Path) -> None:
+    outer = written(tmp_path / "schedproof.toml", PROJECT)
+    deployment = written(tmp_path / "repo" / "deploy" / "a.yaml", DEPLOYMENT)
+    assert project_file_of(str(deployment)) == outer
+    (tmp_path / "repo" / ".git").mkdir()
+    assert project_file_of(str(deployment)) is None
+    root = written(tmp_path / "repo" / "schedproof.toml", PROJECT)
+    assert project_file_of(str(deployment)) == root
+    inner = written(tmp_path / "repo" / "deploy" / "schedproof.toml", PROJECT)
+    assert project_file_of(str(deployment)) == inner
+
+
+def test_all_places_count_for_a_deployment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path / "schedproof.toml", PROJECT)
+    deployments = read_deployments(written(Path("a.yaml"), DEPLOYMENT))
+    found = acceptances_for([*deployments, *deployments], None)
+    assert [entry.place for entry in found] == ["a.yaml:5", "a.yaml:9", "schedproof.toml:1", "schedproof.toml:5"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ("accept: 3", ":1: accept: is not a list"),
+        ("accept: [progress]", ":1: accept: an entry is not a mapping"),
+        ("accept:\n  - invariant: progress", ":2: accept: an entry has no `reason`"),
+        ("accept:\n  - reason: x", ":2: accept: an entry has no `invariant`"),
+        ("accept:\n  - invariant: progress\n    reason: ' '", ":3: accept.reason: is empty; say why"),
+        (
+            "accept:\n  - invariant: progres\n    reason: x",
+            ":2: accept.invariant: unknown invariant 'progres'; did you mean progress?",
+        ),
+        (
+            "accept:\n  - {invariant: progress, reason: x, until: soon}",
+            ":2: accept.until: 'soon' is not a date; write it as 2027-01-31",
+        ),
+        ("accept:\n  - {invariant: progress, reason: x, status: held}", ":2: accept.status: 'held' is not one of"),
+        (
+            "accept:\n  - {invariant: progress, reason: x, untill: 1}",
+            ":2: accept.untill: unknown key; did you",
+        ),
+        ("accept:\n  - {invariant: progress, reason: x, files: a}", ":2: accept.files: unknown key"),
+    ],
+)
+def test_a_mistake_in_an_entry_is_refused_where_it_stands(entry: str, message: str, tmp_path: Path) -> None:
+    path = written(tmp_path / "a.yaml", f"{entry}\nengine: fastdeploy\nargs: {{max_num_seqs: 8}}\n")
+    with pytest.raises(InputError) as caught:
+        read_deployments(path)
+    assert str(caught.value).startswith(f"{path}{message}")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("acept = []", ":1: acept: unknown key; did you mean accept?"),
+        ("# nothing\n\n[[accept]]\nreason = 'x'", ":3: accept: an entry has no `invariant`"),
+    ],
+)
+def test_a_mistake_in_a_project_file_is_refused(text: str, message: str, tmp_path: Path) -> None:
+    path = written(tmp_path / "schedproof.toml", text)
+    with pytest.raises(InputError) as caught:
+        read_project_file(path, RULES)
+    assert str(caught.value).startswith(f"{path}{message}")
+
+
+@pytest.mark.parametrize("text", ['{"accept": []}', '{"schema": "schedproof/report/2"}', '{"schema": 2}', "[]"])
+def test_another_json_file_is_no_baseline(text: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError):
+        read_baseline(written(tmp_path / "baseline.json", text), RULES)
+
+
+def options(baseline: Path | None, write: Path | None) -> FindingOptions:
+    return FindingOptions(selection=EVERYTHING, baseline=baseline, write_baseline=write)
+
+
+def test_a_written_baseline_accepts_what_counted_then_and_nothing_else(tmp_path: Path) -> None:
+    path, file = tmp_path / "ci" / "baseline.json", tmp_path / "deploy" / "a.yaml"
+    path.parent.mkdir()
+    wasteful = findings.result("budget_tight", consequence=Consequence.COST)
+    before = findings.report(file, findings.result(), wasteful, findings.result("message_fits", Status.HELD))
+    assert options(None, path).decided(before, []).exit_code() == 1
+    assert json.loads(path.read_text())["accept"] == [
+        {"files": "../deploy/a.yaml", "invariant": "no_overshoot", "status": "violated", "reason": REASON}
+    ]
+    assert options(path, None).decided(before, []).exit_code() == 0
+    worse = findings.report(file, findings.result(), findings.result("progress"))
+    assert options(path, None).decided(worse, []).exit_code() == 1
+
+
+def test_a_baseline_written_anew_keeps_reasons_and_drops_what_is_gone(tmp_path: Path) -> None:
+    path, file = tmp_path / "baseline.json", tmp_path / "a.yaml"
+    options(None, path).decided(findings.report(file, findings.result(), findings.result("progress")), [])
+    path.write_text(path.read_text().replace(REASON, "as agreed", 1))
+    now = findings.report(file, findings.result(), findings.result("message_fits"))
+    options(path, path).decided(now, [])
+    accepted = {entry["invariant"]: entry["reason"] for entry in json.loads(path.read_text())["accept"]}
+    assert accepted == {"no_overshoot": "as agreed", "message_fits": REASON}
