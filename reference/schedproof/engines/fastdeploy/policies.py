@@ -11,6 +11,7 @@ from schedproof.engines.fastdeploy.versions.pr_7438 import (
     Pr7438Draft,
     RefuseNegative,
 )
+from schedproof.engines.fastdeploy.versions.pr_7444 import Pr7444
 from schedproof.engines.fastdeploy.versions.pr_7499 import Pr7499
 from schedproof.engines.fastdeploy.versions.pr_7623 import Pr7623, Pr7623Draft
 from schedproof.engines.fastdeploy.versions.pr_7756 import Pr7756
@@ -35,6 +36,7 @@ POLICIES: dict[str, Policy] = {
         Pr7623Draft(),
         Pr7623(),
         NEWEST,
+        Pr7444(),
         REFERENCE,
     )
 }
