@@ -194,8 +194,8 @@ def next_turn(ledger: Ledger, queues: Queues, config: ServingConfig, policy: Pol
     order, unless something was preempted; the first that cannot be admitted ends the step. Once a waiting request
     was asked, no running request is visited any more.
     """
-    num_listed = ledger.num_running + ledger.num_kept
-    if ledger.num_asked == 0 and ledger.num_visited < num_listed and policy.keeps_visiting(ledger.budget):
+    has_more = ledger.num_visited < ledger.num_running + ledger.num_kept
+    if ledger.num_asked == 0 and has_more and policy.keeps_visiting(ledger.budget):
         return running_turn(ledger, queues, config, policy)
     return waiting_turn(ledger, queues, config, policy)
 
@@ -214,12 +214,9 @@ def running_turn(ledger: Ledger, queues: Queues, config: ServingConfig, policy: 
     if policy.preempts_only_decodes and not request.is_decoding:
         if grant != NOTHING and not has_blocks_to_continue(ledger, request, grant, queues, config, policy):
             return None
-    elif grant.num_new_blocks > ledger.num_free_blocks and policy.preempts_only_decodes:
-        position = queues.last_decode(ledger, config)
-        victim = queues.running[position]
-        after = preempt_decode(ledger, position, victim, config)
-        return Preemption(request=victim, asking=request, before=ledger, after=after)
     elif grant.num_new_blocks > ledger.num_free_blocks:
+        if policy.preempts_only_decodes:
+            return decode_preemption(ledger, request, queues, config)
         victim = queues.running[ledger.num_running - 1]
         return Preemption(request=victim, asking=request, before=ledger, after=preempt(ledger, victim, config))
     if request.is_decoding:
@@ -227,6 +224,14 @@ def running_turn(ledger: Ledger, queues: Queues, config: ServingConfig, policy: 
         return Visit(request=request, phase=Phase.DECODE, grant=grant, before=ledger, after=after)
     after = run_prefill(ledger, grant)
     return Visit(request=request, phase=Phase.PREFILL, grant=grant, before=ledger, after=after)
+
+
+def decode_preemption(ledger: Ledger, asking: Request, queues: Queues, config: ServingConfig) -> Preemption:
+    """Return the turn in which the last decode leaves, for a decode that lacks blocks."""
+    position = queues.last_decode(ledger, config)
+    victim = queues.running[position]
+    after = preempt_decode(ledger, position, victim, config)
+    return Preemption(request=victim, asking=asking, before=ledger, after=after)
 
 
 def waiting_turn(ledger: Ledger, queues: Queues, config: ServingConfig, policy: Policy) -> Turn | None:
@@ -353,7 +358,7 @@ def preempt(ledger: Ledger, victim: Request, config: ServingConfig) -> Ledger:
 
 
 def preempt_decode(ledger: Ledger, position: int, victim: Request, config: ServingConfig) -> Ledger:
-    """Take the last decode out of the step; the loop still comes to the prompts behind it unless it asked itself."""
+    """Take the last decode out of the step; the loop comes to the prompts behind it unless it asked itself."""
     after = preempt(ledger, victim, config)
     if position == ledger.num_visited:
         return replace(after, num_running=position, num_kept=0)
