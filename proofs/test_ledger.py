@@ -20,6 +20,7 @@ from schedproof.engines.fastdeploy.turns import (
     next_turn,
     open_step,
     preempt,
+    preempt_decode,
     run_decode,
     run_prefill,
 )
@@ -113,13 +114,15 @@ def admission_turn(ctx):
     """An admission is a chunk, and one slot unless the request holds one."""
     before, grant, config = any_ledger(ctx), any_grant(ctx), draw_config(ctx)
     request = replace(any_request(ctx, "request", config), holds_slot=ctx.boolean("holds_slot"))
-    after = admit(before, request, grant)
+    reserved = ctx.integer("reserved_for_it", 0)
+    after = admit(before, request, grant, reserved)
     new_slots = ctx.merged(lambda: 0 if request.holds_slot else 1)
     ctx.prove("one slot, or its own", after.num_slots_used == before.num_slots_used + new_slots)
     ctx.prove("one more was asked", after.num_asked == before.num_asked + 1)
     ctx.prove("one more is admitted", after.num_admitted == before.num_admitted + 1)
     chunk = replace(run_prefill(before, grant), num_visited=before.num_visited)
-    moved = ("num_slots_used", "num_asked", "num_admitted")
+    ctx.prove("its reserve is counted", after.num_reserved_blocks == before.num_reserved_blocks + reserved)
+    moved = ("num_slots_used", "num_asked", "num_admitted", "num_reserved_blocks")
     ctx.prove("a chunk", ctx.merged(lambda: same_but(chunk, after, *moved)))
 
 
@@ -147,6 +150,30 @@ def preemption_turn(ctx):
     ctx.prove("nothing else", ctx.merged(lambda: same_but(before, after, *moved)))
 
 
+def decode_preemption_turn(ctx):
+    """Where only decodes are preempted, prompts behind the victim stay; one that asked itself ends the loop."""
+    config, before, position = draw_config(ctx), any_ledger(ctx), ctx.integer("position", 0)
+    ctx.assume(before.num_visited <= position)
+    ctx.assume(position < before.num_running)
+    victim = any_victim(ctx, config)
+    after = ctx.merged(lambda: preempt_decode(before, position, victim, config))
+    as_ever = ctx.merged(lambda: preempt(before, victim, config))
+    num_left = before.num_running + before.num_kept - 1
+    ctx.prove("the list ends before it", after.num_running == position)
+    asked_itself = position == before.num_visited
+    ctx.prove(
+        "prompts behind it stay, or the loop is over",
+        ctx.merged(
+            lambda: (
+                after.num_kept == 0 and after.num_visited == after.num_running
+                if asked_itself
+                else after.num_running + after.num_kept == num_left
+            )
+        ),
+    )
+    ctx.prove("nothing else", ctx.merged(lambda: same_but(as_ever, after, "num_running", "num_kept")))
+
+
 def abort_turn(ctx):
     """An aborted decode gives back the blocks that it shares with nobody, and has had its turn."""
     config, before = draw_config(ctx), any_ledger(ctx)
@@ -165,7 +192,8 @@ def skipped_turn(ctx):
     """A waiting prompt that gets no chunk is gone past, where the policy does so, and ends the step elsewhere."""
     policy = ctx.one_of("policy", (REFERENCE, ORIGINAL))
     config = draw_config(ctx)
-    before = replace(any_ledger(ctx), num_running=0, num_visited=0, num_preempted=0, num_asked=0, num_waiting=1)
+    begun = replace(any_ledger(ctx), num_preempted=0, num_asked=0, num_waiting=1)
+    before = replace(begun, num_running=0, num_kept=0, num_visited=0)
     request = any_request(ctx, "request", config)
     ctx.assume(
         ctx.merged(lambda: not request.is_decoding and policy.next_chunk(request, before.budget, config) == 0)
@@ -202,6 +230,9 @@ TURNS = {
     ),
     admission_guard: turn_mutant("keep a block free", "has_blocks_to_admit", "num_needed <=", "num_needed <"),
     preemption_turn: turn_mutant("free what others share", "preempt", " - victim.num_shared_blocks", ""),
+    decode_preemption_turn: turn_mutant(
+        "prompts behind the victim leave too", "preempt_decode", "ledger.num_kept + num_between", "ledger.num_kept"
+    ),
     abort_turn: turn_mutant("keep the blocks", "end_decode", " + request.num_blocks", ""),
     skipped_turn: turn_mutant(
         "hand a waiting prompt nothing",

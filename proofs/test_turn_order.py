@@ -9,7 +9,18 @@ import pytest
 from proofs.mutants.mutant import Mutant
 
 from schedproof.engines.fastdeploy.policies import NEWEST, REFERENCE
-from schedproof.engines.fastdeploy.turns import Abort, Passing, Phase, Preemption, Skip, Visit, ask, next_turn
+from schedproof.engines.fastdeploy.turns import (
+    Abort,
+    Passing,
+    Phase,
+    Preemption,
+    Skip,
+    Visit,
+    ask,
+    has_decode_status,
+    next_turn,
+)
+from schedproof.engines.fastdeploy.versions.pr_7444 import Pr7444
 from schedproof_spec.prover.prove import prove
 from schedproof_spec.prover.verdict import Status
 from schedproof_spec.states.domain import any_config
@@ -19,6 +30,8 @@ from schedproof_spec.states.merged import MergedPolicy
 RUNNING_FIRST = "nobody waiting is asked while a running request is to be visited"
 VISITED = "the running request whose turn it is follows those that had theirs"
 VICTIM = "the victim is the last of the running list"
+LAST_DECODE = "the victim is a decode, and the list of those that are left ends before it"
+HELD = "a step that is over early has come to a prompt that may not start its chunk"
 VICTIM_IN_NEED = "nobody leaves while the blocks that are asked for are free"
 NO_ADMISSION = "nothing is admitted after a preemption"
 SLOT = "nobody is admitted without a free slot"
@@ -43,12 +56,21 @@ def turn_order(policy, only=None):
         queues = queues_at(ctx, moment, frame)
         turn = next_turn(ledger, queues, config, merged)
         all_visited = ctx.merged(
-            lambda: ledger.num_visited == ledger.num_running or not merged.keeps_visiting(ledger.budget)
+            lambda: (
+                ledger.num_visited == ledger.num_running + ledger.num_kept
+                or not merged.keeps_visiting(ledger.budget)
+            )
         )
         if turn is None:
-            claim(OVER, all_visited)
+            if not merged.preempts_only_decodes:
+                claim(OVER, all_visited)
+            elif not all_visited and ledger.num_visited < ledger.num_running:
+                claim(HELD, ctx.merged(lambda: not queues.running[ledger.num_visited].is_decoding))
             return
-        claim(ENDS, num_left(turn.after) == num_left(ledger) - 1)
+        if merged.preempts_only_decodes:
+            claim(ENDS, num_left(turn.after) < num_left(ledger))
+        else:
+            claim(ENDS, num_left(turn.after) == num_left(ledger) - 1)
         if isinstance(turn, Visit):
             claim(BLOCKS, turn.grant.num_new_blocks <= ledger.num_free_blocks)
         if isinstance(turn, Skip) or (isinstance(turn, Visit) and turn.phase is Phase.ADMISSION):
@@ -60,11 +82,17 @@ def turn_order(policy, only=None):
             return
         if isinstance(turn, Preemption):
             claim(VISITED, queues.running.position_of(turn.asking) == ledger.num_visited)
-            claim(VICTIM, queues.running[ledger.num_running - 1] is turn.request)
+            if merged.preempts_only_decodes:
+                claim(LAST_DECODE, queues.running.position_of(turn.request) == turn.after.num_running)
+                claim(LAST_DECODE, ctx.merged(lambda: has_decode_status(turn.request, config)))
+            else:
+                claim(VICTIM, queues.running[ledger.num_running - 1] is turn.request)
             needed = ctx.merged(lambda: ask(turn.asking, ledger.budget, config, merged).num_new_blocks)
             claim(VICTIM_IN_NEED, needed > ledger.num_free_blocks)
         else:
             assert isinstance(turn, Visit | Passing | Abort)
+            if merged.preempts_only_decodes and ledger.num_visited >= ledger.num_running:
+                return
             claim(VISITED, queues.running.position_of(turn.request) == ledger.num_visited)
 
     return theorem
@@ -72,11 +100,11 @@ def turn_order(policy, only=None):
 
 def num_left(ledger):
     """Turns that the step can have at most: none is taken twice, and each one is somebody's."""
-    return ledger.num_running - ledger.num_visited + ledger.num_waiting - ledger.num_asked
+    return ledger.num_running + ledger.num_kept - ledger.num_visited + ledger.num_waiting - ledger.num_asked
 
 
-POLICIES = {policy.name: policy for policy in (REFERENCE, NEWEST)}
-"""One policy without aborts and skipped prompts, and one with them."""
+POLICIES = {policy.name: policy for policy in (REFERENCE, NEWEST, Pr7444())}
+"""One policy without aborts and skipped prompts, one with them, and one that preempts decodes alone."""
 
 CLAIMS = {
     RUNNING_FIRST,
@@ -98,7 +126,8 @@ SCOPE = "every point of a step, any number of requests"
 def test_turns_come_in_order(policy_name, theorem):
     outcome = prove(turn_order(POLICIES[policy_name]))
     assert outcome.status is Status.HELD, outcome.reason
-    assert outcome.reached == CLAIMS
+    only_decodes = POLICIES[policy_name].preempts_only_decodes
+    assert outcome.reached == ((CLAIMS - {VICTIM, OVER}) | {LAST_DECODE, HELD} if only_decodes else CLAIMS)
     assert not outcome.unreached
     theorem(f"turn order under {policy_name}", outcome, scope=SCOPE)
 
@@ -108,6 +137,19 @@ def turn_mutant(name, function, old, new):
 
 
 MUTANTS = [
+    (
+        LAST_DECODE,
+        turn_mutant(
+            "the one that asks leaves alone",
+            "decode_preemption",
+            "running[position]",
+            "running[ledger.num_visited]",
+        ),
+    ),
+    (
+        HELD,
+        turn_mutant("decodes are held too", "running_turn", "decodes and not request.is_decoding", "decodes"),
+    ),
     (
         RUNNING_FIRST,
         turn_mutant(
@@ -215,4 +257,4 @@ def test_mutant_is_refuted(label, mutant, theorem):
 
 
 def test_every_claim_is_refuted_by_a_mutant():
-    assert {label for label, _ in MUTANTS} == CLAIMS
+    assert {label for label, _ in MUTANTS} == CLAIMS | {LAST_DECODE, HELD}

@@ -34,6 +34,8 @@ class Request:
     """Generated tokens that are prefilled again, behind the prompt, after a preemption."""
     holds_slot: bool = False
     """Whether a waiting request still holds a slot, because it was preempted."""
+    max_output_tokens: int = 0
+    """Most tokens that it may generate; set while planning, where an engine reserves blocks by it."""
     is_aborted: bool = False
     """Whether nobody waits for it any more, and its engine has not noticed yet."""
 
@@ -51,6 +53,11 @@ class Request:
     def num_prompt_tokens(self) -> int:
         """Tokens of the prompt, of what must be prefilled."""
         return self.need_prefill_tokens - self.num_resumed_tokens
+
+    @property
+    def num_output_tokens(self) -> int:
+        """Generated tokens."""
+        return self.num_total_tokens - self.num_prompt_tokens
 
     @property
     def num_prefill_tokens_left(self) -> int:

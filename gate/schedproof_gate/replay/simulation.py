@@ -197,6 +197,8 @@ class Simulation:
         plan, engine = outcome.launch.plan, self.engine
         queues = plan.queues
         has_reserve = queues.num_reserved_blocks_per_seq > engine.reserve.minimum_blocks
+        if queues.ratio_reserve is not None:
+            has_reserve = queues.ratio_reserve.ratio > queues.ratio_reserve.settings.minimum
         reserve_shrinks = has_reserve and (plan.has_tasks or not engine.policy.relaxes_reserve)
         is_reserved = bool(queues.running) or queues.num_held_slots > 0
         wants_blocks = bool(queues.waiting) or bool(self._outside)

@@ -32,9 +32,11 @@ from schedproof.engines.fastdeploy.turns import (
 from schedproof.request import Request
 from schedproof.view import Limits, StepView
 from schedproof_spec.prover.context import Context
-from schedproof_spec.states.domain import Configs, any_request
+from schedproof_spec.states.domain import Configs
 from schedproof_spec.states.logic import all_of, any_of, negated
 from schedproof_spec.states.queue import AnyQueue
+from schedproof_spec.states.queue_entries import any_running_request, any_waiting_request
+from schedproof_spec.states.running_list import AnyQueues
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,7 @@ def any_moment(ctx: Context, frame: StepFrame) -> Moment:
         num_slots_used=ctx.integer("num_slots_used", 0),
         num_preempted=ctx.integer("num_preempted", 0),
         num_running=ctx.integer("num_running", 0),
+        num_kept=ctx.integer("num_kept", 0) if frame.policy.preempts_only_decodes else 0,
         num_visited=ctx.integer("num_visited", 0),
         num_aborted=ctx.integer("num_aborted", 0) if frame.policy.aborts_when_visited else 0,
         num_waiting=ctx.integer("num_waiting", 0),
@@ -184,14 +187,14 @@ def accounts_agree(ledger: Ledger, world: World) -> bool:
 def cursor_is_possible(moment: Moment, frame: StepFrame) -> bool:
     """The loop has come as far in its queues as the ledger says, and nobody is asked after a preemption."""
     ledger = moment.ledger
-    num_ahead = ledger.num_running - ledger.num_visited
+    num_ahead = ledger.num_running + ledger.num_kept - ledger.num_visited
     num_decodes_visited = ledger.num_decoding - moment.num_unvisited
     num_left = frame.num_decoding - ledger.num_aborted
     possible: bool = all_of(
         ledger.num_visited >= 0,
         num_ahead >= 0,
         ledger.num_preempted >= 0,
-        ledger.num_running + ledger.num_preempted == frame.num_running,
+        all_are_somewhere(moment, frame),
         ledger.num_admitted >= 0,
         ledger.num_admitted <= ledger.num_asked,
         ledger.num_asked <= ledger.num_waiting,
@@ -199,7 +202,7 @@ def cursor_is_possible(moment: Moment, frame: StepFrame) -> bool:
         ledger.num_slots_used <= frame.num_slots_used + ledger.num_admitted,
         ledger.num_slots_used >= frame.num_running + ledger.num_admitted,
         any_of(ledger.num_asked == 0, ledger.num_preempted == 0),
-        any_of(ledger.num_asked == 0, ledger.num_visited == ledger.num_running),
+        any_of(ledger.num_asked == 0, num_ahead == 0),
         moment.num_unvisited >= 0,
         moment.num_unvisited <= num_ahead,
         moment.num_unvisited <= ledger.num_decoding,
@@ -209,6 +212,26 @@ def cursor_is_possible(moment: Moment, frame: StepFrame) -> bool:
         any_of(ledger.num_preempted > 0, ledger.num_decoding == num_left),
     )
     return possible
+
+
+def all_are_somewhere(moment: Moment, frame: StepFrame) -> bool:
+    """Whoever ran when the step opened is left or was preempted; decodes that are ahead stand before any victim.
+
+    Where only decodes are preempted, one that preempts itself ends the loop: prompts behind it are not counted.
+    """
+    ledger = moment.ledger
+    num_counted = ledger.num_running + ledger.num_kept + ledger.num_preempted
+    if not frame.policy.preempts_only_decodes:
+        counted: bool = num_counted == frame.num_running
+        return counted
+    somewhere: bool = all_of(
+        num_counted <= frame.num_running,
+        any_of(num_counted == frame.num_running, ledger.num_preempted > 0),
+        ledger.num_kept >= 0,
+        any_of(ledger.num_kept == 0, ledger.num_preempted > 0),
+        any_of(moment.num_unvisited == 0, moment.num_unvisited <= ledger.num_running - ledger.num_visited),
+    )
+    return somewhere
 
 
 def budget_is_possible(moment: Moment, frame: StepFrame) -> bool:
@@ -289,43 +312,18 @@ def queues_at(ctx: Context, moment: Moment, frame: StepFrame, num_items: int = 1
         ctx.assume(ctx.merged(lambda: not request.holds_slot or num_held > 0))
         return request
 
-    return Queues(
+    per_seq = ctx.integer("num_reserved_blocks_per_seq", 0)
+    return AnyQueues(
         running=AnyQueue("running", frame.num_running, running),  # type: ignore[arg-type]
         waiting=AnyQueue("waiting", ledger.num_waiting, waiting),  # type: ignore[arg-type]
         num_free_blocks=ledger.num_free_blocks,
-        num_reserved_blocks_per_seq=ctx.integer("num_reserved_blocks_per_seq", 0),
+        num_reserved_blocks_per_seq=per_seq,
+        num_reserved_blocks_after_preemption=per_seq,
+        ctx=ctx,
+        num_unvisited=moment.num_unvisited,
+        draw_running=lambda name: any_running_request(ctx, name, config, frame.policy, num_items),
+        reserves_by_token_ratio=frame.policy.reserves_by_token_ratio,
     )
-
-
-def any_running_request(
-    ctx: Context, name: str, config: ServingConfig, policy: Policy, num_items: int = 1
-) -> Request:
-    """Draw a request of the running list, with an item and with blocks that it shares.
-
-    On a decode node everything decodes, but for what has just arrived where that still has a token to prefill.
-    """
-    drawn = any_request(ctx, name, config, num_items)
-    request = replace(drawn, num_shared_blocks=ctx.integer(f"{name}.num_shared_blocks", 0))
-    ctx.assume(request.num_shared_blocks <= request.num_blocks)
-    if policy.aborts_when_visited:
-        request = replace(request, is_aborted=ctx.boolean(f"{name}.is_aborted"))
-    most_left = 1 if policy.prefills_on_arrival else 0
-    ctx.assume(ctx.merged(lambda: config.role != Role.DECODE or request.num_prefill_tokens_left <= most_left))
-    return request
-
-
-def any_waiting_request(ctx: Context, name: str, config: ServingConfig, num_items: int = 1) -> Request:
-    """Draw a request with prompt left to prefill; a decode node has none.
-
-    A chunk rule looks for the item at one position, and items are disjoint: one drawn item stands for all of them
-    in one call of the rule, two where a second call or another item is looked at.
-    """
-    drawn = any_request(ctx, name, config, num_items)
-    request = replace(drawn, num_free_cached_blocks=ctx.integer(f"{name}.num_free_cached_blocks", 0))
-    ctx.assume(request.num_free_cached_blocks <= request.num_blocks)
-    ctx.assume(config.role != Role.DECODE)
-    ctx.assume(ctx.merged(lambda: not request.is_decoding))
-    return request
 
 
 def moment_after(ctx: Context, before: Moment, turn: Turn, config: ServingConfig) -> Moment:

@@ -27,13 +27,13 @@ from schedproof_spec.states.ledger import (
     StepFrame,
     any_frame,
     any_moment,
-    any_waiting_request,
     by_induction,
     label_of,
     queues_at,
 )
 from schedproof_spec.states.life import any_living_decode
 from schedproof_spec.states.merged import next_chunk
+from schedproof_spec.states.queue_entries import any_waiting_request
 
 BUDGET_FIELDS = ("max_num_batched_tokens", "max_num_seqs", "num_speculative_tokens", "max_multimodal_item_tokens")
 

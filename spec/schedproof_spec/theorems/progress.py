@@ -198,7 +198,8 @@ def any_two_in_order(ctx: Context) -> Places:
 def prove_order(ctx: Context, configs: Configs, policy: Policy) -> None:
     """An admission takes the first waiting request, a preemption the last running one, and both wait their turn.
 
-    A prompt that gets no chunk though budget is left may go to the end of the queue: then it is overtaken.
+    A prompt that gets no chunk though budget is left may go to the end of the queue: then it is overtaken. So is a
+    decode that is preempted while a prompt behind it may not be.
     """
     places = any_two_in_order(ctx)
     event = ctx.one_of("event", ("admission", "preemption", "acknowledgement", "arrival", "end", "skip"))
@@ -208,7 +209,8 @@ def prove_order(ctx: Context, configs: Configs, policy: Policy) -> None:
         places.move(waiting[0], Place.RUNNING)
     elif event == "preemption":
         ctx.assume(len(running) > 0)
-        places.move(running[-1], Place.PREEMPTED)
+        victim = ctx.one_of("victim", running) if policy.preempts_only_decodes else running[-1]
+        places.move(victim, Place.PREEMPTED)
     elif event == "acknowledgement":
         ctx.assume(len(preempted) > 0)
         for request_id in preempted:

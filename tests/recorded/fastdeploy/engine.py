@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from prompts import draw_prompt
-from settings import DECODE, MIXED, PREFILL, EngineConfig, Workload
+from settings import DECODE, MIXED, PREFILL, EngineConfig, TokenRatio, Workload
 from watched import environment, upstream_config, watched_class
 
 OUTPUT = 2
@@ -74,8 +74,7 @@ class Engine:
             "free": self.num_free_blocks,
             "to_be_rescheduled": numbers(scheduler.to_be_rescheduled_request_id_set),
             "to_be_aborted": numbers(scheduler.to_be_aborted_req_id_set),
-            "reserve": scheduler.current_reserve_output_block_num,
-            "relaxed": scheduler.can_relax_prefill_strategy,
+            **self.reserve(),
         }
         events, self.events = self.events, []
         decoding = {row[0] for row in before["running"] if row[2] >= row[3]}
@@ -96,6 +95,15 @@ class Engine:
                 "waiting": [int(one.request_id) for one in scheduler.waiting],
                 "free": self.num_free_blocks,
             },
+        }
+
+    def reserve(self) -> dict[str, Any]:
+        """Return what the scheduler reserves for output, as far as it has decayed."""
+        if isinstance(self.config.reserve, TokenRatio):
+            return {"new_token_ratio": self.scheduler.new_token_ratio}
+        return {
+            "reserve": self.scheduler.current_reserve_output_block_num,
+            "relaxed": self.scheduler.can_relax_prefill_strategy,
         }
 
     @property
@@ -153,6 +161,8 @@ class Engine:
     def append(self, job: Job, num_tokens: int) -> None:
         num_tokens = min(num_tokens, job.num_left)
         job.request.output_token_ids.extend([OUTPUT] * num_tokens)
+        if job.request.status.name == "RUNNING_PREFILL":  # as ``token_processor`` does since PR 7444
+            job.request.status = self.upstream.request.RequestStatus.RUNNING_DECODE
         self.events.append(["tokens", job.id, num_tokens])
         job.is_done = job.num_left == 0 or self.config.role == PREFILL
 
@@ -261,6 +271,7 @@ class Engine:
             prompt_token_ids=prompt.token_ids,
             prompt_token_ids_len=length,
             multimodal_inputs=prompt.multimodal_inputs,
+            sampling_params=SimpleNamespace(max_tokens=max_new),
             disaggregate_info={},
         )
         job = self.jobs[request.request_id] = Job(request, max_new)

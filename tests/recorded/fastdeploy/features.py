@@ -10,7 +10,17 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 
-from settings import DECODE, IMAGES, PATCH_MAP, PREFILL, EngineConfig, Reserve, Speculation, Workload
+from settings import (
+    DECODE,
+    IMAGES,
+    PATCH_MAP,
+    PREFILL,
+    EngineConfig,
+    Reserve,
+    Speculation,
+    TokenRatio,
+    Workload,
+)
 
 Drawn = tuple[EngineConfig, Workload]
 
@@ -69,6 +79,23 @@ def draw_speculation(rng: random.Random) -> Speculation:
 
 def maybe_speculation(rng: random.Random, chance: float) -> Speculation | None:
     return draw_speculation(rng) if rng.random() < chance else None
+
+
+def draw_token_ratio(rng: random.Random) -> TokenRatio:
+    return TokenRatio(
+        initial_ratio=rng.choice([0.7, 0.7, 0.3, 1.0]),
+        minimum_ratio=rng.choice([0.1, 0.1, 0.0, 0.05]),
+        decay=rng.choice([0.001, 0.01, 0.05, 0.2]),
+        most_tokens=rng.choice([4096, 4096, 8, 40]),
+    )
+
+
+def with_token_ratio(rng: random.Random, drawn: Drawn) -> Drawn:
+    """Return what was drawn, three times out of four with the reserve that PR 7444 brought."""
+    config, load = drawn
+    if isinstance(config.reserve, TokenRatio):
+        return drawn
+    return (replace(config, reserve=draw_token_ratio(rng)) if rng.random() < 0.75 else config), load
 
 
 def draw_reserve(rng: random.Random) -> Reserve:
@@ -137,6 +164,23 @@ def deterministic_beside_decodes(rng: random.Random) -> Drawn:
     )
     load = replace(draw_load(rng, config), arrival_rate=0.6, max_waiting=4, max_prompt=config.max_model_len)
     return config, replace(load, max_output=64, max_short_prompt=6)
+
+
+def prompts_beside_victims(rng: random.Random) -> Drawn:
+    """Draw an engine in which long prompts take many steps beside decodes, with few blocks and little reserve."""
+    model_len, block_size = rng.randint(120, 320), rng.choice([4, 8])
+    config = EngineConfig(
+        max_num_seqs=rng.randint(4, 10),
+        max_num_batched_tokens=rng.randint(20, 40),
+        max_model_len=model_len,
+        block_size=block_size,
+        num_kv_blocks=int(model_len // block_size * rng.choice([1.1, 1.3, 1.6])) + 2,
+        deterministic=rng.random() < 0.5,
+        split_kv_size=rng.choice([4, 8, 16]),
+        reserve=TokenRatio(initial_ratio=rng.choice([0.0, 0.02, 0.1]), minimum_ratio=0.0, decay=0.01),
+    )
+    load = replace(draw_load(rng, config), arrival_rate=0.8, max_waiting=4, max_prompt=model_len * 3 // 4)
+    return config, replace(load, max_output=model_len, max_short_prompt=6)
 
 
 def aborts(rng: random.Random) -> Drawn:
@@ -239,3 +283,5 @@ FEATURES: dict[str, Callable[[random.Random], Drawn]] = {
     "budget_equals_decodes": equality,
     "output_reserve": output_reserve,
 }
+
+FEATURES_OF_7444 = {**FEATURES, "prompts_beside_victims": prompts_beside_victims}

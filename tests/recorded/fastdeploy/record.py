@@ -1,8 +1,8 @@
 """Run FastDeploy's scheduler on random workloads and write down every step.
 
-    python tests/recorded/fastdeploy/record.py --source FASTDEPLOY --out DIR --seed 0
+    python tests/recorded/fastdeploy/record.py --source FASTDEPLOY --out DIR --version 7499 --seed 0
 
-``FASTDEPLOY`` is a checkout of the commit in the README. The README says what the lines mean.
+``FASTDEPLOY`` is a checkout of the version's commit in the README. The README says what the lines mean.
 """
 
 from __future__ import annotations
@@ -20,42 +20,46 @@ from typing import Any
 
 import upstream
 from engine import Engine
-from features import FEATURES, Drawn
+from features import FEATURES, FEATURES_OF_7444, Drawn, with_token_ratio
 
 SCHEMA = "schedproof/fastdeploy-steps/1"
-VERSION = "7499"
-SOURCE = "gongshaotian/FastDeploy@b19754c5f4bc83b0ea98854027d2313e5789b063"
-STEPS_PER_FEATURE = 2500
+SOURCES = {
+    "7499": "gongshaotian/FastDeploy@b19754c5f4bc83b0ea98854027d2313e5789b063",
+    "7444": "gongshaotian/FastDeploy@93ac61ec9342dad1ab301679bbfea71f3da13c1f",
+}
+STEPS_PER_FEATURE = {"7499": 2500, "7444": 1500}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--source", type=Path, required=True, help="FastDeploy's source tree")
     parser.add_argument("--out", type=Path, required=True, help="where the files go")
+    parser.add_argument("--version", choices=SOURCES, default="7499", help="the pull request")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=STEPS_PER_FEATURE, help="steps a file, at least")
     arguments = parser.parse_args()
     loaded = upstream.load(arguments.source)
     arguments.out.mkdir(parents=True, exist_ok=True)
-    for name, draw in FEATURES.items():
-        lines = list(recorded_lines(loaded, name, draw, arguments.seed, arguments.steps))
+    features = FEATURES if arguments.version == "7499" else FEATURES_OF_7444
+    for name, draw in features.items():
+        lines = list(recorded_lines(loaded, arguments.version, name, draw, arguments.seed))
         size = write_lines(arguments.out / f"{name}.jsonl.gz", lines)
         num_engines = sum(1 for line in lines if "schema" in line)
         print(f"{name}: {num_engines} engines, {len(lines) - num_engines} steps, {size} bytes")
 
 
 def recorded_lines(
-    loaded: SimpleNamespace, name: str, draw: Callable[[random.Random], Drawn], seed: int, num_steps: int
+    loaded: SimpleNamespace, version: str, name: str, draw: Callable[[random.Random], Drawn], seed: int
 ) -> Iterator[dict[str, Any]]:
     """Yield the headers and steps of as many engines as give the wanted number of steps."""
     found = engine_number = 0
-    while found < num_steps:
+    while found < STEPS_PER_FEATURE[version]:
         rng = random.Random(f"{name}/{seed}/{engine_number}")
-        config, load = draw(rng)
+        drawn = draw(rng)
+        config, load = drawn if version == "7499" else with_token_ratio(rng, drawn)
         yield {
             "schema": SCHEMA,
-            "version": VERSION,
-            "source": SOURCE,
+            "version": version,
+            "source": SOURCES[version],
             "seed": seed,
             "config": asdict(config),
         }

@@ -26,6 +26,16 @@ class Reserve:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TokenRatio:
+    """The output reserve since PR 7444: FastDeploy's environment variables ``FD_*NEW_TOKEN*``."""
+
+    initial_ratio: float = 0.7
+    minimum_ratio: float = 0.1
+    decay: float = 0.001
+    most_tokens: int = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EngineConfig:
     """One engine; the field names are those of the header line."""
 
@@ -43,7 +53,7 @@ class EngineConfig:
     prealloc_dec_block_slot_num_threshold: int = 12
     multimodal: str | None = None
     max_multimodal_item_tokens: int = 0
-    reserve: Reserve = field(default_factory=Reserve)
+    reserve: Reserve | TokenRatio = field(default_factory=Reserve)
 
     @property
     def num_speculative_tokens(self) -> int:

@@ -10,7 +10,7 @@ import sys
 from types import FrameType, SimpleNamespace
 from typing import Any
 
-from settings import PREFILL, EngineConfig
+from settings import PREFILL, EngineConfig, Reserve
 
 Visit = list[Any]
 """``[id, what, tokens, new blocks]``."""
@@ -143,12 +143,28 @@ def upstream_config(config: EngineConfig, upstream: SimpleNamespace) -> SimpleNa
 
 def environment(config: EngineConfig) -> dict[str, str]:
     """Return the environment variables that FastDeploy reads its other settings from."""
-    reserve = "FD_RESERVE_{}OUTPUT_BLOCK_NUM_FOR_DECODE_WHEN_SCHEDULE_NEW_PREFILL"
     return {
         "FD_DISABLE_CHUNKED_PREFILL": str(int(not config.chunked_prefill)),
         "FD_DETERMINISTIC_MODE": str(int(config.deterministic)),
         "FD_DETERMINISTIC_SPLIT_KV_SIZE": str(config.split_kv_size),
-        reserve.format(""): str(config.reserve.initial),
-        reserve.format("DECAY_"): str(config.reserve.decay),
-        reserve.format("MIN_"): str(config.reserve.minimum),
+        **reserve_environment(config),
+    }
+
+
+def reserve_environment(config: EngineConfig) -> dict[str, str]:
+    reserve = config.reserve
+    if isinstance(reserve, Reserve):
+        name = "FD_RESERVE_{}OUTPUT_BLOCK_NUM_FOR_DECODE_WHEN_SCHEDULE_NEW_PREFILL"
+        return {
+            "FD_USE_NEW_TOKEN_RATIO_RESERVE": "0",
+            name.format(""): str(reserve.initial),
+            name.format("DECAY_"): str(reserve.decay),
+            name.format("MIN_"): str(reserve.minimum),
+        }
+    return {
+        "FD_USE_NEW_TOKEN_RATIO_RESERVE": "1",
+        "FD_INIT_NEW_TOKEN_RATIO": str(reserve.initial_ratio),
+        "FD_MIN_NEW_TOKEN_RATIO": str(reserve.minimum_ratio),
+        "FD_NEW_TOKEN_RATIO_DECAY": str(reserve.decay),
+        "FD_CLIP_MAX_NEW_TOKENS": str(reserve.most_tokens),
     }

@@ -26,7 +26,9 @@ class Ledger:
     """Slots of running requests and of preempted ones that the worker still holds."""
     num_preempted: int
     num_running: int = 0
-    """Running requests that are left; preemption takes the last."""
+    """Running requests that are left, up to the last victim."""
+    num_kept: int = 0
+    """Prompts behind the last victim, which the loop still comes to; where only decodes are preempted."""
     num_visited: int = 0
     """Running requests that had their turn, from the first."""
     num_aborted: int = 0
@@ -37,6 +39,8 @@ class Ledger:
     """Waiting requests that had their turn, from the first."""
     num_admitted: int = 0
     """Those of them that were admitted."""
+    num_reserved_blocks: int = 0
+    """Blocks that the token ratio reserves for those."""
 
     def num_tokens(self, config: ServingConfig) -> int:
         """Return the tokens that the worker really runs if the step ends here."""

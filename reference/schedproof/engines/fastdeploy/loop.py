@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from schedproof.engines.fastdeploy.config import ServingConfig
 from schedproof.engines.fastdeploy.ledger import Ledger
 from schedproof.engines.fastdeploy.policy import Policy
+from schedproof.engines.fastdeploy.rules import token_ratio
 from schedproof.engines.fastdeploy.turns import (
     Abort,
     Phase,
@@ -64,8 +65,19 @@ class StepPlan:
     @property
     def has_tasks(self) -> bool:
         """Whether the worker is sent anything: a chunk, new blocks, or that a request leaves."""
-        sent = any(visit.phase is not Phase.DECODE or visit.grant.num_new_blocks > 0 for visit in self.visits)
-        return sent or bool(self.preempted or self.aborted)
+        has_chunk = any(visit.phase is not Phase.DECODE and visit.grant.num_tokens > 0 for visit in self.visits)
+        has_blocks = any(visit.grant.num_new_blocks > 0 for visit in self.visits)
+        return has_chunk or has_blocks or bool(self.preempted or self.aborted)
+
+    def ratio_reserve_after(self, config: ServingConfig) -> token_ratio.RatioReserve | None:
+        """Return the token ratio's reserve after the step; None where output is not reserved by it."""
+        reserve = self.queues.ratio_reserve
+        if reserve is None:
+            return None
+        if self.preempted:
+            remaining = self.queues.remaining(self.final, config)
+            reserve = token_ratio.after_preemption(reserve, remaining, config.block_size)
+        return token_ratio.after_step(reserve, self.has_tasks)
 
     def num_tokens(self, config: ServingConfig) -> int:
         """Return the tokens that the worker really runs."""

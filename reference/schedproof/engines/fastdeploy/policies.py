@@ -11,9 +11,13 @@ from schedproof.engines.fastdeploy.versions.pr_7438 import (
     Pr7438Draft,
     RefuseNegative,
 )
+from schedproof.engines.fastdeploy.versions.pr_7444 import Pr7444
 from schedproof.engines.fastdeploy.versions.pr_7499 import Pr7499
 from schedproof.engines.fastdeploy.versions.pr_7623 import Pr7623, Pr7623Draft
 from schedproof.engines.fastdeploy.versions.pr_7756 import Pr7756
+from schedproof.engines.fastdeploy.versions.pr_7981 import Pr7981
+from schedproof.engines.fastdeploy.versions.pr_8009 import Pr8009
+from schedproof.engines.fastdeploy.versions.pr_8022 import Pr8022
 
 REFERENCE = ReferencePolicy()
 
@@ -35,6 +39,10 @@ POLICIES: dict[str, Policy] = {
         Pr7623Draft(),
         Pr7623(),
         NEWEST,
+        Pr7444(),
+        Pr7981(),
+        Pr8009(),
+        Pr8022(),
         REFERENCE,
     )
 }

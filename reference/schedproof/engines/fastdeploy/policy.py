@@ -27,11 +27,15 @@ class Policy(ABC):
     """Whether a waiting prompt that gets no chunk goes to the end of the queue, and the next is asked."""
     aborts_when_visited: ClassVar[bool] = False
     """Whether an abort takes effect only when the loop visits the request, and it decodes."""
+    preempts_only_decodes: ClassVar[bool] = False
+    """Whether a prompt in its middle is never preempted: where its chunk may not start, the step is over."""
     prefills_on_arrival: ClassVar[bool] = False
     """Whether a decode node runs the first token of a request that arrives as a chunk of one."""
 
     plans_transfers: ClassVar[bool] = True
     """Whether a decode node takes a request only if everybody on it can finish beside it."""
+    reserves_by_token_ratio: ClassVar[bool] = False
+    """Whether output is reserved by the tokens that each request may still generate, unless told otherwise."""
     relaxes_reserve: ClassVar[bool] = False
     """Whether no output is reserved until the first preemption, and the reserve decays as FastDeploy's does."""
 
@@ -73,14 +77,35 @@ class Policy(ABC):
         num_running: int,
         num_slots_used: int,
         num_reserved_blocks_per_seq: int,
+        num_reserved_blocks: int,
         config: ServingConfig,
     ) -> int:
-        """Return how many blocks must be free for an admission that takes ``num_new_blocks`` of them."""
+        """Return how many blocks must be free for an admission that takes ``num_new_blocks`` of them.
+
+        ``num_reserved_blocks`` is what the token ratio reserves for all that run; 0 where blocks are reserved by
+        their number for each.
+        """
         return num_new_blocks + num_slots_used * num_reserved_blocks_per_seq
+
+    def blocks_to_continue(
+        self,
+        request: Request,
+        chunk: int,
+        num_running: int,
+        num_reserved_blocks_per_seq: int,
+        num_reserved_blocks: int,
+        config: ServingConfig,
+    ) -> int:
+        """Return how many blocks must be free for a chunk of a running prompt, where only decodes are preempted."""
+        return self.prefill_blocks(request, chunk, config)
 
     def preallocated_blocks(self, num_prompt_tokens: int, config: ServingConfig) -> int:
         """Return the blocks that a request gets up front on both nodes of a disaggregated pair."""
         return preallocated_blocks(num_prompt_tokens, config)
+
+    def takes_another_prompt(self, num_in_flight: int) -> bool:
+        """Return whether a prefill node takes a prompt beside those that it has not handed over."""
+        return True
 
     def uses_up_budget(self, config: ServingConfig) -> bool:
         """Return whether a chunk that ends before its prompt leaves no budget.

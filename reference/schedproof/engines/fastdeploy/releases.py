@@ -18,7 +18,7 @@ from schedproof.engines.fastdeploy.policy import Policy
 from schedproof.engines.fastdeploy.rules.capacity import DispatchCapacity
 from schedproof.engines.fastdeploy.versions.original import SEQS_FIT_BUDGET, Original, loaded_dispatch_capacity
 from schedproof.engines.fastdeploy.versions.pr_7438 import Pr7438
-from schedproof.engines.fastdeploy.versions.pr_7756 import Pr7756
+from schedproof.engines.fastdeploy.versions.pr_7444 import Pr7444
 
 CHECKS_OF_2_3 = (
     startup.SEQS_IN_RANGE,
@@ -76,12 +76,12 @@ class Release25(Pr7438):
         return loaded_dispatch_capacity(config)
 
 
-class Release26(Pr7756):
-    """The branch in June 2026, which took PR 7756 but never PR 7237."""
+class Release26(Pr7444):
+    """The branch in June 2026, which took PR 7756 and, by PR 7783, PR 7444, but never PR 7237."""
 
     name = "release-2.6"
     source = "branch release/2.6, 2 June 2026"
-    summary = "as 7756, with the dispatch buffer set by hand"
+    summary = "as 7444, with the dispatch buffer set by hand"
 
     def dispatch_capacity(self, config: ServingConfig) -> DispatchCapacity:
         """Return what the model's ``config.json`` says, or the preset."""
@@ -137,10 +137,10 @@ RELEASES: dict[str, Release] = {
         ),
         Release(
             name="2.6",
-            policy="7756",
+            policy="7444",
             version=Release26(),
-            source="release/2.6 up to 2 June 2026; PR 7439, 7562, 7640, 7758 are 7438, 7499, 7623, 7756 there",
-            note="the branch has PR 7444 too (by PR 7783, 13 May 2026), whose preemption is not modelled yet",
+            source="release/2.6 to 2 June 2026; PR 7439, 7562, 7640, 7758, 7783 are 7438, 7499, 7623, 7756, 7444",
+            note="PR 8021, which is PR 8022 for a release branch, is newer than what was seen of this branch",
         ),
     )
 }

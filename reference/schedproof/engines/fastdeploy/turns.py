@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from schedproof.engines.fastdeploy.config import ServingConfig
+from schedproof.engines.fastdeploy.config import Role, ServingConfig
 from schedproof.engines.fastdeploy.ledger import NOTHING, Grant, Ledger
+from schedproof.engines.fastdeploy.rules import token_ratio
 from schedproof.request import Request
 
 if TYPE_CHECKING:
@@ -32,6 +33,52 @@ class Queues:
     """Slots of requests that are neither running nor waiting: preempted or aborted, not yet acknowledged."""
     num_reserved_blocks_per_seq: int = 0
     """Free blocks that an admission must leave for the output of each running request."""
+    num_reserved_blocks_after_preemption: int = 0
+    """What that becomes with a preemption, at once; only a running prompt behind the victim meets it."""
+    ratio_reserve: token_ratio.RatioReserve | None = None
+    """What is left for it instead, where it is reserved by the tokens that each may still generate."""
+
+    def last_decode(self, ledger: Ledger, config: ServingConfig) -> int:
+        """Return the position of the last running request that is left and may be preempted."""
+        position = ledger.num_running - 1
+        while not has_decode_status(self.running[position], config):
+            position -= 1
+        return position
+
+    def kept_prompt(self, ledger: Ledger, config: ServingConfig) -> Request:
+        """Return the first prompt behind the last victim that had no turn."""
+        behind = self.running[ledger.num_running :]
+        kept = [request for request in behind if not has_decode_status(request, config)]
+        return kept[ledger.num_visited - ledger.num_running]
+
+    def remaining(self, ledger: Ledger, config: ServingConfig) -> list[Request]:
+        """Return the running requests that were not preempted; where only decodes are."""
+        before, behind = self.running[: ledger.num_running], self.running[ledger.num_running :]
+        return [*before, *(request for request in behind if not has_decode_status(request, config))]
+
+    def reserved_for_chunk(self, ledger: Ledger, config: ServingConfig) -> int:
+        """Return what the token ratio reserves when a running prompt is visited, aborted decodes included."""
+        if self.ratio_reserve is None:
+            return 0
+        reserve, remaining = self.ratio_reserve, self.remaining(ledger, config)
+        if ledger.num_preempted > 0:
+            reserve = token_ratio.after_preemption(reserve, remaining, config.block_size)
+        return token_ratio.reserved_blocks(remaining, reserve, config.block_size)
+
+    def reserved_for_admission(self, ledger: Ledger, config: ServingConfig) -> int:
+        """Return what the token ratio reserves when a waiting request is asked; aborted decodes have left then."""
+        if self.ratio_reserve is None:
+            return 0
+        visited = [one for one in self.running[: ledger.num_visited] if not (one.is_aborted and one.is_decoding)]
+        left = (*visited, *self.running[ledger.num_visited :])
+        num_reserved = token_ratio.reserved_blocks(left, self.ratio_reserve, config.block_size)
+        return num_reserved + ledger.num_reserved_blocks
+
+    def reserved_for(self, request: Request, config: ServingConfig) -> int:
+        """Return what the token ratio reserves for one request."""
+        if self.ratio_reserve is None:
+            return 0
+        return token_ratio.reserved_blocks((request,), self.ratio_reserve, config.block_size)
 
 
 class Phase(StrEnum):
@@ -95,6 +142,11 @@ class Skip:
 Turn = Visit | Preemption | Passing | Abort | Skip
 
 
+def has_decode_status(request: Request, config: ServingConfig) -> bool:
+    """Return whether a running request may be preempted where only decodes are; a decode node has nothing else."""
+    return request.is_decoding or config.role == Role.DECODE
+
+
 def count_decode(num_decoding: int, request: Request, config: ServingConfig) -> int:
     """Return the live decodes once a running request is counted too; a prefill node has none."""
     if request.is_decoding and config.runs_decode:
@@ -137,24 +189,34 @@ def next_turn(ledger: Ledger, queues: Queues, config: ServingConfig, policy: Pol
     """Return the next turn of the step, None when the step is over.
 
     Running requests come first, in list order, as long as the policy keeps visiting. A request that lacks KV blocks
-    preempts the last running request, one a turn, until it has them or is the last itself. Waiting requests are
-    admitted in order, unless something was preempted; the first that cannot be admitted ends the step. Once a
-    waiting request was asked, no running request is visited any more.
+    preempts the last running request, one a turn, until it has them or is the last itself. Where only decodes are
+    preempted, it is the last decode, and a prompt that lacks them ends the step. Waiting requests are admitted in
+    order, unless something was preempted; the first that cannot be admitted ends the step. Once a waiting request
+    was asked, no running request is visited any more.
     """
-    if ledger.num_asked == 0 and ledger.num_visited < ledger.num_running and policy.keeps_visiting(ledger.budget):
+    has_more = ledger.num_visited < ledger.num_running + ledger.num_kept
+    if ledger.num_asked == 0 and has_more and policy.keeps_visiting(ledger.budget):
         return running_turn(ledger, queues, config, policy)
     return waiting_turn(ledger, queues, config, policy)
 
 
-def running_turn(ledger: Ledger, queues: Queues, config: ServingConfig, policy: Policy) -> Turn:
-    """Return the turn of the first running request that had none."""
-    request = queues.running[ledger.num_visited]
+def running_turn(ledger: Ledger, queues: Queues, config: ServingConfig, policy: Policy) -> Turn | None:
+    """Return the turn of the first running request that had none; None when its chunk may not start."""
+    if policy.preempts_only_decodes and ledger.num_visited >= ledger.num_running:
+        request = queues.kept_prompt(ledger, config)
+    else:
+        request = queues.running[ledger.num_visited]
     if request.is_decoding and not config.runs_decode:
         return Passing(request=request, before=ledger, after=replace(ledger, num_visited=ledger.num_visited + 1))
     if policy.aborts_when_visited and request.is_aborted and request.is_decoding:
         return Abort(request=request, before=ledger, after=end_decode(ledger, request))
     grant = ask(request, ledger.budget, config, policy)
-    if grant.num_new_blocks > ledger.num_free_blocks:
+    if policy.preempts_only_decodes and not request.is_decoding:
+        if grant != NOTHING and not has_blocks_to_continue(ledger, request, grant, queues, config, policy):
+            return None
+    elif grant.num_new_blocks > ledger.num_free_blocks:
+        if policy.preempts_only_decodes:
+            return decode_preemption(ledger, request, queues, config)
         victim = queues.running[ledger.num_running - 1]
         return Preemption(request=victim, asking=request, before=ledger, after=preempt(ledger, victim, config))
     if request.is_decoding:
@@ -162,6 +224,14 @@ def running_turn(ledger: Ledger, queues: Queues, config: ServingConfig, policy: 
         return Visit(request=request, phase=Phase.DECODE, grant=grant, before=ledger, after=after)
     after = run_prefill(ledger, grant)
     return Visit(request=request, phase=Phase.PREFILL, grant=grant, before=ledger, after=after)
+
+
+def decode_preemption(ledger: Ledger, asking: Request, queues: Queues, config: ServingConfig) -> Preemption:
+    """Return the turn in which the last decode leaves, for a decode that lacks blocks."""
+    position = queues.last_decode(ledger, config)
+    victim = queues.running[position]
+    after = preempt_decode(ledger, position, victim, config)
+    return Preemption(request=victim, asking=asking, before=ledger, after=after)
 
 
 def waiting_turn(ledger: Ledger, queues: Queues, config: ServingConfig, policy: Policy) -> Turn | None:
@@ -180,7 +250,7 @@ def waiting_turn(ledger: Ledger, queues: Queues, config: ServingConfig, policy: 
         return Skip(request=request, before=ledger, after=replace(ledger, num_asked=ledger.num_asked + 1))
     if not has_blocks_to_admit(ledger, grant, queues, config, policy):
         return None
-    after = admit(ledger, request, grant)
+    after = admit(ledger, request, grant, queues.reserved_for(request, config))
     return Visit(request=request, phase=Phase.ADMISSION, grant=grant, before=ledger, after=after)
 
 
@@ -215,7 +285,7 @@ def run_prefill(ledger: Ledger, grant: Grant) -> Ledger:
     )
 
 
-def admit(ledger: Ledger, request: Request, grant: Grant) -> Ledger:
+def admit(ledger: Ledger, request: Request, grant: Grant, num_reserved_blocks: int) -> Ledger:
     """Move a waiting request into a slot, which it may hold already, with its first chunk."""
     return replace(
         ledger,
@@ -225,6 +295,7 @@ def admit(ledger: Ledger, request: Request, grant: Grant) -> Ledger:
         num_slots_used=ledger.num_slots_used if request.holds_slot else ledger.num_slots_used + 1,
         num_asked=ledger.num_asked + 1,
         num_admitted=ledger.num_admitted + 1,
+        num_reserved_blocks=ledger.num_reserved_blocks + num_reserved_blocks,
     )
 
 
@@ -237,6 +308,25 @@ def has_blocks_to_admit(
         ledger.num_running - ledger.num_aborted + ledger.num_admitted,
         ledger.num_slots_used,
         queues.num_reserved_blocks_per_seq,
+        queues.reserved_for_admission(ledger, config),
+        config,
+    )
+    return num_needed <= ledger.num_free_blocks and grant.num_new_blocks <= ledger.num_free_blocks
+
+
+def has_blocks_to_continue(
+    ledger: Ledger, request: Request, grant: Grant, queues: Queues, config: ServingConfig, policy: Policy
+) -> bool:
+    """Return whether the chunk of a running prompt may start, where it preempts nobody."""
+    per_seq = queues.num_reserved_blocks_per_seq
+    if ledger.num_preempted > 0:
+        per_seq = queues.num_reserved_blocks_after_preemption
+    num_needed = policy.blocks_to_continue(
+        request,
+        grant.num_tokens,
+        ledger.num_running + ledger.num_kept,
+        per_seq,
+        queues.reserved_for_chunk(ledger, config),
         config,
     )
     return num_needed <= ledger.num_free_blocks and grant.num_new_blocks <= ledger.num_free_blocks
@@ -265,3 +355,12 @@ def preempt(ledger: Ledger, victim: Request, config: ServingConfig) -> Ledger:
         num_preempted=ledger.num_preempted + 1,
         num_running=ledger.num_running - 1,
     )
+
+
+def preempt_decode(ledger: Ledger, position: int, victim: Request, config: ServingConfig) -> Ledger:
+    """Take the last decode out of the step; the loop comes to the prompts behind it unless it asked itself."""
+    after = preempt(ledger, victim, config)
+    if position == ledger.num_visited:
+        return replace(after, num_running=position, num_kept=0)
+    num_between = ledger.num_running - 1 - position
+    return replace(after, num_running=position, num_kept=ledger.num_kept + num_between)

@@ -38,6 +38,7 @@ from schedproof.engines.fastdeploy.rules.output_reserve import (
     reserve_after_step,
     reserved_blocks_per_seq,
 )
+from schedproof.engines.fastdeploy.rules.token_ratio import RatioReserve, TokenRatio, reserved_blocks
 from schedproof.engines.fastdeploy.rules.transfers import leaves_room_to_finish
 from schedproof.engines.fastdeploy.turns import Phase, Queues
 from schedproof.kv.pool import BlockPool
@@ -65,8 +66,11 @@ class Engine:
     `step` does what one turn of the engine's loop does. Its three parts, `schedule`, `complete` and `acknowledge`,
     can be called one by one, for a worker that takes its time. Requests may arrive and be aborted at any moment.
 
-    Raises ValueError when the configuration does not say how many KV blocks there are, or when the policy refuses
-    to start with it.
+    Output is reserved as ``reserve`` says: so many blocks for each request, or by the token ratio where the policy
+    has one; by default as the policy does.
+
+    Raises ValueError when the configuration does not say how many KV blocks there are, when the policy refuses to
+    start with it, or when it has no token ratio and is given one.
     """
 
     pool_type: type[BlockPool] = BlockPool
@@ -77,7 +81,7 @@ class Engine:
         config: ServingConfig,
         policy: Policy = REFERENCE,
         *,
-        reserve: OutputReserve | None = None,
+        reserve: OutputReserve | TokenRatio | None = None,
         save_each_rank: bool = False,
     ) -> None:
         if config.num_kv_blocks is None or config.num_kv_blocks < 1:
@@ -93,14 +97,23 @@ class Engine:
         self.requests: dict[str, Request] = {}
         self.jobs: dict[str, Job] = {}
         self.prefix_cache = PrefixCache()
-        self.reserve = reserve if reserve is not None else OutputReserve()
+        self.reserve = reserve if isinstance(reserve, OutputReserve) else OutputReserve()
         self.reserve_state = ReserveState(is_relaxed=policy.relaxes_reserve)
+        self.ratio_reserve = self._ratio_reserve_at_start(reserve)
         self.num_waiting_with_slot = 0
         """Preempted requests in the waiting queue that hold a slot there."""
         self.forecast = launch_forecast.no_forecast()
         self.last_preempted_idx = [0] * config.tensor_parallel_size
         """Each rank's note of what was preempted in the step at hand."""
         self.launched: Launch | None = None
+
+    def _ratio_reserve_at_start(self, reserve: OutputReserve | TokenRatio | None) -> RatioReserve | None:
+        if isinstance(reserve, TokenRatio) and not self.policy.reserves_by_token_ratio:
+            raise ValueError(f"policy {self.policy.name} has no token ratio: give an OutputReserve")
+        if isinstance(reserve, OutputReserve) or not self.policy.reserves_by_token_ratio:
+            return None
+        settings = TokenRatio() if reserve is None else reserve
+        return RatioReserve(settings=settings, ratio=settings.initial)
 
     @property
     def has_work(self) -> bool:
@@ -152,6 +165,8 @@ class Engine:
         num_slots, is_first = self.num_slots_used, self.places.num_in((Place.WAITING, Place.PREEMPTED)) == 0
         if num_slots >= self.config.max_num_seqs or not is_first or num_blocks > self.pool.num_free_blocks:
             return False
+        if self.config.role == Role.PREFILL and not self.policy.takes_another_prompt(num_slots):
+            return False
         newcomer = replace(new_request(request_id, num_prompt_tokens, items), num_blocks=num_blocks)
         receives = self.config.role == Role.DECODE
         if receives and not self._may_receive(newcomer, num_slots, job):
@@ -161,11 +176,16 @@ class Engine:
         return True
 
     def _may_receive(self, newcomer: Request, num_slots: int, job: Job) -> bool:
+        reserved = 0
+        if self.ratio_reserve is not None:
+            running = (self._with_most_output(self.requests[name]) for name in self.places[Place.RUNNING])
+            reserved = reserved_blocks(running, self.ratio_reserve, self.config.block_size)
         num_needed = self.policy.blocks_to_admit(
             newcomer.num_blocks,
             len(self.places[Place.RUNNING]),
             num_slots,
             self.num_reserved_blocks_per_seq,
+            reserved,
             self.config,
         )
         if num_needed > self.pool.num_free_blocks:
@@ -240,6 +260,7 @@ class Engine:
             self.places.requeue(skipped.request_id)
         decays = published_reserve_after_step if self.policy.relaxes_reserve else reserve_after_step
         self.reserve_state = decays(self.reserve, self.reserve_state, bool(plan.preempted), plan.has_tasks)
+        self.ratio_reserve = plan.ratio_reserve_after(self.config)
         self.last_preempted_idx = [len(plan.preempted)] * self.config.tensor_parallel_size
         num_tokens = plan.num_tokens(self.config)
         self.forecast = launch_forecast.at_planning(self.forecast, len(plan.preempted), plan.num_chunks)
@@ -258,12 +279,22 @@ class Engine:
         running = [name for name in self.places[Place.RUNNING] if lists_all or not self._awaits_hand_over(name)]
         waiting = () if self.places[Place.PREEMPTED] else self.first_waiting()
         return Queues(
-            running=tuple(self._as_victims(running)),
-            waiting=tuple(self._with_cached_prefix(self.requests[name]) for name in waiting),
+            running=tuple(self._with_most_output(one) for one in self._as_victims(running)),
+            waiting=tuple(
+                self._with_cached_prefix(self._with_most_output(self.requests[name])) for name in waiting
+            ),
             num_free_blocks=self.pool.num_free_blocks,
             num_held_slots=self.num_slots_used - len(running),
             num_reserved_blocks_per_seq=self.num_reserved_blocks_per_seq,
+            num_reserved_blocks_after_preemption=0 if self.ratio_reserve else self.reserve.initial_blocks,
+            ratio_reserve=self.ratio_reserve,
         )
+
+    def _with_most_output(self, request: Request) -> Request:
+        if self.ratio_reserve is None:
+            return request
+        most = self.jobs[request.request_id].max_total_tokens - request.num_prompt_tokens
+        return replace(request, max_output_tokens=most)
 
     def first_waiting(self) -> Iterable[str]:
         """Return the waiting requests that a step could admit; all of them where it may skip some."""
@@ -282,7 +313,9 @@ class Engine:
 
     @property
     def num_reserved_blocks_per_seq(self) -> int:
-        """Free blocks that an admission leaves for each request with a slot."""
+        """Free blocks that an admission leaves for each request with a slot; 0 under the token ratio."""
+        if self.ratio_reserve is not None:
+            return 0
         return reserved_blocks_per_seq(self.reserve, self.reserve_state)
 
     def _as_victims(self, running: Sequence[str]) -> list[Request]:

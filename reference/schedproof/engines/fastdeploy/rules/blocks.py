@@ -24,11 +24,16 @@ def published_prefill_blocks(request: Request, chunk: int, config: ServingConfig
     The cap is a number of blocks of the model's length, and is held against the increment alone. A chunk that fits
     the table takes none. Source: ``get_new_block_nums``.
     """
+    return max(published_missing_blocks(request, chunk, config), 0) + request.num_free_cached_blocks
+
+
+def published_missing_blocks(request: Request, chunk: int, config: ServingConfig) -> int:
+    """Return the blocks that a chunk lacks as FastDeploy counts them before PR 8022; negative if some are over."""
     slots = request.num_computed_tokens + chunk
     missing = ceil_div(slots, config.block_size) - request.num_blocks
     if config.speculates:
         missing = missing + 1
-    return max(min(missing, config.max_new_blocks), 0) + request.num_free_cached_blocks
+    return min(missing, config.max_new_blocks)
 
 
 def published_blocks_to_admit(
@@ -42,6 +47,17 @@ def published_blocks_to_admit(
     if num_reserved_blocks_per_seq == 0:
         return num_new_blocks
     wanted = num_new_blocks + num_running * num_reserved_blocks_per_seq
+    if config.speculates:
+        return min(wanted + 1, config.max_new_blocks)
+    return wanted
+
+
+def blocks_beside_reserve(num_new_blocks: int, num_reserved_blocks: int, config: ServingConfig) -> int:
+    """Return how many free blocks FastDeploy wants to see for a chunk since PR 7444.
+
+    With a speculative method one more is wanted, reserve or not, and the sum is capped.
+    """
+    wanted = num_new_blocks + num_reserved_blocks
     if config.speculates:
         return min(wanted + 1, config.max_new_blocks)
     return wanted

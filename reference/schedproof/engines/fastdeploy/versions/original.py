@@ -62,6 +62,7 @@ class Original(Policy):
         num_running: int,
         num_slots_used: int,
         num_reserved_blocks_per_seq: int,
+        num_reserved_blocks: int,
         config: ServingConfig,
     ) -> int:
         """Return the new blocks and the reserve of those that run."""
