@@ -27,6 +27,8 @@ args:
   max_num_seqs: 100
   max_num_batched_tokens: 8192
 env: {FD_DISABLE_CHUNKED_PREFILL: 1}
+accept:
+  - {invariant: progress, reason: known, until: 2027-01-31}
 """
 JSON_NODE = '{"engine": "fastdeploy", "args": {"max_num_seqs": 8, "speculative_config": {"method": "mtp"}}}\n'
 TOML_NODE = 'engine = "fastdeploy"\n[args]\nmax-num-seqs = 8\nspeculative_config = {method = "ngram"}\n'
@@ -42,7 +44,7 @@ WORDS = """
 $N ${N} ${N:-8} $(x) $((1+1)) "$@" <<EOF 0 -1 8.5 1e9 0x10 010 1_000 1:30 .inf NaN true null yes
 2147483647 2147483648 99999999999999999999999999 '8' "8" [8] {a:8} engine args policy platform env model_config
 fastdeploy vllm mtp ngram decode max_num_seqs --max-num-seqs --max-num-batchd-tokens --max-num-batched-tokens=1
---config --model speculative_config --speculative-config FD_DISABLE_CHUNKED_PREFIL=1
+--config --model speculative_config --speculative-config FD_DISABLE_CHUNKED_PREFIL=1 accept
 """
 TOKENS = [
     *WORDS.split(),

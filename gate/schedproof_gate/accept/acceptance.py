@@ -43,6 +43,11 @@ class Acceptance:
         """Return whether it speaks of a deployment file."""
         return fnmatchcase(absolute(file), self.pattern)
 
+    @property
+    def covers_many(self) -> bool:
+        """Whether it may speak of deployments that nobody has asked about."""
+        return "*" in self.pattern
+
     def is_over(self, today: date) -> bool:
         """Return whether its last day has passed."""
         return self.until is not None and today > self.until

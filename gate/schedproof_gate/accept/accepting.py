@@ -72,7 +72,7 @@ def with_stale_warnings(report: Report, acceptances: Sequence[Acceptance]) -> Re
             file=entry.origin.source,
             line=entry.origin.line,
             message=f"accepts {entry.invariant} ({entry.status.value}), which is not found here any more; "
-            "remove the entry",
+            + ("remove the entry if all its files were checked" if entry.covers_many else "remove the entry"),
         )
         for entry in stale
     )

@@ -19,6 +19,7 @@ from schedproof_gate.errors import InputError
 from schedproof_gate.report.counting import fail_on_option
 from schedproof_gate.report.options import layout_options, output_option, policy_option
 from schedproof_gate.report.output import emit
+from schedproof_gate.report.progress import progress
 from schedproof_gate.report.renderers import RENDERERS
 from schedproof_gate.report.report import Report
 
@@ -77,7 +78,9 @@ def audit(
     policy = None if policy_name is None else named_policy(policy_name)
     deployment = only_deployment(config_file)
     trace_form = form_of(trace) if form_name == AUTO else FORMS[form_name]
-    found = audit_trace(trace, trace_form, deployment, policy)
+    with progress() as tell:
+        tell(f"{trace}: reading steps")
+        found = audit_trace(trace, trace_form, deployment, policy)
     if excerpt is not None:
         found = with_excerpt(found, excerpt, trace, trace_form, config_file, policy_name)
     report = findings.observed(Report(subjects=(found.subject,), fail_on=fail_on), [deployment])

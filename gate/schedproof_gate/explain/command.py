@@ -72,7 +72,9 @@ def text_without_policy(name: str | None, form: str, answer: Callable[[WorkRule]
     if name is None:
         return listing_json() if form == "json" else listing_text()
     if name in WORK_RULES:
-        work = explain_work(WORK_RULES[name], answer)
+        with progress() as tell:
+            tell(name)
+            work = explain_work(WORK_RULES[name], answer)
         return work_json(work) if form == "json" else work_text(work)
     return rule_json(RULES_BY_ID[name]) if form == "json" else rule_text(RULES_BY_ID[name])
 
