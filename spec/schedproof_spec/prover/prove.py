@@ -15,6 +15,7 @@ from schedproof_spec.prover.context import (
     Refuted,
     SymbolicContext,
 )
+from schedproof_spec.prover.failures import placed
 from schedproof_spec.prover.paths import PathExplorer
 from schedproof_spec.prover.smallest import SearchContext
 from schedproof_spec.prover.symbolic import UnsupportedError
@@ -87,8 +88,8 @@ def doubtful(found: Outcome, reason: str) -> Outcome:
 
 def is_finding(error: Exception, context: SymbolicContext) -> bool:
     """Return whether an exception refutes the theorem: its path exists, and the prover can follow it."""
-    if isinstance(error, UnsupportedError):
-        context.claims.undecided = f"the prover cannot follow: {error}"
+    if isinstance(error, UnsupportedError | RecursionError | MemoryError):
+        context.claims.undecided = f"the prover cannot follow: {placed(error)}"
         return False
     exists = context.explorer.is_satisfiable()
     if exists == z3.unknown:

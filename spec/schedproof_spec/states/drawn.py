@@ -34,6 +34,23 @@ class AnyItems:
     def __getitem__(self, index: int) -> MultimodalItem:
         return self._seen()[index]
 
+    def __eq__(self, other: object) -> Any:
+        return self._seen() == (other._seen() if isinstance(other, AnyItems) else other)
+
+    def __ne__(self, other: object) -> Any:
+        return not self == other
+
+    __hash__ = object.__hash__
+
+    def __add__(self, other: Any) -> tuple[MultimodalItem, ...]:
+        return self._seen() + tuple(other)
+
+    def __radd__(self, other: Any) -> tuple[MultimodalItem, ...]:
+        return tuple(other) + self._seen()
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise UnsupportedError(f"`{name}` of a request's items")
+
 
 class AnyName:
     """Stands for a request's id, which says who it is and nothing else."""

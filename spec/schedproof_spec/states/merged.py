@@ -4,8 +4,7 @@ instead of multiplying. What is executed is the rule itself."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
-from types import FunctionType
+from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar
 
 from schedproof.engines.fastdeploy.config import ServingConfig
@@ -14,9 +13,10 @@ from schedproof.engines.fastdeploy.rules import blocks, chunk
 from schedproof.engines.fastdeploy.startup import StartupCheck
 from schedproof.request import Request
 from schedproof_spec.prover import symbolic
-from schedproof_spec.prover.blind_spots import refuse_blind_spots
 from schedproof_spec.prover.merge import merged_call
+from schedproof_spec.prover.subset.policies import HABITS, RULES, rule_of
 from schedproof_spec.prover.walk import PathWalker
+from schedproof_spec.states.asked import supported
 
 T = TypeVar("T")
 
@@ -62,26 +62,13 @@ def with_merged_properties(config: ServingConfig) -> ServingConfig:
 UNMERGED = ("startup_checks", "dispatch_capacity")
 """Rules that return more than numbers."""
 
-RULES = tuple(
-    sorted(
-        name
-        for name, value in vars(Policy).items()
-        if isinstance(value, FunctionType) and not name.startswith("_") and name != "problems"
-    )
-)
-"""What a policy decides for itself."""
-
-HABITS = tuple(sorted(name for name, value in vars(Policy).items() if isinstance(value, bool)))
-"""What is plainly so of a policy, or is not."""
-
 
 def merged_rule(name: str) -> Callable[..., Any]:
     """Return a method that asks a policy's rule, notes that it was asked, and merges its paths."""
 
     def ask(self: Any, *arguments: Any) -> Any:
         self.asked.add(name)
-        rule = getattr(self.policy, name)
-        refuse_blind_spots(rule)
+        rule = supported(rule_of(self.policy, name))
         return rule(*arguments) if name in UNMERGED else merged_on_path(rule, *arguments)
 
     return ask
@@ -102,9 +89,7 @@ class MergedPolicy(MergedRules):  # type: ignore[misc]
     def startup_checks(self) -> tuple[StartupCheck, ...]:
         """See `Policy`."""
         checks: tuple[StartupCheck, ...] = super().startup_checks()
-        for check in checks:
-            refuse_blind_spots(check.holds)
-        return checks
+        return tuple([replace(check, holds=supported(check.holds)) for check in checks])
 
 
 def next_chunk(request: Request, budget: int, config: ServingConfig) -> int:
