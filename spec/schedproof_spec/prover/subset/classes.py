@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import sys
 from abc import ABCMeta
 from collections.abc import Iterator
 from types import (
@@ -35,7 +36,7 @@ def class_problem(owner: type) -> str | None:
     if is_container and not is_named_tuple and not issubclass(owner, enum.Enum):
         return "is a kind of number, text or container of its own; write a dataclass"
     for base in owner.__mro__:
-        if base.__module__ in PYTHONS_OWN:
+        if is_pythons_own(base):
             continue
         is_enum = issubclass(base, enum.Enum)
         if not is_enum and any(isinstance(member, WRITTEN_IN_C) for member in vars(base).values()):
@@ -61,6 +62,12 @@ def operators_of(owner: type) -> Iterator[FunctionType]:
                 continue
             if not is_written_by_python(member, base):
                 yield member
+
+
+def is_pythons_own(owner: type) -> bool:
+    """Return whether a class is one of Python's own that run nothing of a person's."""
+    module = sys.modules.get(owner.__module__)
+    return owner.__module__ in PYTHONS_OWN and vars(module).get(owner.__name__) is owner
 
 
 def is_dunder(name: str) -> bool:

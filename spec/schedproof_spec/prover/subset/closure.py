@@ -18,7 +18,7 @@ from schedproof.engines.fastdeploy.speculation import SpeculativeConfig
 from schedproof.engines.fastdeploy.startup import StartupCheck
 from schedproof.request import MultimodalItem, Request
 from schedproof_spec.prover.subset import lookup
-from schedproof_spec.prover.subset.classes import class_problem, operators_of
+from schedproof_spec.prover.subset.classes import class_problem, is_pythons_own, operators_of
 from schedproof_spec.prover.subset.facts import AttributeOf, Fact, Named, NoneTest, OfSuper, Refusal, Use
 from schedproof_spec.prover.subset.language import (
     ATTRIBUTES,
@@ -153,7 +153,8 @@ class Closure:
                 self.refuse(place, fact.line, f"`{fact.root}` is not the name of anything")
                 return
         for index, attribute in enumerate(fact.attributes):
-            found = self._step(value, attribute, fact, place, is_last=index == len(fact.attributes) - 1)
+            so_far = dataclasses.replace(fact, attributes=fact.attributes[: index + 1])
+            found = self._step(value, attribute, so_far, place, is_last=index == len(fact.attributes) - 1)
             if found is MISSING:
                 self._not_known(fact, place, fact.attributes[index + 1 :])
                 return
@@ -374,7 +375,7 @@ class Closure:
         """Let objects of a class take part: what its operators run is read, and what others ask of it by name."""
         if is_made:
             self._made(owner, place, line)
-        if owner in self._classes or owner.__module__ == "builtins":
+        if owner in self._classes or is_pythons_own(owner):
             return
         self._classes[owner] = None
         problem = class_problem(owner)
@@ -391,7 +392,7 @@ class Closure:
         if issubclass(owner, enum.Enum):
             self.content.append(owner)
             return
-        if owner.__module__ == "builtins" and not issubclass(owner, Exception):
+        if is_pythons_own(owner) and not issubclass(owner, Exception):
             self._builtin(owner, place, line, owner.__name__)
             return
         begin = lookup.in_class(owner, "__init__")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+from abc import ABC
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -36,7 +37,7 @@ def policy_problem(policy: Policy) -> str | None:
     if problem is not None:
         return f"{place_of(kind, None)}: `{kind.__name__}` {problem}"
     for owner in reversed(kind.__mro__):
-        if owner is Policy or owner.__module__ in ("builtins", "abc"):
+        if owner in (Policy, ABC, object):
             continue
         for name, member in vars(owner).items():
             problem = member_problem(owner, name, member)

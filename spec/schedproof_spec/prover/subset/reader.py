@@ -235,7 +235,7 @@ class Reader:
                 node, f"`.{next(n for n in attributes if n.startswith('__'))}`", "write a name without `__`"
             )
             return
-        if attributes and attributes[-1] == "request_id":
+        if "request_id" in attributes:
             self.refuse(node, "reading `request_id`", "a rule may only ask whether two ids are equal")
             return
         root = base.id if isinstance(base, ast.Name) else None
