@@ -90,8 +90,13 @@ class Tokens:
     def __le__(self, other: int) -> bool:
         return asks_type(self.count) == 0
 
+
+@dataclass(frozen=True)
+class Truth:
+    count: int
+
     def __bool__(self) -> bool:
-        return asks_type(self.count) == 0
+        return self.count > 0
 
 
 class Pair(NamedTuple):
@@ -194,9 +199,9 @@ def by_an_operator(self: Any, config: ServingConfig, num_decoding: int) -> int:
     return 10**6 if Tokens(num_decoding) <= 3 else 0
 
 
-@refused("in asks_type: `isinstance`")
+@refused("`Truth` defines `__bool__`")
 def by_a_truth(self: Any, config: ServingConfig, num_decoding: int) -> int:
-    return 10**6 if Tokens(num_decoding) else 0
+    return 10**6 if Truth(num_decoding) else 0
 
 
 @refused("in asks_type: `isinstance`")

@@ -10,7 +10,7 @@ import z3
 from schedproof_spec.prover.unsupported import UnsupportedError
 
 if TYPE_CHECKING:
-    from schedproof_spec.prover.symbolic import SymBool
+    from schedproof_spec.prover.symbolic import SymBool, SymInt
 
 
 class Split:
@@ -61,3 +61,12 @@ def deciding() -> Brancher:
     if brancher is None:
         raise UnsupportedError("a symbolic value has no truth value outside the prover")
     return brancher
+
+
+def values_split(number: SymInt, num_values: int) -> Split:
+    """Return the split into the values 0, 1, ... of a number that has no other."""
+    memory, key = deciding().memory, (Split, number.key, num_values)
+    known: Split | None = memory.get(key)
+    if known is None:
+        known = memory[key] = Split(number.term == value for value in range(num_values))
+    return known

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import z3
 
 from schedproof_spec.prover.bits import differing, joined, masked
-from schedproof_spec.prover.brancher import Brancher, Split, activate, active, deactivate, deciding
+from schedproof_spec.prover.brancher import Brancher, Split, activate, active, deactivate, deciding, values_split
 from schedproof_spec.prover.ratio import SymRatio
 from schedproof_spec.prover.symbol import Symbol
 from schedproof_spec.prover.unsupported import TextAskedError, UnsupportedError
@@ -38,15 +38,6 @@ __all__ = [
     "term_of",
     "values_split",
 ]
-
-
-def values_split(number: SymInt, num_values: int) -> Split:
-    """Return the split into the values 0, 1, ... of a number that has no other."""
-    memory, key = deciding().memory, (Split, number.key, num_values)
-    known: Split | None = memory.get(key)
-    if known is None:
-        known = memory[key] = Split(number.term == value for value in range(num_values))
-    return known
 
 
 def term_of(value: Any) -> z3.ExprRef | None:

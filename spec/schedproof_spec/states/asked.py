@@ -11,7 +11,7 @@ from typing import Any
 
 from schedproof.engines.fastdeploy.config import ServingConfig
 from schedproof_spec.prover import symbolic
-from schedproof_spec.prover.subset.closure import CachedAt
+from schedproof_spec.prover.subset.places import CachedAt
 from schedproof_spec.prover.subset.reading import Reading, read
 from schedproof_spec.prover.symbolic import SymEnum, UnsupportedError
 from schedproof_spec.states.not_drawn import NotDrawn

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 import enum
 import functools
 import logging
 from collections.abc import Hashable
-from pathlib import Path
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-from schedproof.engines.fastdeploy.config import ServingConfig
-from schedproof.engines.fastdeploy.rules.capacity import DispatchCapacity
-from schedproof.engines.fastdeploy.speculation import SpeculativeConfig
 from schedproof.engines.fastdeploy.startup import StartupCheck
-from schedproof.request import MultimodalItem, Request
 from schedproof_spec.prover.subset import lookup
 from schedproof_spec.prover.subset.classes import class_problem, is_pythons_own, operators_of
 from schedproof_spec.prover.subset.facts import AttributeOf, Fact, Named, NoneTest, OfSuper, Refusal, Use
@@ -27,12 +21,23 @@ from schedproof_spec.prover.subset.language import (
     LOGGING,
 )
 from schedproof_spec.prover.subset.lookup import MISSING, Binding
+from schedproof_spec.prover.subset.places import (
+    ARGUMENTS,
+    BUILTIN_TYPES,
+    PAIR_FIELD,
+    START,
+    CachedAt,
+    Place,
+    owner_of,
+    type_of,
+)
 from schedproof_spec.prover.subset.reader import facts_of
 from schedproof_spec.prover.subset.uses import kind_problem, use_problem
 from schedproof_spec.prover.subset.values import (
     CACHED,
+    CALLABLES,
     DESCRIPTORS,
-    TABLES,
+    PLAIN,
     UnlistedValueError,
     can_change,
     content_of,
@@ -42,34 +47,6 @@ from schedproof_spec.prover.subset.values import (
     problem_of,
 )
 
-ARGUMENTS = (ServingConfig, SpeculativeConfig, Request, MultimodalItem, DispatchCapacity)
-"""Classes of what a rule is given."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Place:
-    """A function in which something is mentioned, and the object or class that it is a method of, if any."""
-
-    function: FunctionType
-    own: Any = MISSING
-    """The object that the method is asked of, where it is known."""
-    owner: type | None = None
-
-    def at(self, line: int) -> str:
-        """Return the place of a line, for people."""
-        code = self.function.__code__
-        return f"{Path(code.co_filename).name}, line {line}, in {code.co_name}"
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class CachedAt:
-    """Where a function stands that remembers its results."""
-
-    holder: Any
-    """A module's names, or a class."""
-    name: str
-    wrapper: Any
-
 
 class Closure:
     """Everything that is reached from one function, and the first thing in it that is not on the list."""
@@ -77,8 +54,6 @@ class Closure:
     def __init__(self) -> None:
         self.refusal: str | None = None
         self.content: list[Hashable] = []
-        self.is_comparable = True
-        """Whether the content says everything."""
         self.bindings: list[Binding] = []
         self.cached: list[CachedAt] = []
         self.tests_members = False
@@ -114,15 +89,13 @@ class Closure:
 
     def _read_function(self, place: Place) -> None:
         function = place.function
-        code = function.__code__
+        code, line = function.__code__, function.__code__.co_firstlineno
         self.bindings.append(Binding(lambda: function.__code__, code))
         self.bindings.append(Binding(lambda: function.__defaults__, function.__defaults__))
         for default in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
             if can_change(default):
-                self.refuse(
-                    place, code.co_firstlineno, "a default that can be changed is not supported; write a tuple"
-                )
-            self.take(default, Use.VALUE, place, code.co_firstlineno)
+                self.refuse(place, line, "a default that can be changed is not supported; write a tuple")
+            self.take(default, Use.VALUE, place, line)
         for fact in facts_of(code, code.co_filename):
             self._follow(fact, place)
 
@@ -300,7 +273,7 @@ class Closure:
             return
         try:
             self.content.append(content_of(value))
-            if isinstance(value, TABLES):
+            if not isinstance(value, (*PLAIN, *CALLABLES, enum.Enum, range)):
                 content = self.content[-1]
                 self.bindings.append(Binding(lambda: content_of(value) == content, True))
             self._take_parts(value, place, line, words)
@@ -414,6 +387,7 @@ class Closure:
         if issubclass(owner, enum.Enum) and attribute in ATTRIBUTES:
             return
         found = lookup.in_class(owner, attribute)
+        self.bindings.append(Binding(lambda: lookup.in_class(owner, attribute), found))
         if isinstance(found, functools.cached_property):
             self.refuse(place, line, f"`.{attribute}` is kept between calls; make it a property")
             return
@@ -429,24 +403,3 @@ class Closure:
             or lookup.in_class(owner, attribute) is not MISSING
             for owner in self._classes
         )
-
-
-START = FunctionType((lambda: None).__code__, {}, "a rule")
-"""Stands for the place from which a rule is asked."""
-
-
-PAIR_FIELD = type(vars(collections.namedtuple("Pair", "first"))["first"])
-"""What stands in a named tuple's class for a field."""
-
-BUILTIN_TYPES = frozenset(value for value in (*FUNCTIONS, *INSTEAD) if isinstance(value, type))
-"""Types of Python's own that are used like functions."""
-
-
-def type_of(own: Any) -> type:
-    """Return the class that a method belongs to."""
-    return own if isinstance(own, type) else type(own)
-
-
-def owner_of(kind: type, attribute: str) -> type:
-    """Return the class that has an attribute itself."""
-    return next(each for each in kind.__mro__ if attribute in vars(each))

@@ -177,7 +177,7 @@ INSTEAD: dict[Any, str] = {
 OPERATOR_METHODS = frozenset(
     f"__{name}__"
     for name in (
-        *("post_init", "init", "call", "bool", "len", "getitem", "contains", "iter", "next", "reversed", "index"),
+        *("post_init", "init", "call", "getitem", "contains", "iter", "next", "reversed"),
         *(
             "eq",
             "ne",
@@ -214,7 +214,10 @@ OPERATOR_METHODS = frozenset(
         *("pow", "rpow", "truediv", "rtruediv", "rfloordiv", "trunc", "round"),
     )
 )
-"""Methods that Python calls without their names being written; they keep to this list like all others."""
+"""Methods that Python calls without their names being written; they keep to this list like all others.
+
+Where Python itself needs a plain number of them (``__bool__``, ``__len__``, ``__int__``), they are refused.
+"""
 
 UNASKED_METHODS = frozenset(
     {"__repr__", "__str__", "__hash__", "__format__", "__sizeof__", "__reduce__", "__dir__"}

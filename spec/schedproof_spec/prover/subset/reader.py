@@ -13,6 +13,7 @@ from schedproof_spec.prover.subset.patterns import pattern_problem, values_of
 from schedproof_spec.prover.subset.scopes import Scope, parameters_of, scope_of
 from schedproof_spec.prover.subset.shapes import (
     annotations_of,
+    constant_problem,
     is_called_in,
     is_none,
     is_ratio,
@@ -183,10 +184,10 @@ class Reader:
     def _Expr(self, node: ast.Expr) -> None:  # noqa: N802
         self.value(node.value)
 
-    def _nothing(self, node: ast.stmt) -> None:
+    def _Pass(self, node: ast.stmt) -> None:  # noqa: N802
         return
 
-    _Pass = _Break = _Continue = _nothing
+    _Break = _Continue = _Pass
 
     # Expressions
 
@@ -201,7 +202,9 @@ class Reader:
         elif isinstance(node, ast.Compare):
             self.compare(node)
         elif isinstance(node, ast.Constant):
-            self.constant(node)
+            problem = constant_problem(node)
+            if problem is not None:
+                self.refuse(node, *problem)
         elif isinstance(node, ast.JoinedStr):
             self.text(node)
         elif isinstance(node, ast.Lambda):
@@ -319,13 +322,6 @@ class Reader:
                 self.value(sides[0], Use.MEMBER)
             else:
                 self.refuse(left, "`is` between values", "compare with ==")
-
-    def constant(self, node: ast.Constant) -> None:
-        """Read a constant."""
-        if isinstance(node.value, float | complex):
-            self.refuse(node, f"the number {node.value!r}", "write a fraction of integers: `x * 9 // 10`")
-        elif isinstance(node.value, bytes) or node.value is ...:
-            self.refuse(node, f"the constant {node.value!r}")
 
     def text(self, node: ast.JoinedStr) -> None:
         """Read a text that is put together: of constants alone."""

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from types import FunctionType, MethodType
 from typing import Any
 
-from schedproof_spec.prover.subset.closure import CachedAt, Closure
+from schedproof_spec.prover.subset.closure import Closure
 from schedproof_spec.prover.subset.lookup import Binding
+from schedproof_spec.prover.subset.places import CachedAt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

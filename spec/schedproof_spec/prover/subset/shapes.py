@@ -31,6 +31,15 @@ def is_called_in(node: ast.expr) -> bool:
     return any(isinstance(each, ast.Call | ast.NamedExpr | ast.Lambda) for each in ast.walk(node))
 
 
+def constant_problem(node: ast.Constant) -> tuple[str, str] | None:
+    """Return what is wrong with a constant and what to write instead; None for one that is supported."""
+    if isinstance(node.value, float | complex):
+        return f"the number {node.value!r}", "write a fraction of integers: `x * 9 // 10`"
+    if isinstance(node.value, bytes) or node.value is ...:
+        return f"the constant {node.value!r}", ""
+    return None
+
+
 def is_text(node: ast.expr) -> bool:
     """Return whether an expression is plainly a text."""
     return isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str))
