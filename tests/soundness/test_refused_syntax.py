@@ -146,12 +146,12 @@ def by_percent(self: Any, config: ServingConfig, num_decoding: int) -> int:
     return 10**6 if "%d" % num_decoding == "7" else 0  # noqa: UP031
 
 
-@refused("`.format`")
+@refused("`TEMPLATE.format`, a method of a text,")
 def by_format(self: Any, config: ServingConfig, num_decoding: int) -> int:
     return 10**6 if TEMPLATE.format(num_decoding) == "7" else 0
 
 
-@refused("`.join`")
+@refused("a method of a text")
 def by_join(self: Any, config: ServingConfig, num_decoding: int) -> int:
     return len("".join(["x"] * num_decoding)) * 10**6
 
@@ -275,6 +275,15 @@ def by_class_inside(self: Any, config: ServingConfig, num_decoding: int) -> int:
     return Big.tokens
 
 
+@refused("no theorem draws it")
+def by_a_field_that_is_never_drawn(self: Any, config: ServingConfig, num_decoding: int) -> int:
+    return 0 if config.has_router else 10**6
+
+
+def by_what_follows_from_one(self: Any, config: ServingConfig, num_decoding: int) -> int:
+    return 0 if config.enables_chunked_prefill else 10**6
+
+
 @refused("the operator `MatMult`")
 def by_matrix(self: Any, config: ServingConfig, num_decoding: int) -> int:
     return config @ num_decoding  # type: ignore[operator,no-any-return]
@@ -305,6 +314,11 @@ def test_the_line_is_that_of_the_construct() -> None:
     assert refusal is not None
     line = by_handler.__code__.co_firstlineno + 2
     assert refusal.startswith(f"test_refused_syntax.py, line {line}, in by_handler: `try` is not supported; ")
+
+
+def test_what_follows_from_a_field_that_is_never_drawn_is_refused() -> None:
+    words = "in enables_chunked_prefill: `.enable_chunked_prefill` is not supported; no theorem draws it"
+    assert_refused(policy_with(by_what_follows_from_one), f"config.py, line  ... {words}")
 
 
 def test_a_start_up_check_is_read_too() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import z3
 
 import schedproof_spec
-from schedproof_spec.prover.unsupported import TextAskedError
+from schedproof_spec.prover.unsupported import TextAskedError, UnsupportedError
 
 PROVER = str(Path(schedproof_spec.__file__).parent)
 STANDARD_LIBRARY = sysconfig.get_path("stdlib")
@@ -24,6 +24,8 @@ SOLVER = str(Path(z3.__file__).parent)
 
 def failure_behind(error: Exception) -> Exception:
     """Return the exception whose message was being written when a symbol was asked for its text; else the same."""
+    if type(error) is TypeError and is_about_symbols(str(error)):
+        return UnsupportedError(str(error)).with_traceback(error.__traceback__)
     if not isinstance(error, TextAskedError):
         return error
     found = rule_frame(error)
@@ -37,6 +39,16 @@ def failure_behind(error: Exception) -> Exception:
         if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and holds(node.exc, line, column):
             return exception_of(node.exc.func, frame) or error
     return error
+
+
+def is_about_symbols(words: str) -> bool:
+    """Return whether Python has refused a symbol where it would have taken the value that this stands for."""
+    is_of_operator = words.startswith("unsupported operand") or "not supported between" in words
+    return not is_of_operator and any(name in words for name in STAND_INS)
+
+
+STAND_INS = ("SymInt", "SymBool", "SymEnum", "SymRatio", "AnyItems", "AnyName", "NotDrawn")
+"""Types that Python meets in place of its own."""
 
 
 def exception_of(function: ast.expr, frame: FrameType) -> Exception | None:

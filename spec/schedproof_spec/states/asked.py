@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from enum import Enum
 from typing import Any
 
+from schedproof.engines.fastdeploy import startup
 from schedproof.engines.fastdeploy.config import ServingConfig
 from schedproof_spec.prover import symbolic
 from schedproof_spec.prover.subset.places import CachedAt
 from schedproof_spec.prover.subset.reading import Reading, read
 from schedproof_spec.prover.symbolic import SymEnum, UnsupportedError
 from schedproof_spec.states.not_drawn import NotDrawn
+
+NEVER_DRAWN = frozenset({"enable_chunked_prefill", "has_router", "has_splitwise_scheduler"})
+"""Fields of a configuration that start-up alone reads: theorems leave them at their default."""
 
 
 def supported(rule: Callable[..., Any]) -> Callable[..., Any]:
@@ -28,8 +32,20 @@ def supported(rule: Callable[..., Any]) -> Callable[..., Any]:
     reading = read(rule)
     if reading.refusal is not None:
         raise UnsupportedError(reading.refusal)
+    unseen = NEVER_DRAWN & reading.attributes.keys()
+    if unseen and not is_of_startup(rule):
+        field = min(unseen)
+        raise UnsupportedError(f"{reading.attributes[field]}: `.{field}` is not supported; no theorem draws it")
     is_plain = not (reading.tests_members or reading.cached or reading.logs or reading.none_tests)
     return rule if is_plain else Asked(rule, reading)
+
+
+def is_of_startup(rule: Callable[..., Any]) -> bool:
+    """Return whether a rule lists start-up checks, or is one of the published ones.
+
+    These are no stricter where the fields have their defaults than elsewhere.
+    """
+    return getattr(rule, "__name__", "") == "startup_checks" or getattr(rule, "__module__", "") == startup.__name__
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +70,14 @@ class Asked:
     def _given(self, value: Any) -> Any:
         if not isinstance(value, ServingConfig):
             return value
-        tested = self.reading.attributes if None in self.reading.none_tests else self.reading.none_tests
+        tested = {*self.reading.attributes} if None in self.reading.none_tests else self.reading.none_tests
         for field in fields(value):
             if field.name in tested and isinstance(getattr(value, field.name), NotDrawn):
                 raise UnsupportedError(f"{field.name} is compared with None, which this theorem does not draw")
         return with_members(value, self.reading.attributes) if self.reading.tests_members else value
 
 
-def with_members(value: Any, names: frozenset[str]) -> Any:
+def with_members(value: Any, names: Mapping[str, str]) -> Any:
     """Return a configuration with members of enums in these fields, on the path that has them."""
     changed: dict[str, Any] = {}
     for field in fields(value):

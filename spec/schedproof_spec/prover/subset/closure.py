@@ -167,7 +167,8 @@ class Closure:
                 self.refuse(place, fact.line, f"`{fact}` is not the name of anything")
             return found
         if isinstance(value, logging.Logger):
-            if attribute not in LOGGING or not is_last:
+            is_plain = type(value) in (logging.Logger, logging.RootLogger)
+            if not is_plain or attribute not in LOGGING or not is_last:
                 self.refuse(place, fact.line, f"`{fact}` is not supported; a rule may only log")
             self.logs = True
             return MISSING
@@ -176,6 +177,8 @@ class Closure:
         if is_object(value) and problem_of(value) is None:
             self._admit(type(value), place, fact.line)
             return MISSING if self.refusal is not None else self._of_object(value, attribute, fact, place)
+        if isinstance(value, str) and not isinstance(value, enum.Enum):
+            self.refuse(place, fact.line, f"`{fact}`, a method of a text, is not supported; compare the value")
         self.take(value, Use.IN_PLACE, place, fact.line, str(fact))
         self._unknown(attribute, place, fact.line)
         return MISSING

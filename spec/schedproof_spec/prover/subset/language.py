@@ -132,10 +132,8 @@ MATHEMATICS: tuple[Callable[..., Any], ...] = (math.ceil, math.floor)
 LIST_METHODS = ("append", "extend", "insert", "pop", "sort", "reverse")
 """Methods that change a list; for lists that the function itself has made."""
 
-ATTRIBUTES = frozenset(
-    {"value", "name", "get", "items", "keys", "values", "index", "count", "startswith", "endswith", "_replace"}
-)
-"""Attributes of enums, tables, tuples, texts and named tuples."""
+ATTRIBUTES = frozenset({"value", "name", "get", "items", "keys", "values", "index", "count", "_replace"})
+"""Attributes of enums, tables, tuples and named tuples."""
 
 INSTEAD: dict[Any, str] = {
     isinstance: "ask for the value, not its type",

@@ -255,6 +255,8 @@ class Reader:
         if root is None and is_super(base) and self.scope_with("super") is None:
             self.facts.append(OfSuper(node.lineno, attributes.pop(0)))
         elif root is None:
+            if is_text(base):
+                self.refuse(node, "a method of a text", "compare the value itself")
             self.value(base)
         self.facts += [AttributeOf(node.lineno, attribute) for attribute in attributes]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from types import FunctionType, MethodType
 from typing import Any
@@ -24,8 +24,8 @@ class Reading:
     """Whether it compares members of enums by identity, so that it must see members and not symbols."""
     none_tests: frozenset[str | None]
     """Attributes that it compares with None by identity; None stands for a value of any origin."""
-    attributes: frozenset[str]
-    """Attributes that it may read of what it is given."""
+    attributes: Mapping[str, str]
+    """Attributes that it may read of what it is given, with the first place of each."""
     cached: tuple[CachedAt, ...]
     """Functions that remember their results, to be asked anew in a proof."""
     logs: bool
@@ -69,7 +69,7 @@ def read_anew(rule: Any) -> Reading:
         content=tuple(closure.content),
         tests_members=closure.tests_members,
         none_tests=frozenset(closure.none_tests),
-        attributes=frozenset(closure.attributes),
+        attributes={name: place.at(line) for name, (place, line) in closure.attributes.items()},
         cached=tuple(closure.cached),
         logs=closure.logs,
         bindings=tuple(closure.bindings),
