@@ -6,6 +6,7 @@ import functools
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -74,6 +75,13 @@ class Odd(int):
         return True
 
 
+class OddEnum(IntEnum):
+    ONE = 1
+
+    def __radd__(self, other: Any) -> int:
+        return 10**6
+
+
 class Meta(type):
     def __call__(cls, *arguments: Any) -> Any:
         return 10**6
@@ -124,6 +132,7 @@ HELPER, MISSING, INTERCEPTS, WITH_DESCRIPTOR, ODD = Helper(), Missing(), Interce
 PARTIAL = functools.partial(asks_type)
 TABLE = {"a": asks_type}
 NESTED = ((1, (asks_type,)),)
+DEFAULT = ServingConfig()
 WRAPS_AROUND = np.int32(7)
 COUNTER = itertools.count()
 METHOD = HELPER.method
@@ -222,6 +231,26 @@ def by_an_intercepted_attribute(self: Any, config: ServingConfig, num_decoding: 
 @refused("defines `__get__`")
 def by_a_descriptor(self: Any, config: ServingConfig, num_decoding: int) -> int:
     return WITH_DESCRIPTOR.limit
+
+
+@refused("defines `__radd__`, and is a kind of number")
+def by_an_odd_enum(self: Any, config: ServingConfig, num_decoding: int) -> int:
+    return num_decoding + OddEnum.ONE
+
+
+@refused("comparing whole configurations")
+def by_comparing_configurations(self: Any, config: ServingConfig, num_decoding: int) -> int:
+    return 10**6 if config == DEFAULT else 0
+
+
+@refused("comparing whole configurations")
+def by_looking_for_a_configuration(self: Any, config: ServingConfig, num_decoding: int) -> int:
+    return 10**6 if config in (DEFAULT,) else 0
+
+
+@refused("`HELPER` in an f-string")
+def by_the_text_of_an_object(self: Any, config: ServingConfig, num_decoding: int) -> int:
+    return len(f"{HELPER}") * 10**6
 
 
 @refused("`ODD` is the number 3")

@@ -17,6 +17,7 @@ from schedproof_spec import Status
 Rule = Callable[..., Any]
 REFUSED: list[tuple[Rule, str]] = []
 SEEN: list[int] = []
+LISTS: list[list[int]] = [[]]
 COUNTS = {"calls": 0}
 TOTAL = 0
 
@@ -41,6 +42,11 @@ class Counter:
 @dataclass
 class Ledger:
     spent: list[int] = field(default_factory=list)
+
+
+@functools.cache
+def table(first: int) -> list[int]:
+    return [first]
 
 
 COUNTER, LEDGER = Counter(), Ledger()
@@ -92,6 +98,34 @@ def in_a_list_of_a_class(self: Any, config: ServingConfig, num_decoding: int) ->
 @refused("`LEDGER` can be changed between calls")
 def in_an_object_that_is_handed_on(self: Any, config: ServingConfig, num_decoding: int) -> int:
     return (lambda ledger: len(ledger.spent))(LEDGER)
+
+
+@refused("`SEEN` can be changed between calls")
+def in_a_list_that_a_function_hands_on(self: Any, config: ServingConfig, num_decoding: int) -> int:
+    seen = max(SEEN, [])
+    seen += [num_decoding]
+    return len(seen)
+
+
+@refused("`SEEN` can be changed between calls")
+def in_a_list_that_a_sum_begins_with(self: Any, config: ServingConfig, num_decoding: int) -> int:
+    seen = sum((), SEEN)
+    seen += [num_decoding]
+    return len(seen)
+
+
+@refused("`LISTS` can be changed between calls")
+def in_a_list_in_a_list(self: Any, config: ServingConfig, num_decoding: int) -> int:
+    for inner in LISTS:
+        inner += [num_decoding]
+    return len(LISTS[0])
+
+
+@refused("`table` remembers a list or table that it returns")
+def in_a_list_that_a_function_remembers(self: Any, config: ServingConfig, num_decoding: int) -> int:
+    parts = table(num_decoding)
+    parts += [1]
+    return len(parts)
 
 
 @refused("assigning to a place of something that was not made here")

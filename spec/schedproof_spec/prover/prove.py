@@ -67,8 +67,9 @@ def search(theorem: Theorem) -> Outcome:
     found = outcome(context, values=values)
     if explorer.work.num_values_left_open:
         return doubtful(found, solver_limit(explorer))
-    if context.claims.undecided is not None:
-        return doubtful(found, f"undecided: {context.claims.undecided}")
+    doubt = context.claims.undecided or context.claims.unsupported
+    if doubt is not None:
+        return doubtful(found, f"undecided: {doubt}")
     return found
 
 
@@ -89,7 +90,7 @@ def doubtful(found: Outcome, reason: str) -> Outcome:
 def is_finding(error: Exception, context: SymbolicContext) -> bool:
     """Return whether an exception refutes the theorem: its path exists, and the prover can follow it."""
     if isinstance(error, UnsupportedError | RecursionError | MemoryError):
-        context.claims.undecided = f"the prover cannot follow: {placed(error)}"
+        context.claims.unsupported = f"the prover cannot follow: {placed(error)}"
         return False
     exists = context.explorer.is_satisfiable()
     if exists == z3.unknown:
@@ -124,6 +125,8 @@ def outcome(context: SymbolicContext, values: dict[str, int] | None) -> Outcome:
     work = context.explorer.work
     if claims.refuted is not None:
         status, reason = Status.VIOLATED, claims.refuted
+    elif claims.unsupported is not None:
+        status, reason = Status.UNDECIDED, claims.unsupported
     elif claims.undecided is not None:
         status, reason = Status.UNDECIDED, f"{claims.undecided} ({solver_limit(context.explorer)})"
     elif not claims.reached:

@@ -95,12 +95,36 @@ def called_anew(cached: tuple[CachedAt, ...]) -> Iterator[None]:
     """Let functions that remember their results be called each time; what they remember is not of symbols."""
     places = {(id(each.holder), each.name): each for each in cached}.values()
     for each in places:
-        put(each, each.wrapper.__wrapped__)
+        put(each, without_memory(each.wrapper.__wrapped__))
     try:
         yield
     finally:
         for each in places:
             put(each, each.wrapper)
+
+
+def without_memory(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that is called each time, and refuses to return what its caller could change."""
+
+    def call(*arguments: Any, **named: Any) -> Any:
+        result = function(*arguments, **named)
+        if holds_list(result):
+            raise UnsupportedError(
+                f"`{function.__name__}` remembers a list or table that it returns; return a tuple"
+            )
+        return result
+
+    return call
+
+
+def holds_list(value: Any) -> bool:
+    """Return whether a value is a list or table, or has one in it."""
+    if isinstance(value, list | dict | set):
+        return True
+    if isinstance(value, tuple):
+        return any(map(holds_list, value))
+    names = getattr(type(value), "__dataclass_fields__", ())
+    return any(holds_list(getattr(value, name)) for name in names)
 
 
 def put(place: CachedAt, function: Any) -> None:

@@ -61,6 +61,10 @@ class AnyName:
     def _refuse(self, *arguments: object) -> NoReturn:
         raise UnsupportedError("request_id tells requests apart; a rule that reads more of it cannot be decided")
 
+    def __eq__(self, other: object) -> bool:
+        return self is other if isinstance(other, AnyName) else self._refuse()
+
+    __hash__ = object.__hash__
     __getattr__ = __str__ = __format__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
     __getitem__ = __iter__ = __len__ = __contains__ = __add__ = __mod__ = _refuse
 

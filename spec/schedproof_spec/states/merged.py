@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from schedproof.engines.fastdeploy.config import ServingConfig
 from schedproof.engines.fastdeploy.policy import Policy
@@ -15,6 +15,7 @@ from schedproof.request import Request
 from schedproof_spec.prover import symbolic
 from schedproof_spec.prover.merge import merged_call
 from schedproof_spec.prover.subset.policies import HABITS, RULES, rule_of
+from schedproof_spec.prover.unsupported import UnsupportedError
 from schedproof_spec.prover.walk import PathWalker
 from schedproof_spec.states.asked import supported
 
@@ -47,8 +48,17 @@ def merged_property(name: str) -> property:
     return property(lambda config: merged_on_path(getter, config), doc=f"See `ServingConfig.{name}`.")
 
 
-MergedConfig: Any = dataclass(frozen=True)(
-    type("MergedConfig", (ServingConfig,), {name: merged_property(name) for name in MERGED_PROPERTIES})
+def refuse_comparison(config: ServingConfig, other: object) -> NoReturn:
+    """Refuse to compare whole configurations: theorems leave some fields at their default."""
+    raise UnsupportedError("comparing whole configurations is not supported; compare their fields")
+
+
+MergedConfig: Any = dataclass(frozen=True, eq=False)(
+    type(
+        "MergedConfig",
+        (ServingConfig,),
+        {"__eq__": refuse_comparison, **{name: merged_property(name) for name in MERGED_PROPERTIES}},
+    )
 )
 """A configuration of symbols; what is derived from it is one conditional value each."""
 
@@ -77,6 +87,13 @@ def merged_rule(name: str) -> Callable[..., Any]:
 MergedRules: Any = type("MergedRules", (Policy,), {name: merged_rule(name) for name in RULES})
 
 
+def asked_on_symbols(check: StartupCheck) -> StartupCheck:
+    """Return a start-up check whose condition was read."""
+    if type(check) is not StartupCheck:
+        raise UnsupportedError(f"a start-up check of the class {type(check).__name__}; write a StartupCheck")
+    return replace(check, holds=supported(check.holds))
+
+
 class MergedPolicy(MergedRules):  # type: ignore[misc]
     """A policy whose rules are each one conditional value; it notes which of them were asked."""
 
@@ -89,7 +106,7 @@ class MergedPolicy(MergedRules):  # type: ignore[misc]
     def startup_checks(self) -> tuple[StartupCheck, ...]:
         """See `Policy`."""
         checks: tuple[StartupCheck, ...] = super().startup_checks()
-        return tuple([replace(check, holds=supported(check.holds)) for check in checks])
+        return tuple([asked_on_symbols(check) for check in checks])
 
 
 def next_chunk(request: Request, budget: int, config: ServingConfig) -> int:

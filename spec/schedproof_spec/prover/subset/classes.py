@@ -49,6 +49,8 @@ def class_problem(owner: type) -> str | None:
                 continue
             if is_enum and name == "__new__":
                 continue
+            if is_enum and is_container and name in OPERATOR_METHODS:
+                return f"defines `{name}`, and is a kind of number or text; write a plain Enum"
             if name not in OPERATOR_METHODS and name not in UNASKED_METHODS:
                 return f"defines `{name}`; write a dataclass"
     return None

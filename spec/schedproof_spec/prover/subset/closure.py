@@ -62,12 +62,10 @@ class Closure:
         self.none_tests: set[str | None] = set()
         self.attributes: dict[str, tuple[Place, int]] = {}
         """Attributes of values that are known only when the rule runs, with the first place of each."""
-        self._classes: dict[type, None] = {}
+        self._classes: dict[type, None] = dict.fromkeys(ARGUMENTS)
         self._waiting: list[Place] = []
         self._seen: set[Hashable] = set()
         self._kept: list[Any] = []
-        for each in ARGUMENTS:
-            self._classes[each] = None
 
     def read(self, rule: Any) -> None:
         """Read a rule, and whatever it can call."""
@@ -197,7 +195,7 @@ class Closure:
         if isinstance(found, FunctionType):
             self.method(found, MISSING, value, place, fact.line)
             return MISSING
-        if found is MISSING or isinstance(found, property | functools.cached_property):
+        if isinstance(found, property | functools.cached_property) or found is MISSING:
             self.refuse(place, fact.line, f"`{fact}` is not supported")
         return found
 
@@ -304,7 +302,7 @@ class Closure:
             self._builtin(value, place, line, words)
         elif isinstance(value, type):
             self._admit(value, place, line, is_made=True)
-        elif isinstance(value, StartupCheck):
+        elif type(value) is StartupCheck:
             self.take(value.holds, Use.CALL, place, line, f"{words}.holds")
         elif key not in self._seen:
             self._seen.add(key)
@@ -400,9 +398,4 @@ class Closure:
             self._member(found, MISSING, owner, place, line)
 
     def _is_known(self, attribute: str) -> bool:
-        return attribute in ATTRIBUTES or any(
-            attribute in getattr(owner, "__dataclass_fields__", {})
-            or attribute in getattr(owner, "__annotations__", {})
-            or lookup.in_class(owner, attribute) is not MISSING
-            for owner in self._classes
-        )
+        return attribute in ATTRIBUTES or any(lookup.is_named_in(owner, attribute) for owner in self._classes)

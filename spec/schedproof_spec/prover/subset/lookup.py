@@ -38,6 +38,12 @@ def in_classes(classes: tuple[type, ...], name: str) -> Any:
     return MISSING
 
 
+def is_named_in(owner: type, name: str) -> bool:
+    """Return whether objects of a class can have an attribute of this name."""
+    fields, annotated = getattr(owner, "__dataclass_fields__", {}), getattr(owner, "__annotations__", {})
+    return name in fields or name in annotated or in_class(owner, name) is not MISSING
+
+
 def of_object(value: Any, name: str) -> Any:
     """Return what an object itself has by a name, in its dictionary or slots."""
     kept = dictionary_of(value)

@@ -9,8 +9,9 @@ from types import CodeType
 
 from schedproof_spec.prover.subset.facts import AttributeOf, Fact, Named, NoneTest, OfSuper, Refusal, Use
 from schedproof_spec.prover.subset.language import IN_PLACE, LIST_METHODS, OPERATORS, REFUSED, SYNTAX
+from schedproof_spec.prover.subset.names import Names
 from schedproof_spec.prover.subset.patterns import pattern_problem, values_of
-from schedproof_spec.prover.subset.scopes import Scope, parameters_of, scope_of
+from schedproof_spec.prover.subset.scopes import parameters_of, scope_of
 from schedproof_spec.prover.subset.shapes import (
     annotations_of,
     constant_problem,
@@ -39,14 +40,12 @@ def facts_of(code: CodeType, filename: str) -> tuple[Fact, ...]:
     return tuple(sorted(found, key=lambda fact: fact.line))
 
 
-class Reader:
+class Reader(Names):
     """Walks through one function."""
 
     def __init__(self, node: FunctionNode) -> None:
+        super().__init__()
         self.facts: list[Fact] = []
-        self.scopes: list[Scope] = []
-        self.own_object: str | None = None
-        """The first parameter, where it always is the object that the method was asked of."""
         if isinstance(node, ast.AsyncFunctionDef):
             self.refuse(node, *REFUSED["AsyncFunctionDef"])
             return
@@ -269,8 +268,9 @@ class Reader:
                 return
         elif isinstance(function, ast.Name) and function.id in IN_PLACE and self.scope_with(function.id) is None:
             self.value(function, Use.BUILTIN)
+            is_handed_on = function.id in ("min", "max", "sum") and len(node.args) > 1
             for argument in node.args:
-                self.value(argument, Use.IN_PLACE)
+                self.value(argument, Use.VALUE if is_handed_on else Use.IN_PLACE)
             arguments = [keyword.value for keyword in node.keywords]
         elif last_name(function) == "StartupCheck":
             self.value(function, Use.STARTUP_CHECK)
@@ -378,32 +378,3 @@ class Reader:
                 self.value(key)
         for value in node.values:
             self.value(value)
-
-    # Names
-
-    def scope_with(self, name: str) -> Scope | None:
-        """Return the innermost function that binds a name; None for a name from outside."""
-        return next((scope for scope in reversed(self.scopes) if name in scope.bound), None)
-
-    def is_own_object(self, name: str) -> bool:
-        """Return whether a name is the object of the method that is read."""
-        return name == self.own_object and self.scope_with(name) is self.scopes[0]
-
-    def is_own_list(self, node: ast.expr) -> bool:
-        """Return whether an expression is a list that the function itself has made."""
-        if not isinstance(node, ast.Name):
-            return False
-        scope = self.scope_with(node.id)
-        return scope is not None and node.id in scope.lists
-
-    def is_from_outside(self, node: ast.expr) -> bool:
-        """Return whether an expression is a name from outside the function, or of its object."""
-        while isinstance(node, ast.Attribute):
-            node = node.value
-        return isinstance(node, ast.Name) and (self.scope_with(node.id) is None or self.is_own_object(node.id))
-
-    def is_of_own_object(self, node: ast.expr) -> bool:
-        """Return whether an expression is an attribute of the method's object."""
-        while isinstance(node, ast.Attribute):
-            node = node.value
-        return isinstance(node, ast.Name) and self.is_own_object(node.id)

@@ -12,11 +12,13 @@ from schedproof_spec.prover.subset.classes import class_problem
 from schedproof_spec.prover.subset.facts import Use
 from schedproof_spec.prover.subset.language import FUNCTIONS, MATHEMATICS
 from schedproof_spec.prover.subset.values import (
+    PLAIN,
     TABLES,
     UnlistedValueError,
     can_change,
     is_object,
     is_of_python,
+    parts_of,
     problem_of,
 )
 
@@ -56,9 +58,20 @@ def use_problem(value: Any, use: Use, words: str) -> str | None:
         return f"`{words}` is a set, whose order is not fixed; write a tuple"
     if isinstance(value, ModuleType | logging.Logger):
         return f"`{words}` as a value is not supported"
-    if use not in (Use.IN_PLACE, Use.CONTAINER) and can_change_safely(value):
+    if use is Use.TEXT and type(value) not in PLAIN:
+        return f"`{words}` in an f-string is not supported; compare the value itself"
+    is_looked_into = isinstance(value, TABLES) and use in (Use.IN_PLACE, Use.CONTAINER)
+    if any(map(can_change_safely, parts_safely(value))) if is_looked_into else can_change_safely(value):
         return f"`{words}` can be changed between calls; write it as a tuple, or look into it where it is needed"
     return None
+
+
+def parts_safely(value: Any) -> list[Any]:
+    """Return what a value is made of; nothing where that is not on the list."""
+    try:
+        return list(parts_of(value))
+    except UnlistedValueError:
+        return []
 
 
 def can_change_safely(value: Any) -> bool:
