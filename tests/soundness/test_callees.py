@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import functools
 import itertools
 from collections.abc import Callable
@@ -82,6 +83,45 @@ class OddEnum(IntEnum):
         return 10**6
 
 
+class Word(str):
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    __hash__ = str.__hash__
+
+
+class OddPair(tuple[int, ...]):
+    def __getitem__(self, index: Any) -> Any:
+        return 10**6
+
+
+class OddProperty(property):
+    def __get__(self, owner: Any, kind: Any = None) -> int:
+        return 10**6
+
+
+class WithOddProperty:
+    @OddProperty
+    def limit(self) -> int:
+        return 0
+
+
+class OddPartial(functools.partial[int]):
+    def __call__(self, *arguments: Any) -> int:
+        return 10**6
+
+
+class Hashed:
+    def __init__(self, value: int) -> None:
+        pass
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    def __hash__(self) -> int:
+        return 0 if isinstance(self, Hashed) else 1
+
+
 class Meta(type):
     def __call__(cls, *arguments: Any) -> Any:
         return 10**6
@@ -133,6 +173,10 @@ PARTIAL = functools.partial(asks_type)
 TABLE = {"a": asks_type}
 NESTED = ((1, (asks_type,)),)
 DEFAULT = ServingConfig()
+COUNTS: collections.defaultdict[Any, int] = collections.defaultdict(int)
+WORD, ODD_PAIR, WITH_ODD_PROPERTY = Word("word"), OddPair((1, 2)), WithOddProperty()
+ODD_PARTIAL = OddPartial(abs)
+HASHES = frozenset({1, 2})
 WRAPS_AROUND = np.int32(7)
 COUNTER = itertools.count()
 METHOD = HELPER.method
@@ -228,7 +272,7 @@ def by_an_intercepted_attribute(self: Any, config: ServingConfig, num_decoding: 
     return INTERCEPTS.limit
 
 
-@refused("defines `__get__`")
+@refused("a descriptor of the type Descriptor")
 def by_a_descriptor(self: Any, config: ServingConfig, num_decoding: int) -> int:
     return WITH_DESCRIPTOR.limit
 
@@ -236,6 +280,36 @@ def by_a_descriptor(self: Any, config: ServingConfig, num_decoding: int) -> int:
 @refused("defines `__radd__`, and is a kind of number")
 def by_an_odd_enum(self: Any, config: ServingConfig, num_decoding: int) -> int:
     return num_decoding + OddEnum.ONE
+
+
+@refused("`COUNTS` is an object of the type defaultdict")
+def by_a_table_that_grows(self: Any, config: ServingConfig, num_decoding: int) -> int:
+    return len(COUNTS) + COUNTS[str]
+
+
+@refused("`WORD` is an object of the type Word")
+def by_an_odd_text(self: Any, config: ServingConfig, num_decoding: int) -> int:
+    return 10**6 if config.role == WORD else 0
+
+
+@refused("`ODD_PAIR` is an object of the type OddPair")
+def by_an_odd_tuple(self: Any, config: ServingConfig, num_decoding: int) -> int:
+    return ODD_PAIR[0]
+
+
+@refused("a descriptor of the type OddProperty")
+def by_an_odd_property(self: Any, config: ServingConfig, num_decoding: int) -> int:
+    return WITH_ODD_PROPERTY.limit
+
+
+@refused("`ODD_PARTIAL` is an object of the type OddPartial")
+def by_an_odd_partial(self: Any, config: ServingConfig, num_decoding: int) -> int:
+    return ODD_PARTIAL(num_decoding)
+
+
+@refused("in __hash__: `isinstance`")
+def by_a_hash(self: Any, config: ServingConfig, num_decoding: int) -> int:
+    return 10**6 if Hashed(num_decoding) in HASHES else 0
 
 
 @refused("comparing whole configurations")
@@ -253,7 +327,7 @@ def by_the_text_of_an_object(self: Any, config: ServingConfig, num_decoding: int
     return len(f"{HELPER}") * 10**6
 
 
-@refused("`ODD` is the number 3")
+@refused("`ODD` is a number of the type Odd")
 def by_an_odd_number(self: Any, config: ServingConfig, num_decoding: int) -> int:
     return 0 if num_decoding >= ODD else 1
 

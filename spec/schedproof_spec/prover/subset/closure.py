@@ -14,16 +14,12 @@ from schedproof.engines.fastdeploy.startup import StartupCheck
 from schedproof_spec.prover.subset import lookup
 from schedproof_spec.prover.subset.classes import class_problem, is_pythons_own, operators_of
 from schedproof_spec.prover.subset.facts import AttributeOf, Fact, Named, NoneTest, OfSuper, Refusal, Use
-from schedproof_spec.prover.subset.language import (
-    ATTRIBUTES,
-    FUNCTIONS,
-    INSTEAD,
-    LOGGING,
-)
+from schedproof_spec.prover.subset.language import ATTRIBUTES, FUNCTIONS, LOGGING
 from schedproof_spec.prover.subset.lookup import MISSING, Binding
 from schedproof_spec.prover.subset.places import (
     ARGUMENTS,
     BUILTIN_TYPES,
+    KNOWN_DESCRIPTORS,
     PAIR_FIELD,
     START,
     CachedAt,
@@ -32,7 +28,7 @@ from schedproof_spec.prover.subset.places import (
     type_of,
 )
 from schedproof_spec.prover.subset.reader import facts_of
-from schedproof_spec.prover.subset.uses import kind_problem, use_problem
+from schedproof_spec.prover.subset.uses import builtin_problem, kind_problem, use_problem
 from schedproof_spec.prover.subset.values import (
     CACHED,
     CALLABLES,
@@ -41,6 +37,7 @@ from schedproof_spec.prover.subset.values import (
     UnlistedValueError,
     can_change,
     content_of,
+    is_named_tuple,
     is_object,
     is_written_by_python,
     parts_of,
@@ -156,7 +153,7 @@ class Closure:
 
     def _step(self, value: Any, attribute: str, fact: Named, place: Place, *, is_last: bool) -> Any:
         """Return an attribute of a known value; `MISSING` where it is known only when the rule runs."""
-        if isinstance(value, ModuleType):
+        if type(value) is ModuleType:
             found = vars(value).get(attribute, MISSING)
             self.bindings.append(Binding(lambda: vars(value).get(attribute, MISSING), found))
             if isinstance(found, CACHED):
@@ -187,15 +184,17 @@ class Closure:
         found = lookup.in_class(value, attribute)
         self.bindings.append(Binding(lambda: lookup.in_class(value, attribute), found))
         self._admit(value, place, fact.line)
-        if isinstance(found, staticmethod):
+        if self._is_odd(found, place, fact.line):
+            return MISSING
+        if type(found) is staticmethod:
             return found.__func__
-        if isinstance(found, classmethod):
+        if type(found) is classmethod:
             self.method(found.__func__, value, value, place, fact.line)
             return MISSING
         if isinstance(found, FunctionType):
             self.method(found, MISSING, value, place, fact.line)
             return MISSING
-        if isinstance(found, property | functools.cached_property) or found is MISSING:
+        if type(found) in (property, functools.cached_property) or found is MISSING:
             self.refuse(place, fact.line, f"`{fact}` is not supported")
         return found
 
@@ -205,7 +204,9 @@ class Closure:
         kept = lookup.of_object(value, attribute)
         self.bindings.append(Binding(lambda: lookup.in_class(kind, attribute), found))
         self.bindings.append(Binding(lambda: lookup.of_object(value, attribute), kept))
-        if isinstance(found, property):
+        if self._is_odd(found, place, fact.line):
+            return MISSING
+        if type(found) is property:
             self._property(found, value, kind, place, fact.line)
             return MISSING
         if isinstance(found, functools.cached_property):
@@ -213,9 +214,9 @@ class Closure:
             return MISSING
         if kept is not MISSING:
             return kept
-        if isinstance(found, staticmethod):
+        if type(found) is staticmethod:
             return found.__func__
-        if isinstance(found, classmethod):
+        if type(found) is classmethod:
             self.method(found.__func__, kind, kind, place, fact.line)
             return MISSING
         if isinstance(found, CACHED):
@@ -228,6 +229,13 @@ class Closure:
             self.refuse(place, fact.line, f"`{fact}` is not the name of anything")
         return found
 
+    def _is_odd(self, found: Any, place: Place, line: int) -> bool:
+        """Refuse what stands in a class and answers for itself when it is asked for."""
+        is_odd = hasattr(type(found), "__get__") and type(found) not in KNOWN_DESCRIPTORS
+        if is_odd:
+            self.refuse(place, line, f"a descriptor of the type {type(found).__name__} is not supported")
+        return is_odd
+
     def _property(self, found: property, own: Any, kind: type, place: Place, line: int) -> None:
         if isinstance(found.fget, FunctionType):
             self.method(found.fget, own, kind, place, line)
@@ -235,6 +243,8 @@ class Closure:
             self.refuse(place, line, "a property whose getter is not a plain function is not supported")
 
     def _super(self, fact: OfSuper, place: Place) -> None:
+        if lookup.in_module(place.function, "super") is not super:
+            self.refuse(place, fact.line, "`super` is not Python's own; name it otherwise")
         defined_in = lookup.in_closure(place.function, "__class__")
         kinds = [place.owner] if place.owner is not None else list(self._classes)
         found_any = False
@@ -251,11 +261,13 @@ class Closure:
 
     def _member(self, found: Any, own: Any, kind: type, place: Place, line: int) -> None:
         """Read what a class has by a name, whatever is done with it."""
-        if isinstance(found, property):
+        if self._is_odd(found, place, line):
+            return
+        if type(found) is property:
             self._property(found, own, kind, place, line)
-        elif isinstance(found, staticmethod):
+        elif type(found) is staticmethod:
             self.take(found.__func__, Use.CALL, place, line)
-        elif isinstance(found, classmethod):
+        elif type(found) is classmethod:
             self.method(found.__func__, kind, kind, place, line)
         elif isinstance(found, FunctionType):
             self.method(found, own, kind, place, line)
@@ -299,28 +311,22 @@ class Closure:
                 )
             self.take(value.__wrapped__, Use.CALL, place, line, words)
         elif isinstance(value, BuiltinFunctionType) or (isinstance(value, type) and value in BUILTIN_TYPES):
-            self._builtin(value, place, line, words)
+            self._listed(value, place, line, words)
         elif isinstance(value, type):
             self._admit(value, place, line, is_made=True)
         elif type(value) is StartupCheck:
             self.take(value.holds, Use.CALL, place, line, f"{words}.holds")
         elif key not in self._seen:
             self._seen.add(key)
-            if isinstance(value, enum.Enum) or is_object(value) or hasattr(value, "_fields"):
+            if isinstance(value, enum.Enum) or is_object(value) or is_named_tuple(type(value)):
                 self._admit(type(value), place, line)
             for part in parts_of(value):
                 self.take(part, Use.VALUE, place, line, words)
 
-    def _builtin(self, value: Any, place: Place, line: int, words: str) -> None:
-        try:
-            is_listed = value in FUNCTIONS
-        except TypeError:
-            is_listed = False
-        owner = getattr(value, "__self__", None)
-        if not is_listed:
-            name = words or getattr(value, "__name__", "?")
-            instead = INSTEAD.get(value, "") if owner is None or isinstance(owner, ModuleType) else ""
-            self.refuse(place, line, f"`{name}` is not supported" + (f"; {instead}" if instead else ""))
+    def _listed(self, value: Any, place: Place, line: int, words: str) -> None:
+        problem = builtin_problem(value, words)
+        if problem is not None:
+            self.refuse(place, line, problem)
 
     def method(self, function: Any, own: Any, owner: type | None, place: Place, line: int) -> None:
         """Read a method with the object that it is asked of."""
@@ -367,7 +373,7 @@ class Closure:
             self.content.append(owner)
             return
         if is_pythons_own(owner) and not issubclass(owner, Exception):
-            self._builtin(owner, place, line, owner.__name__)
+            self._listed(owner, place, line, owner.__name__)
             return
         begin = lookup.in_class(owner, "__init__")
         if isinstance(begin, FunctionType) and not is_written_by_python(begin, owner):

@@ -175,7 +175,7 @@ INSTEAD: dict[Any, str] = {
 OPERATOR_METHODS = frozenset(
     f"__{name}__"
     for name in (
-        *("post_init", "init", "call", "getitem", "contains", "iter", "next", "reversed"),
+        *("post_init", "init", "hash", "call", "getitem", "contains", "iter", "next", "reversed"),
         *(
             "eq",
             "ne",
@@ -217,7 +217,5 @@ OPERATOR_METHODS = frozenset(
 Where Python itself needs a plain number of them (``__bool__``, ``__len__``, ``__int__``), they are refused.
 """
 
-UNASKED_METHODS = frozenset(
-    {"__repr__", "__str__", "__hash__", "__format__", "__sizeof__", "__reduce__", "__dir__"}
-)
+UNASKED_METHODS = frozenset({"__repr__", "__str__", "__format__", "__sizeof__", "__reduce__", "__dir__"})
 """Methods that nothing on this list calls."""

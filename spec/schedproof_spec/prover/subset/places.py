@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import functools
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -14,6 +15,7 @@ from schedproof.engines.fastdeploy.speculation import SpeculativeConfig
 from schedproof.request import MultimodalItem, Request
 from schedproof_spec.prover.subset.language import FUNCTIONS, INSTEAD
 from schedproof_spec.prover.subset.lookup import MISSING
+from schedproof_spec.prover.subset.values import CACHED, DESCRIPTORS
 
 ARGUMENTS = (ServingConfig, SpeculativeConfig, Request, MultimodalItem, DispatchCapacity)
 """Classes of what a rule is given."""
@@ -49,6 +51,9 @@ START = FunctionType((lambda: None).__code__, {}, "a rule")
 
 PAIR_FIELD = type(vars(collections.namedtuple("Pair", "first"))["first"])
 """What stands in a named tuple's class for a field."""
+
+KNOWN_DESCRIPTORS = (*DESCRIPTORS, FunctionType, CACHED, PAIR_FIELD, functools.cached_property)
+"""Types of what stands in a class for something else, of which it is known what they do."""
 
 BUILTIN_TYPES = frozenset(value for value in (*FUNCTIONS, *INSTEAD) if isinstance(value, type))
 """Types of Python's own that are used like functions."""

@@ -10,7 +10,7 @@ from typing import Any
 from schedproof.engines.fastdeploy.startup import StartupCheck
 from schedproof_spec.prover.subset.classes import class_problem
 from schedproof_spec.prover.subset.facts import Use
-from schedproof_spec.prover.subset.language import FUNCTIONS, MATHEMATICS
+from schedproof_spec.prover.subset.language import FUNCTIONS, INSTEAD, MATHEMATICS
 from schedproof_spec.prover.subset.values import (
     PLAIN,
     TABLES,
@@ -24,6 +24,16 @@ from schedproof_spec.prover.subset.values import (
 
 INSTEAD_OF = {name: function for function, name in FUNCTIONS.items()}
 """Python's own functions by name."""
+
+
+def builtin_problem(value: Any, words: str) -> str | None:
+    """Return why one of Python's own functions or types may not be used; None for one that is on the list."""
+    owner = getattr(value, "__self__", None)
+    is_of_module = owner is None or isinstance(owner, ModuleType)
+    if is_of_module and value in FUNCTIONS:
+        return None
+    instead = INSTEAD.get(value, "") if is_of_module else ""
+    return f"`{words or value.__name__}` is not supported" + (f"; {instead}" if instead else "")
 
 
 def kind_problem(value: Any, words: str) -> str | None:

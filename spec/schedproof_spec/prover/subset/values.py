@@ -71,19 +71,26 @@ def is_object(value: Any) -> bool:
     ) and not issubclass(type(value), Number)
 
 
+def is_named_tuple(kind: type) -> bool:
+    """Return whether a class is a named tuple."""
+    return issubclass(kind, tuple) and isinstance(getattr(kind, "_fields", None), tuple)
+
+
 def problem_of(value: Any) -> str | None:
     """Return why a value is none that a rule may take from outside; None for one that it may."""
-    if type(value) in PLAIN or isinstance(value, (enum.Enum, *CALLABLES, *TABLES, range)):
-        return None
-    if isinstance(value, tuple):
-        return None
     kind = type(value)
+    if kind in PLAIN or issubclass(kind, enum.Enum | type | logging.Logger):
+        return None
     if issubclass(kind, Number):
         if kind.__module__.partition(".")[0] == "numpy":
             return f"the NumPy number {value!r} (it wraps around); write int(...) where it is defined"
-        return f"the number {value!r}; write a fraction of integers: `x * 9 // 10`"
-    if isinstance(value, ModuleType | logging.Logger):
+        if isinstance(value, float):
+            return f"the number {value!r}; write a fraction of integers: `x * 9 // 10`"
+        return f"a number of the type {kind.__name__}; write an int"
+    if kind in (*CALLABLES, *TABLES, tuple, range, ModuleType) or is_named_tuple(kind):
         return None
+    if issubclass(kind, (str, *CALLABLES, *TABLES, tuple, ModuleType, *DESCRIPTORS)):
+        return f"an object of the type {kind.__name__}; write one of Python's own"
     if kind.__module__ in ("builtins", "itertools", "collections", "functools", "types", "re", "typing", "_io"):
         return f"an object of the type {kind.__name__}"
     return None
