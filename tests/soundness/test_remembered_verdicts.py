@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 from collections.abc import Callable, Iterator
@@ -121,6 +122,20 @@ def test_a_function_counts_by_its_code(monkeypatch: pytest.MonkeyPatch) -> None:
     before = content(Shared())
     monkeypatch.setattr(Shared, "_taken", lambda self: 2)
     assert content(Shared()) != before
+
+
+def least(low: int = 0, high: int = 0) -> int:
+    return high - low
+
+
+@pytest.mark.parametrize("named", [{"low": 2}, {"high": 1}, {"low": 1, "high": 0}])
+def test_a_partial_counts_by_its_names_and_values(named: dict[str, int]) -> None:
+    def with_partial(**arguments: int) -> Policy:
+        part = functools.partial(least, **arguments)
+        return policy_with(lambda self, config, num_decoding: part())
+
+    assert content(with_partial(**named)) == content(with_partial(**named))
+    assert content(with_partial(**named)) != content(with_partial(low=1))
 
 
 def test_what_is_not_asked_does_not_count() -> None:

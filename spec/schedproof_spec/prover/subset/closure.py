@@ -31,12 +31,11 @@ from schedproof_spec.prover.subset.reader import facts_of
 from schedproof_spec.prover.subset.uses import builtin_problem, kind_problem, use_problem
 from schedproof_spec.prover.subset.values import (
     CACHED,
-    CALLABLES,
     DESCRIPTORS,
-    PLAIN,
     UnlistedValueError,
     can_change,
     content_of,
+    has_content,
     is_named_tuple,
     is_object,
     is_written_by_python,
@@ -77,9 +76,9 @@ class Closure:
             if not self._is_known(attribute):
                 self.refuse(place, line, f"`.{attribute}` is not an attribute of anything that a rule is given")
 
-    def refuse(self, place: Place, line: int, words: str) -> None:
-        """Note the first thing that is not on the list."""
-        if self.refusal is None:
+    def refuse(self, place: Place, line: int, words: str | None) -> None:
+        """Note the first thing that is not on the list, if it is one."""
+        if self.refusal is None and words is not None:
             self.refusal = f"{place.at(line)}: {words}"
 
     def _read_function(self, place: Place) -> None:
@@ -280,15 +279,12 @@ class Closure:
 
     def take(self, value: Any, use: Use, place: Place, line: int, words: str = "") -> None:
         """Read a value that is known before the rule runs."""
-        problem = kind_problem(value, words) or use_problem(value, use, words)
-        if problem is not None:
+        if (problem := kind_problem(value, words) or use_problem(value, use, words)) is not None:
             self.refuse(place, line, problem)
             return
         try:
-            self.content.append(content_of(value))
-            if not isinstance(value, (*PLAIN, *CALLABLES, enum.Enum, range)):
-                content = self.content[-1]
-                self.bindings.append(Binding(lambda: content_of(value) == content, True))
+            self.content.append(content := content_of(value))
+            self.bindings.append(Binding(lambda: has_content(value, content), True))
             self._take_parts(value, place, line, words)
         except UnlistedValueError as error:
             self.refuse(place, line, f"`{words}` holds {error}")
@@ -311,7 +307,7 @@ class Closure:
                 )
             self.take(value.__wrapped__, Use.CALL, place, line, words)
         elif isinstance(value, BuiltinFunctionType) or (isinstance(value, type) and value in BUILTIN_TYPES):
-            self._listed(value, place, line, words)
+            self.refuse(place, line, builtin_problem(value, words))
         elif isinstance(value, type):
             self._admit(value, place, line, is_made=True)
         elif type(value) is StartupCheck:
@@ -322,11 +318,6 @@ class Closure:
                 self._admit(type(value), place, line)
             for part in parts_of(value):
                 self.take(part, Use.VALUE, place, line, words)
-
-    def _listed(self, value: Any, place: Place, line: int, words: str) -> None:
-        problem = builtin_problem(value, words)
-        if problem is not None:
-            self.refuse(place, line, problem)
 
     def method(self, function: Any, own: Any, owner: type | None, place: Place, line: int) -> None:
         """Read a method with the object that it is asked of."""
@@ -358,8 +349,7 @@ class Closure:
         if owner in self._classes or is_pythons_own(owner):
             return
         self._classes[owner] = None
-        problem = class_problem(owner)
-        if problem is not None:
+        if (problem := class_problem(owner)) is not None:
             self.refuse(place, line, f"`{owner.__name__}` {problem}")
             return
         for operator in operators_of(owner):
@@ -373,7 +363,7 @@ class Closure:
             self.content.append(owner)
             return
         if is_pythons_own(owner) and not issubclass(owner, Exception):
-            self._listed(owner, place, line, owner.__name__)
+            self.refuse(place, line, builtin_problem(owner, owner.__name__))
             return
         begin = lookup.in_class(owner, "__init__")
         if isinstance(begin, FunctionType) and not is_written_by_python(begin, owner):

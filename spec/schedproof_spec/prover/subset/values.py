@@ -119,11 +119,24 @@ def content_of(value: Any) -> Hashable:
         return (kind, frozenset(map(content_of, value)))
     if isinstance(value, dict):
         return (kind, tuple((content_of(key), content_of(item)) for key, item in value.items()))
-    if isinstance(value, list | tuple | functools.partial | MethodType):
+    if isinstance(value, functools.partial):
+        named = tuple((name, content_of(item)) for name, item in value.keywords.items())
+        return (kind, content_of(value.func), content_of(value.args), named)
+    if isinstance(value, list | tuple | MethodType):
         return (kind, tuple(map(content_of, parts_of(value))))
     if problem_of(value) is not None:
         raise UnlistedValueError(problem_of(value))
     return (kind, tuple((name, content_of(item)) for name, item in sorted(state_of(value).items())))
+
+
+def has_content(value: Any, content: Hashable) -> bool:
+    """Return whether a value still has the content that it had."""
+    if type(value) in PLAIN:
+        return True
+    try:
+        return content_of(value) == content
+    except UnlistedValueError:
+        return False
 
 
 def can_change(value: Any) -> bool:
