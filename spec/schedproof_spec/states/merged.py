@@ -78,7 +78,11 @@ def merged_rule(name: str) -> Callable[..., Any]:
 
     def ask(self: Any, *arguments: Any) -> Any:
         self.asked.add(name)
-        rule = supported(rule_of(self.policy, name))
+        if symbolic.active() is None:
+            return rule_of(self.policy, name)(*arguments)
+        if name not in self.read:
+            self.read[name] = supported(rule_of(self.policy, name))
+        rule = self.read[name]
         return rule(*arguments) if name in UNMERGED else merged_on_path(rule, *arguments)
 
     return ask
@@ -100,6 +104,8 @@ class MergedPolicy(MergedRules):  # type: ignore[misc]
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
         self.asked: set[str] = set()
+        self.read: dict[str, Callable[..., Any]] = {}
+        """Rules that are ready to be asked on symbols."""
         for name in HABITS:
             setattr(self, name, getattr(policy, name))
 

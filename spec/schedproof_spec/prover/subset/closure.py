@@ -32,6 +32,7 @@ from schedproof_spec.prover.subset.uses import builtin_problem, kind_problem, us
 from schedproof_spec.prover.subset.values import (
     CACHED,
     DESCRIPTORS,
+    FIXED,
     UnlistedValueError,
     can_change,
     content_of,
@@ -284,7 +285,8 @@ class Closure:
             return
         try:
             self.content.append(content := content_of(value))
-            self.bindings.append(Binding(lambda: has_content(value, content), True))
+            if not isinstance(value, FIXED):
+                self.bindings.append(Binding(lambda: has_content(value, content), True))
             self._take_parts(value, place, line, words)
         except UnlistedValueError as error:
             self.refuse(place, line, f"`{words}` holds {error}")

@@ -34,6 +34,9 @@ CACHED = type(functools.lru_cache(lambda: None))
 CALLABLES = (FunctionType, MethodType, BuiltinFunctionType, functools.partial, CACHED, type)
 
 
+FIXED = (*PLAIN, enum.Enum, FunctionType, BuiltinFunctionType, CACHED, type, range)
+"""Types of what stays as it is; the code of a function is looked at by itself."""
+
 DESCRIPTORS = (property, staticmethod, classmethod, MemberDescriptorType, GetSetDescriptorType)
 """What stands in a class for something else."""
 
@@ -131,8 +134,6 @@ def content_of(value: Any) -> Hashable:
 
 def has_content(value: Any, content: Hashable) -> bool:
     """Return whether a value still has the content that it had."""
-    if type(value) in PLAIN:
-        return True
     try:
         return content_of(value) == content
     except UnlistedValueError:
@@ -143,7 +144,7 @@ def can_change(value: Any) -> bool:
     """Return whether somebody who gets hold of a value could change it, or a part of it."""
     if isinstance(value, list | dict | set):
         return True
-    if isinstance(value, (*PLAIN, enum.Enum, FunctionType, BuiltinFunctionType, CACHED, type, range)):
+    if isinstance(value, FIXED):
         return False
     return any(map(can_change, parts_of(value)))
 
