@@ -274,6 +274,12 @@ def through_functions(self: ReferencePolicy, config: ServingConfig, num_decoding
 
 
 @natural
+def with_a_partial(self: ReferencePolicy, config: ServingConfig, num_decoding: int) -> int:
+    at_most = partial(min, config.max_num_batched_tokens)
+    return at_most(num_decoding * config.tokens_per_seq)
+
+
+@natural
 def speculates(self: ReferencePolicy, config: ServingConfig, num_decoding: int) -> int:
     if config.speculation is None or config.speculation.method is SpeculativeMethod.NONE:
         return config.max_num_batched_tokens

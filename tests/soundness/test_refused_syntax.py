@@ -275,6 +275,12 @@ def by_class_inside(self: Any, config: ServingConfig, num_decoding: int) -> int:
     return Big.tokens
 
 
+@refused("`.num_max_dispatch_tokens_per_rank` and None; this theorem does not draw it")
+def by_what_is_left_open(self: Any, config: ServingConfig, num_decoding: int) -> int:
+    configured = config.num_max_dispatch_tokens_per_rank
+    return 10**6 if configured is None else 0
+
+
 @refused("no theorem draws it")
 def by_a_field_that_is_never_drawn(self: Any, config: ServingConfig, num_decoding: int) -> int:
     return 0 if config.has_router else 10**6

@@ -73,7 +73,8 @@ class Asked:
         tested = {*self.reading.attributes} if None in self.reading.none_tests else self.reading.none_tests
         for field in fields(value):
             if field.name in tested and isinstance(getattr(value, field.name), NotDrawn):
-                raise UnsupportedError(f"{field.name} is compared with None, which this theorem does not draw")
+                place = self.reading.attributes.get(field.name, "a rule")
+                raise UnsupportedError(f"{place}: `.{field.name}` and None; this theorem does not draw it")
         return with_members(value, self.reading.attributes) if self.reading.tests_members else value
 
 

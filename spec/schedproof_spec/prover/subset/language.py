@@ -116,6 +116,7 @@ FUNCTIONS: dict[Any, str] = {
     math.floor: "math.floor",
     dataclasses.replace: "dataclasses.replace",
     functools.reduce: "functools.reduce",
+    functools.partial: "functools.partial",
     **{
         getattr(logging, name): f"logging.{name}"
         for name in ("debug", "info", "warning", "error", "critical", "log")
