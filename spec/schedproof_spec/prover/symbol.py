@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NoReturn
 
 from schedproof_spec.prover.brancher import active
+from schedproof_spec.prover.messages import is_made_for_a_message
 from schedproof_spec.prover.unsupported import TextAskedError, UnsupportedError
 
 
@@ -21,7 +22,7 @@ class Symbol:
         return self.__format__("")
 
     def __format__(self, spec: str) -> str:
-        if active() is not None:
+        if active() is not None and not is_made_for_a_message():
             raise TextAskedError("an unknown value has no text; compare the value itself")
         return repr(self)
 

@@ -17,6 +17,7 @@ import z3
 
 from schedproof_spec.prover.bits import differing, joined, masked
 from schedproof_spec.prover.brancher import Brancher, Split, activate, active, deactivate, deciding, values_split
+from schedproof_spec.prover.messages import is_made_for_a_message
 from schedproof_spec.prover.ratio import SymRatio
 from schedproof_spec.prover.symbol import Symbol
 from schedproof_spec.prover.unsupported import TextAskedError, UnsupportedError
@@ -359,6 +360,8 @@ class SymEnum:
         return getattr(self.member(), name)
 
     def __str__(self) -> str:
+        if is_made_for_a_message():
+            return repr(self)
         raise TextAskedError("an unknown member of an enum has no text; compare the member itself")
 
     def __format__(self, spec: str) -> str:
