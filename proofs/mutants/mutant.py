@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import linecache
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,7 +39,10 @@ class Mutant:
         body = inspect.getsource(function)
         if body.count(self.old) != 1:
             raise ValueError(f"mutant {self.name}: {self.old!r} occurs {body.count(self.old)} times")
-        code = compile(source.replace(body, body.replace(self.old, self.new)), module.__file__ or "", "exec")
+        changed = source.replace(body, body.replace(self.old, self.new))
+        filename = f"{module.__file__} ({self.name})"
+        linecache.cache[filename] = (len(changed), None, changed.splitlines(keepends=True), filename)
+        code = compile(changed, filename, "exec", dont_inherit=True)
         with running(function, code_named(code, self.function)):
             yield
 

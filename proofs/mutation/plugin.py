@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import linecache
 import os
 import signal
 import sys
@@ -47,7 +48,8 @@ class ChangedLoader(SourceFileLoader):
     """Compiles the changed source in place of the file's."""
 
     def get_code(self, fullname: str) -> CodeType:
-        return compile(SOURCE, self.path, "exec")
+        linecache.cache[self.path] = (len(SOURCE), None, SOURCE.splitlines(keepends=True), self.path)
+        return compile(SOURCE, self.path, "exec", dont_inherit=True)
 
 
 class ChangedFinder(MetaPathFinder):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import re
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,9 @@ def test_the_code_of_a_page_prints_what_the_page_says(page: str, capsys: pytest.
     known: dict[str, Any] = {}
     for block in blocks:
         line = text.count("\n", 0, block.start("code"))
-        exec(compile("\n" * line + block["code"], page, "exec"), known)
+        source, filename = "\n" * line + block["code"], f"{page} from line {line + 1}"
+        linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
+        exec(compile(source, filename, "exec", dont_inherit=True), known)
         printed = capsys.readouterr().out
         if block["printed"] is not None:
             assert printed == block["printed"], f"{page}, line {line + 1}"

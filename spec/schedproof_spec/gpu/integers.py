@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import z3
 
 from schedproof_spec.prover.symbolic import SymBool, SymInt, integer_term
+from schedproof_spec.prover.unsupported import UnsupportedError
 
 
 class Arithmetic(Protocol):
@@ -64,6 +65,14 @@ class DeviceInt(SymInt):
     def __mod__(self, other: Any) -> Any:
         term = integer_term(other)
         return NotImplemented if term is None else self.thread.result(self.thread.divide(self.term, term)[1])
+
+    def _refuse(self, other: Any) -> Any:
+        raise UnsupportedError("an operator on machine integers that is not modelled")
+
+    __and__ = __rand__ = __or__ = __ror__ = __xor__ = __rxor__ = __pow__ = __rpow__ = __lshift__ = __rlshift__ = (
+        _refuse
+    )
+    __rshift__ = __rrshift__ = __truediv__ = __rtruediv__ = __divmod__ = __rdivmod__ = _refuse
 
     def _sum(self, value: Any) -> Any:
         return self.thread.result(self.thread.simplify(value.term)) if isinstance(value, SymInt) else value

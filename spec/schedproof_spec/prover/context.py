@@ -71,6 +71,8 @@ class Claims:
     """Claims and covers that some state gets to."""
     refuted: str | None = None
     undecided: str | None = None
+    unsupported: str | None = None
+    """What the prover cannot follow on some path."""
 
 
 class SymbolicContext:

@@ -113,11 +113,19 @@ def merge(explorer: PathWalker, function: Callable[[], Any]) -> Merged:
     raised: dict[str, list[Leaf]] = {}
     for leaf in leaves:
         if leaf.error is not None:
-            raised.setdefault(repr(leaf.error), []).append(leaf)
+            raised.setdefault(words_of(leaf.error), []).append(leaf)
     errors = tuple((raising(same), same[0].error) for same in raised.values())
     returned = [leaf for leaf in leaves if leaf.error is None]
     value = select([(leaf.decisions, leaf.value) for leaf in returned]) if returned else None
     return Merged(value=value, errors=errors, num_paths=len(leaves))  # type: ignore[arg-type]
+
+
+def words_of(error: Exception) -> str:
+    """Return what tells an exception from others, as far as it can be put into words."""
+    try:
+        return repr(error)
+    except symbolic.UnsupportedError:
+        return type(error).__name__
 
 
 def raising(leaves: list[Leaf]) -> symbolic.Split:

@@ -15,6 +15,7 @@ from schedproof_spec.prover.context import (
     Refuted,
     SymbolicContext,
 )
+from schedproof_spec.prover.failures import placed
 from schedproof_spec.prover.paths import PathExplorer
 from schedproof_spec.prover.smallest import SearchContext
 from schedproof_spec.prover.symbolic import UnsupportedError
@@ -66,8 +67,9 @@ def search(theorem: Theorem) -> Outcome:
     found = outcome(context, values=values)
     if explorer.work.num_values_left_open:
         return doubtful(found, solver_limit(explorer))
-    if context.claims.undecided is not None:
-        return doubtful(found, f"undecided: {context.claims.undecided}")
+    doubt = context.claims.undecided or context.claims.unsupported
+    if doubt is not None:
+        return doubtful(found, f"undecided: {doubt}")
     return found
 
 
@@ -87,8 +89,8 @@ def doubtful(found: Outcome, reason: str) -> Outcome:
 
 def is_finding(error: Exception, context: SymbolicContext) -> bool:
     """Return whether an exception refutes the theorem: its path exists, and the prover can follow it."""
-    if isinstance(error, UnsupportedError):
-        context.claims.undecided = f"the prover cannot follow: {error}"
+    if isinstance(error, UnsupportedError | RecursionError | MemoryError):
+        context.claims.unsupported = f"the prover cannot follow: {placed(error)}"
         return False
     exists = context.explorer.is_satisfiable()
     if exists == z3.unknown:
@@ -123,6 +125,8 @@ def outcome(context: SymbolicContext, values: dict[str, int] | None) -> Outcome:
     work = context.explorer.work
     if claims.refuted is not None:
         status, reason = Status.VIOLATED, claims.refuted
+    elif claims.unsupported is not None:
+        status, reason = Status.UNDECIDED, claims.unsupported
     elif claims.undecided is not None:
         status, reason = Status.UNDECIDED, f"{claims.undecided} ({solver_limit(context.explorer)})"
     elif not claims.reached:

@@ -6,76 +6,39 @@ They behave like the Python values they stand for. Where Python needs to know a 
 
 from __future__ import annotations
 
+import functools
 import operator
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable
 from enum import Enum
 from numbers import Number
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn
 
 import z3
 
+from schedproof_spec.prover.bits import differing, joined, masked
+from schedproof_spec.prover.brancher import Brancher, Split, activate, active, deactivate, deciding, values_split
+from schedproof_spec.prover.messages import is_made_for_a_message
+from schedproof_spec.prover.ratio import SymRatio
+from schedproof_spec.prover.symbol import Symbol
+from schedproof_spec.prover.unsupported import TextAskedError, UnsupportedError
 
-class Split:
-    """Conditions of which exactly one holds."""
-
-    __slots__ = ("conditions", "keys")
-
-    def __init__(self, conditions: Iterable[z3.BoolRef]) -> None:
-        self.conditions = tuple(conditions)
-        self.keys = tuple([condition.get_id() for condition in self.conditions])
-        """What tells the conditions from others."""
-
-
-class Brancher(Protocol):
-    """Decides, once for each path, which way it goes."""
-
-    memory: dict[Hashable, Any]
-    """What has been computed of symbols; it holds on every path."""
-
-    def branch(self, split: Split) -> int:
-        """Return the index of the condition that this path follows."""
-
-    def holds(self, condition: SymBool) -> bool:
-        """Return whether this path follows the condition, or its opposite."""
-
-
-class UnsupportedError(TypeError):
-    """An operation that has no symbolic meaning, such as using an unknown number as a list length."""
-
-
-_branchers: list[Brancher] = []
-
-
-def activate(brancher: Brancher) -> None:
-    """Make this brancher the one that decides, until `deactivate`."""
-    _branchers.append(brancher)
-
-
-def deactivate() -> None:
-    """Return to the brancher that was active before."""
-    _branchers.pop()
-
-
-def active() -> Brancher | None:
-    """Return the brancher that decides now; None when everything is a number."""
-    return _branchers[-1] if _branchers else None
-
-
-def deciding() -> Brancher:
-    """Return the brancher that decides now, which there must be."""
-    brancher = active()
-    if brancher is None:
-        raise UnsupportedError("a symbolic value has no truth value outside the prover")
-    return brancher
-
-
-def values_split(number: SymInt, num_values: int) -> Split:
-    """Return the split into the values 0, 1, ... of a number that has no other."""
-    memory, key = deciding().memory, (Split, number.key, num_values)
-    known: Split | None = memory.get(key)
-    if known is None:
-        known = memory[key] = Split(number.term == value for value in range(num_values))
-    return known
+__all__ = [
+    "SYMBOLS",
+    "TRUE",
+    "Brancher",
+    "Split",
+    "SymBool",
+    "SymEnum",
+    "SymInt",
+    "UnsupportedError",
+    "activate",
+    "active",
+    "deactivate",
+    "deciding",
+    "integer_term",
+    "term_of",
+    "values_split",
+]
 
 
 def term_of(value: Any) -> z3.ExprRef | None:
@@ -100,11 +63,12 @@ def integer_term(value: Any) -> z3.ArithRef | None:
     return None
 
 
-class SymBool:
+class SymBool(Symbol):
     """A truth value that differs from state to state."""
 
     __slots__ = ("key", "term")
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = Symbol.__hash__
+    stands_for = bool
 
     def __init__(self, term: z3.BoolRef) -> None:
         self.term = term
@@ -115,14 +79,19 @@ class SymBool:
         known = PLAIN_TRUTHS.get(self.key)
         return deciding().holds(self) if known is None else known
 
+    def __int__(self) -> int:
+        return int(bool(self))
+
+    __index__ = __int__
+
     def __and__(self, other: Any) -> Any:
-        return self._combine(z3.And, other)
+        return self._combine(z3.And, operator.and_, other)
 
     def __or__(self, other: Any) -> Any:
-        return self._combine(z3.Or, other)
+        return self._combine(z3.Or, operator.or_, other)
 
     def __xor__(self, other: Any) -> Any:
-        return self._combine(z3.Xor, other)
+        return self._combine(z3.Xor, operator.xor, other)
 
     __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
 
@@ -132,26 +101,23 @@ class SymBool:
     def __ne__(self, other: object) -> Any:
         return _applied(operator.ne, SymBool, self, other)
 
-    def __add__(self, other: Any) -> Any:
-        return SymInt(integer_term(self)) + other
-
-    __radd__ = __add__
-
-    def _combine(self, operator: Any, other: object) -> Any:
+    def _combine(self, of_truths: Any, of_integers: Any, other: object) -> Any:
         term = term_of(other)
-        if term is None or not z3.is_bool(term):
+        if term is None:
             return NotImplemented
-        return SymBool(operator(self.term, term))
+        if not z3.is_bool(term):
+            return of_integers(SymInt(integer_term(self)), other)
+        return SymBool(of_truths(self.term, term))
 
     def __repr__(self) -> str:
         return f"<{self.term}>"
 
 
-class SymInt:
+class SymInt(Symbol):
     """An integer that differs from state to state; unbounded, like Python's."""
 
     __slots__ = ("key", "term")
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = Symbol.__hash__
 
     def __init__(self, term: z3.ArithRef) -> None:
         self.term = term
@@ -218,13 +184,83 @@ class SymInt:
     def __bool__(self) -> bool:
         return bool(self != 0)
 
+    def __divmod__(self, other: Any) -> Any:
+        return _both(self // other, self % other)
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return _both(other // self, other % self)
+
+    def __truediv__(self, other: Any) -> Any:
+        return _ratio(self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return _ratio(other, self)
+
+    def __and__(self, other: Any) -> Any:
+        return _bitwise(masked, self, other)
+
+    def __or__(self, other: Any) -> Any:
+        return _bitwise(joined, self, other)
+
+    def __xor__(self, other: Any) -> Any:
+        return _bitwise(differing, self, other)
+
+    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
+
+    def __lshift__(self, other: Any) -> Any:
+        return _bitwise(lambda number, places: number * (1 << places), self, other)
+
+    def __rshift__(self, other: Any) -> Any:
+        return _bitwise(lambda number, places: number // (1 << places), self, other)
+
+    def __pow__(self, other: Any) -> Any:
+        return _bitwise(_power, self, other)
+
+    def __rlshift__(self, other: Any) -> Any:
+        return _bitwise(None, self, other)
+
+    __rrshift__ = __rpow__ = __rlshift__
+
+    def __invert__(self) -> Any:
+        return -self - 1
+
+    def __floor__(self) -> SymInt:
+        return self
+
+    __ceil__ = __trunc__ = __floor__
+
     def __index__(self) -> NoReturn:
         raise UnsupportedError(f"the unknown integer {self.term} cannot be a length, range or index")
 
-    __int__ = __index__
+    def __int__(self) -> NoReturn:
+        raise UnsupportedError(f"the unknown integer {self.term} is an integer already; leave int() out")
+
+    def __float__(self) -> NoReturn:
+        raise UnsupportedError(f"the unknown integer {self.term} as a floating-point number; stay with integers")
+
+    __complex__ = __round__ = __float__
 
     def __repr__(self) -> str:
         return f"<{self.term}>"
+
+
+def _as_integers(name: str) -> Callable[..., Any]:
+    """Return an operator of truth values that counts them as 0 and 1."""
+
+    def apply(self: SymBool, *others: Any) -> Any:
+        return getattr(SymInt, name)(SymInt(integer_term(self)), *others)
+
+    return apply
+
+
+COUNTING = (
+    *("add", "radd", "sub", "rsub", "mul", "rmul", "floordiv", "rfloordiv", "mod", "rmod", "divmod", "rdivmod"),
+    *("truediv", "rtruediv", "lshift", "rlshift", "rshift", "rrshift", "pow", "rpow", "neg", "pos", "abs"),
+    *("invert", "lt", "le", "gt", "ge"),
+)
+"""Operators for which a truth value is a number."""
+for _name in COUNTING:
+    setattr(SymBool, f"__{_name}__", _as_integers(f"__{_name}__"))
 
 
 TRUE, FALSE = z3.BoolVal(True), z3.BoolVal(False)
@@ -282,10 +318,62 @@ def _divided(operation: Callable[..., Any], left: Any, right: Any) -> Any:
     return turned if operation is QUOTIENT else -turned
 
 
+def _both(quotient: Any, remainder: Any) -> Any:
+    return NotImplemented if quotient is NotImplemented else (quotient, remainder)
+
+
+def _ratio(left: Any, right: Any) -> Any:
+    """Divide two integers truly."""
+    if key_of(left) is None or key_of(right) is None:
+        refuse_inexact(left, right)
+        return NotImplemented
+    if right == 0:
+        raise ZeroDivisionError("division by zero")
+    return SymRatio(left, right)
+
+
+def _bitwise(operation: Callable[..., Any] | None, number: SymInt, other: Any) -> Any:
+    """Apply an operator that is known for a constant on its right alone."""
+    if key_of(other) is None:
+        refuse_inexact(number, other)
+        return NotImplemented
+    if operation is None or not isinstance(other, int):
+        raise UnsupportedError("bitwise operators, shifts and powers have a constant on their right")
+    return operation(number, int(other))
+
+
+def _power(number: SymInt, exponent: int) -> Any:
+    if not 0 <= exponent <= MAX_EXPONENT:
+        raise UnsupportedError(f"a power with an exponent that is not between 0 and {MAX_EXPONENT}")
+    return functools.reduce(operator.mul, [number] * exponent, 1)
+
+
+MAX_EXPONENT = 4
+
+
 class SymEnum:
     """A member of an enum that differs from state to state; comparing it asks for no more than is compared."""
 
     __slots__ = ("index", "members")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.member(), name)
+
+    def __str__(self) -> str:
+        if is_made_for_a_message():
+            return repr(self)
+        raise TextAskedError("an unknown member of an enum has no text; compare the member itself")
+
+    def __format__(self, spec: str) -> str:
+        return str(self)
+
+    def _of_text(self, *_: object) -> NoReturn:
+        raise UnsupportedError("an unknown member of an enum is no text; compare the member itself")
+
+    __lt__ = __le__ = __gt__ = __ge__ = __add__ = __radd__ = __mul__ = __rmul__ = __mod__ = __rmod__ = _of_text
+    __len__ = __iter__ = __getitem__ = __contains__ = __int__ = __index__ = __and__ = __rand__ = __or__ = (
+        __ror__
+    ) = _of_text
 
     def __init__(self, index: SymInt, members: tuple[Enum, ...]) -> None:
         self.index = index

@@ -36,3 +36,17 @@ class Outcome:
     def message(self) -> str:
         """The reason with its caveat."""
         return "; ".join(filter(None, (self.reason, self.caveat)))
+
+
+def refused(reason: str) -> Outcome:
+    """Return what becomes of a theorem that is not explored at all."""
+    return Outcome(
+        status=Status.UNDECIDED,
+        reason=reason,
+        values=None,
+        reached=frozenset(),
+        unreached=frozenset(),
+        num_paths=0,
+        num_questions=0,
+        solver_ms=0.0,
+    )

@@ -14,6 +14,7 @@ from typing import Any
 import z3
 
 from schedproof_spec.prover import symbolic
+from schedproof_spec.prover.failures import failure_behind
 from schedproof_spec.prover.symbolic import Split, SymBool
 
 MAX_PATHS = 20_000
@@ -73,7 +74,7 @@ class PathWalker:
             except PathEnded:
                 outcome = None
             except Exception as error:
-                outcome = (None, error)
+                outcome = (None, failure_behind(error))
             finally:
                 symbolic.deactivate()
             if outcome is not None:

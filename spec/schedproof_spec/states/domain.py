@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, NoReturn
+from typing import Any
 
 from schedproof.engines.fastdeploy.config import MultimodalInput, Platform, Role, ServingConfig
 from schedproof.engines.fastdeploy.policy import Policy
@@ -12,32 +12,14 @@ from schedproof.engines.fastdeploy.speculation import SpeculativeConfig, Specula
 from schedproof.output.message_layout import MAX_DRAFT_TOKENS
 from schedproof.request import MultimodalItem, Request
 from schedproof_spec.prover.context import Context
-from schedproof_spec.prover.merge import StandIn
-from schedproof_spec.prover.symbolic import SymBool, SymInt, UnsupportedError
+from schedproof_spec.prover.symbolic import SymBool, SymInt
 from schedproof_spec.states.drawn import AnyItems, AnyName
 from schedproof_spec.states.logic import all_of, any_of
 from schedproof_spec.states.merged import with_merged_properties
+from schedproof_spec.states.not_drawn import NotDrawn
 
 Configs = Callable[[Context, Policy], ServingConfig]
 """Draws one of the configurations that a theorem is about."""
-
-
-class NotDrawn(StandIn):
-    """Stands for a field that a theorem does not draw; a rule that reads it cannot be decided, and says so."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def _parts(self) -> tuple[Any, ...]:
-        return (self.name,)
-
-    def _refuse(self, *arguments: object) -> NoReturn:
-        raise UnsupportedError(f"{self.name} is read, which this theorem does not draw")
-
-    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
-    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __floordiv__ = __rfloordiv__ = _refuse
-    __mod__ = __rmod__ = __neg__ = __abs__ = __bool__ = __index__ = __int__ = __iter__ = __len__ = _refuse
-    __hash__ = object.__hash__
 
 
 def any_config(ctx: Context, policy: Policy) -> ServingConfig:

@@ -38,6 +38,23 @@ class AnyItems(StandIn):
     def __getitem__(self, index: int) -> MultimodalItem:
         return self._seen()[index]
 
+    def __eq__(self, other: object) -> Any:
+        return self._seen() == (other._seen() if isinstance(other, AnyItems) else other)
+
+    def __ne__(self, other: object) -> Any:
+        return not self == other
+
+    __hash__ = object.__hash__
+
+    def __add__(self, other: Any) -> tuple[MultimodalItem, ...]:
+        return self._seen() + tuple(other)
+
+    def __radd__(self, other: Any) -> tuple[MultimodalItem, ...]:
+        return tuple(other) + self._seen()
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise UnsupportedError(f"`{name}` of a request's items")
+
 
 class AnyName(StandIn):
     """Stands for a request's id, which says who it is and nothing else."""
@@ -53,6 +70,10 @@ class AnyName(StandIn):
     def _refuse(self, *arguments: object) -> NoReturn:
         raise UnsupportedError("request_id tells requests apart; a rule that reads more of it cannot be decided")
 
+    def __eq__(self, other: object) -> bool:
+        return self is other if isinstance(other, AnyName) else self._refuse()
+
+    __hash__ = object.__hash__
     __getattr__ = __str__ = __format__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
     __getitem__ = __iter__ = __len__ = __contains__ = __add__ = __mod__ = _refuse
 

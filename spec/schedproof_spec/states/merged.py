@@ -4,9 +4,8 @@ instead of multiplying. What is executed is the rule itself."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
-from types import FunctionType
-from typing import Any, TypeVar
+from dataclasses import dataclass, fields, replace
+from typing import Any, NoReturn, TypeVar
 
 from schedproof.engines.fastdeploy.config import ServingConfig
 from schedproof.engines.fastdeploy.policy import Policy
@@ -14,9 +13,11 @@ from schedproof.engines.fastdeploy.rules import blocks, chunk
 from schedproof.engines.fastdeploy.startup import StartupCheck
 from schedproof.request import Request
 from schedproof_spec.prover import symbolic
-from schedproof_spec.prover.blind_spots import refuse_blind_spots
 from schedproof_spec.prover.merge import merged_call
+from schedproof_spec.prover.subset.policies import HABITS, RULES, rule_of
+from schedproof_spec.prover.unsupported import UnsupportedError
 from schedproof_spec.prover.walk import PathWalker
+from schedproof_spec.states.asked import supported
 
 T = TypeVar("T")
 
@@ -47,8 +48,17 @@ def merged_property(name: str) -> property:
     return property(lambda config: merged_on_path(getter, config), doc=f"See `ServingConfig.{name}`.")
 
 
-MergedConfig: Any = dataclass(frozen=True)(
-    type("MergedConfig", (ServingConfig,), {name: merged_property(name) for name in MERGED_PROPERTIES})
+def refuse_comparison(config: ServingConfig, other: object) -> NoReturn:
+    """Refuse to compare whole configurations: theorems leave some fields at their default."""
+    raise UnsupportedError("comparing whole configurations is not supported; compare their fields")
+
+
+MergedConfig: Any = dataclass(frozen=True, eq=False)(
+    type(
+        "MergedConfig",
+        (ServingConfig,),
+        {"__eq__": refuse_comparison, **{name: merged_property(name) for name in MERGED_PROPERTIES}},
+    )
 )
 """A configuration of symbols; what is derived from it is one conditional value each."""
 
@@ -62,26 +72,17 @@ def with_merged_properties(config: ServingConfig) -> ServingConfig:
 UNMERGED = ("startup_checks", "dispatch_capacity")
 """Rules that return more than numbers."""
 
-RULES = tuple(
-    sorted(
-        name
-        for name, value in vars(Policy).items()
-        if isinstance(value, FunctionType) and not name.startswith("_") and name != "problems"
-    )
-)
-"""What a policy decides for itself."""
-
-HABITS = tuple(sorted(name for name, value in vars(Policy).items() if isinstance(value, bool)))
-"""What is plainly so of a policy, or is not."""
-
 
 def merged_rule(name: str) -> Callable[..., Any]:
     """Return a method that asks a policy's rule, notes that it was asked, and merges its paths."""
 
     def ask(self: Any, *arguments: Any) -> Any:
         self.asked.add(name)
-        rule = getattr(self.policy, name)
-        refuse_blind_spots(rule)
+        if symbolic.active() is None:
+            return rule_of(self.policy, name)(*arguments)
+        if name not in self.read:
+            self.read[name] = supported(rule_of(self.policy, name))
+        rule = self.read[name]
         return rule(*arguments) if name in UNMERGED else merged_on_path(rule, *arguments)
 
     return ask
@@ -105,19 +106,26 @@ MergedRules: Any = type(
 )
 
 
+def asked_on_symbols(check: StartupCheck) -> StartupCheck:
+    """Return a start-up check whose condition was read."""
+    if type(check) is not StartupCheck:
+        raise UnsupportedError(f"a start-up check of the class {type(check).__name__}; write a StartupCheck")
+    return replace(check, holds=supported(check.holds))
+
+
 class MergedPolicy(MergedRules):  # type: ignore[misc]
     """A policy whose rules are each one conditional value; it notes what it was asked."""
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
         self.asked: set[str] = set()
+        self.read: dict[str, Callable[..., Any]] = {}
+        """Rules that are ready to be asked on symbols."""
 
     def startup_checks(self) -> tuple[StartupCheck, ...]:
         """See `Policy`."""
         checks: tuple[StartupCheck, ...] = super().startup_checks()
-        for check in checks:
-            refuse_blind_spots(check.holds)
-        return checks
+        return tuple([asked_on_symbols(check) for check in checks])
 
 
 def next_chunk(request: Request, budget: int, config: ServingConfig) -> int:

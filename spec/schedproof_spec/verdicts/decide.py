@@ -9,6 +9,7 @@ from schedproof.engines.fastdeploy.policy import Policy
 from schedproof_spec.invariant import Invariant
 from schedproof_spec.prover.context import ConcreteContext
 from schedproof_spec.prover.prove import last_of, prove, search
+from schedproof_spec.prover.subset.policies import policy_problem
 from schedproof_spec.prover.verdict import Outcome, Status
 from schedproof_spec.states.domain import the_config
 from schedproof_spec.states.merged import MergedPolicy
@@ -59,7 +60,8 @@ def answer(question: Question) -> Verdict:
     known = _decided.recall(question)
     if known is None:
         known = decide_anew(question)
-        _decided.keep(question, known.rules, known)
+        if known.rules:
+            _decided.keep(question, known.rules, known)
     return replace(known, policy=question.policy.name)
 
 
@@ -102,6 +104,8 @@ def decide_anew(question: Question) -> Verdict:
     proof = proved(question)
     decision = Decision(question, MergedPolicy(question.policy), proof.outcome)
     decision.policy.asked |= proof.rules
+    if policy_problem(question.policy) is not None:
+        return decision.verdict(proof.outcome, None)
     if proof.outcome.status is Status.HELD and question.invariant.existence is not None:
         return decide_existence(decision, proof)
     if proof.outcome.status in (Status.HELD, Status.VACUOUS):

@@ -8,7 +8,8 @@ from schedproof.engines.fastdeploy.config import ServingConfig
 from schedproof.engines.fastdeploy.policy import Policy
 from schedproof_spec.prover.context import Context
 from schedproof_spec.prover.prove import prove
-from schedproof_spec.prover.verdict import Outcome, Status
+from schedproof_spec.prover.subset.policies import policy_problem
+from schedproof_spec.prover.verdict import Outcome, Status, refused
 from schedproof_spec.states.domain import Configs
 from schedproof_spec.states.ledger import Claim, nothing
 from schedproof_spec.states.merged import MergedPolicy
@@ -36,6 +37,9 @@ def proved(question: Question) -> Proved:
 
     An invariant that builds on another may use it where that one is proved, and must do without it elsewhere.
     """
+    problem = policy_problem(question.policy)
+    if problem is not None:
+        return Proved(refused(f"the prover cannot follow: {problem}"), nothing, frozenset())
     anywhere = replace(question, config=None, condition=always)
     known = _proved.recall(question) or _proved_anywhere.recall(anywhere)
     if known is not None:

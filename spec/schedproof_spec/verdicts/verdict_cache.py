@@ -1,13 +1,19 @@
-"""Remembers answers for policies that share the rules behind them: most versions differ in one or two rules."""
+"""Remembers answers for policies that share the rules behind them: most versions differ in one or two rules.
+
+Rules are the same when their content is: the code of all that they call, and every constant, attribute, closure and
+global by its value. What cannot be told by its content is not remembered.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from schedproof.engines.fastdeploy.policy import Policy
-from schedproof_spec.states.merged import HABITS, RULES
+from schedproof_spec.prover.subset.policies import HABITS, rule_of
+from schedproof_spec.prover.subset.reading import read
 
 
 class Asked(Protocol):
@@ -24,7 +30,17 @@ class Asked(Protocol):
 
 A = TypeVar("A")
 
-_answers: dict[Hashable, list[tuple[Policy, frozenset[str], Any]]] = {}
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """An answer, and the content of what it rests on."""
+
+    content: dict[str, Hashable]
+    """Of each rule by name, and of what is plainly so of the policy."""
+    answer: Any
+
+
+_answers: dict[Hashable, list[Remembered]] = {}
 
 
 class VerdictCache(Generic[A]):
@@ -34,30 +50,30 @@ class VerdictCache(Generic[A]):
         self.kind = kind
 
     def recall(self, question: Asked) -> A | None:
-        """Return the answer that an equal policy got, as far as the answer rests on its rules."""
-        for policy, rules, answer in _answers.get(self._key(question), ()):
-            if shares_rules(question.policy, policy, rules):
-                return answer  # type: ignore[no-any-return]
+        """Return the answer that a policy got whose rules are the same, as far as the answer rests on them."""
+        for known in _answers.get(self._key(question), ()):
+            if all(content_of_rule(question.policy, name) == content for name, content in known.content.items()):
+                return known.answer  # type: ignore[no-any-return]
         return None
 
     def keep(self, question: Asked, rules: frozenset[str], answer: A) -> None:
-        """Remember an answer that rests on these rules of the policy."""
-        _answers.setdefault(self._key(question), []).append((question.policy, rules, answer))
+        """Remember an answer that rests on these rules of the policy, if their content says all about them."""
+        content = {name: content_of_rule(question.policy, name) for name in sorted({*rules, *HABITS})}
+        if None not in content.values():
+            _answers.setdefault(self._key(question), []).append(Remembered(content, answer))
 
     def _key(self, question: Asked) -> Hashable:
         return self.kind, question.key
 
 
-def shares_rules(policy: Policy, other: Policy, rules: frozenset[str]) -> bool:
-    """Return whether two policies run the same code for these rules.
-
-    A difference in anything but a rule, a habit or a description may matter to any rule, so it counts as one.
-    """
-    ours, theirs = type(policy), type(other)
-    names = {name for name in {*dir(ours), *dir(theirs)} if not name.startswith("_")}
-    different = {name for name in names if getattr(ours, name, None) is not getattr(theirs, name, None)}
-    described = {"name", "source", "summary"}
-    return not different - described - ({*RULES, *HABITS} - rules)
+def content_of_rule(policy: Policy, name: str) -> Hashable:
+    """Return what a rule or habit of a policy is made of; None where that cannot be said."""
+    if name in HABITS:
+        return bool(getattr(policy, name))
+    reading = read(rule_of(policy, name))
+    if reading.refusal is not None:
+        return None
+    return reading.content
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable
 from enum import StrEnum
@@ -144,20 +145,83 @@ def test_a_member_is_compared_hashed_and_looked_up(index: int) -> None:
     assert outcomes == [(colour == Colour.RED, colour != "green", False, lengths[colour])]
 
 
+@pytest.mark.parametrize("mask", [0, 1, 5, 12, 255, -1, -2, -6, 2**70 + 9])
+@FEW
+@given(a=NUMBERS)
+def test_bits_are_those_of_an_integer_of_any_size(mask: int, a: int) -> None:
+    for operation in (operator.and_, operator.or_, operator.xor):
+        assert value_of(lambda x, op=operation: op(x, mask), a) == operation(a, mask)
+        assert value_of(lambda x, op=operation: op(mask, x), a) == operation(mask, a)
+    assert value_of(lambda x: ~x, a) == ~a
+
+
+@pytest.mark.parametrize("places", [0, 1, 3])
+@FEW
+@given(a=NUMBERS)
+def test_shifts_and_powers_by_a_constant(places: int, a: int) -> None:
+    assert value_of(lambda x: x << places, a) == a << places
+    assert value_of(lambda x: x >> places, a) == a >> places
+    assert value_of(lambda x: x**places, a) == a**places
+
+
+@pytest.mark.parametrize("name", BINARY)
+@pytest.mark.parametrize("other", [-2, 0, 3, True])
+@pytest.mark.parametrize("a", [0, 1])
+def test_a_truth_value_counts_as_a_number(name: str, other: int, a: int) -> None:
+    expected = in_python(BINARY[name], a == 1, other)
+    assert value_of(lambda x: BINARY[name](x == 1, other), a) == expected
+
+
+@pytest.mark.parametrize("a", [0, 1])
+def test_a_truth_value_is_a_place(a: int) -> None:
+    assert value_of(lambda x: (7, 8)[x == 1], a) == (7, 8)[a]
+    assert value_of(lambda x: int(x == 1) + ~(x == 1) - (x == 1), a) == a + (-a - 1) - a
+
+
+@FEW
+@given(a=st.integers(-(2**53) + 1, 2**53 - 1), b=st.integers(-9, 9) | st.integers(-(2**53) + 1, 2**53 - 1))
+def test_rounding_a_true_division_is_exact_below_2_to_the_53(a: int, b: int) -> None:
+    for rounding in (math.ceil, math.floor):
+        expected = in_python(lambda x, y, to=rounding: to(x / y), a, b)
+        assert value_of(lambda x, y, to=rounding: to(x / y), a, b) == expected
+
+
+@pytest.mark.parametrize(("a", "b"), [(7, 2), (-7, 2), (7, -2), (0, 3), (1, 0)])
+def test_quotient_and_remainder_together(a: int, b: int) -> None:
+    assert value_of(lambda x, y: sum(divmod(x, y)), a, b) == in_python(lambda x, y: sum(divmod(x, y)), a, b)
+    assert value_of(lambda y: sum(divmod(a, y)), b) == in_python(lambda y: sum(divmod(a, y)), b)
+
+
+def test_an_attribute_that_no_integer_has_is_python_s_own_error() -> None:
+    assert value_of(lambda x: x.nothing, 1) is AttributeError
+
+
 @pytest.mark.parametrize(
     "misuse",
     [
         lambda x: range(x),
         lambda x: [0][x],
         lambda x: int(x),
-        lambda x: x / 2,
-        lambda x: x**2,
+        lambda x: x / 2 + 1,
+        lambda x: x / 2 == 1,
+        lambda x: 2**x,
+        lambda x: x**9,
+        lambda x: x & x,
+        lambda x: 1 << x,
         lambda x: x < 0.5,
+        lambda x: x * 0.5,
         lambda x: {x: 1},
-        lambda x: (x < 1) * 2,
-        lambda x: (x < 1) < True,
+        lambda x: {x < 1},
+        lambda x: f"{x}",
+        lambda x: str(x < 1),
+        lambda x: "%s" % x,  # noqa: UP031
+        lambda x: float(x),
+        lambda x: round(x),
+        lambda x: x.bit_length(),
+        lambda x: (x < 1).real,
+        lambda x: [0] * x,
+        lambda x: math.floor(x * 2**60 / 3),
     ],
-    ids=["range", "index", "int", "true division", "power", "float", "key", "bool times", "bool order"],
 )
 def test_what_has_no_symbolic_meaning_is_an_error_and_never_a_wrong_answer(misuse: Callable[[Any], Any]) -> None:
     assert issubclass(value_of(misuse, 1), TypeError)

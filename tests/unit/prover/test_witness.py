@@ -19,7 +19,7 @@ from schedproof import (
     SpeculativeMethod,
 )
 from schedproof_spec import INVARIANTS, ConfigWitness, RunWitness
-from schedproof_spec.states.domain import NotDrawn
+from schedproof_spec.states.not_drawn import NotDrawn
 from schedproof_spec.states.runs import Arrival
 from schedproof_spec.verdicts.witness import (
     EVERYONE,

@@ -1,10 +1,14 @@
 """PR 7237: derive the dispatch capacity from the number of sequences."""
 
+import logging
+
 from schedproof.engines.fastdeploy import startup
 from schedproof.engines.fastdeploy.config import ServingConfig
 from schedproof.engines.fastdeploy.rules.capacity import DispatchCapacity, loaded_dispatch_tokens
 from schedproof.engines.fastdeploy.speculation import SpeculativeMethod
 from schedproof.engines.fastdeploy.versions.original import SEQS_FIT_BUDGET, Original, loaded_dispatch_capacity
+
+LOG = logging.getLogger(__name__)
 
 
 def is_replaced(found: int | None, derived: int) -> bool:
@@ -35,9 +39,9 @@ class Pr7237Draft(Original):
         else:
             derived = config.max_num_seqs
         if is_replaced(loaded_dispatch_tokens(config), derived):
-            reason = f"max_num_seqs={config.max_num_seqs}, num_speculative_tokens={num_spec_tokens}"
+            LOG.info("max_num_seqs=%s, num_speculative_tokens=%s", config.max_num_seqs, num_spec_tokens)
             configured = config.num_max_dispatch_tokens_per_rank
-            return DispatchCapacity(tokens=derived, configured=configured, reason=reason)
+            return DispatchCapacity(tokens=derived, configured=configured, reason="max_num_seqs * (k + 1)")
         return loaded_dispatch_capacity(config)
 
 

@@ -26,7 +26,7 @@ class Pr7438Draft(Pr7237):
     source = "PR 7438, under review"
     summary = "the budget is 1 without a speculative config, then raised to the floor"
 
-    def unfloored_budget(self, config: ServingConfig) -> int:
+    def _unfloored_budget(self, config: ServingConfig) -> int:
         """Return the difference with a speculative config, and 1 without."""
         return (
             config.max_num_batched_tokens - config.max_num_seqs * (config.num_speculative_tokens + 1)
@@ -36,7 +36,7 @@ class Pr7438Draft(Pr7237):
 
     def initial_budget(self, config: ServingConfig, num_decoding: int) -> int:
         """Return the slip, raised to 512 tokens or B."""
-        return max(self.unfloored_budget(config), min(config.max_num_batched_tokens, FLOOR_TOKENS))
+        return max(self._unfloored_budget(config), min(config.max_num_batched_tokens, FLOOR_TOKENS))
 
 
 class Pr7438DraftWithoutFloor(Pr7438Draft):
@@ -48,7 +48,7 @@ class Pr7438DraftWithoutFloor(Pr7438Draft):
 
     def initial_budget(self, config: ServingConfig, num_decoding: int) -> int:
         """Return the slip as it is."""
-        return self.unfloored_budget(config)
+        return self._unfloored_budget(config)
 
 
 class Pr7438(Pr7237):
