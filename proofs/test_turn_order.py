@@ -140,7 +140,7 @@ MUTANTS = [
     (
         LAST_DECODE,
         turn_mutant(
-            "the one that asks leaves alone",
+            "the one that asks is told to leave",
             "decode_preemption",
             "running[position]",
             "running[ledger.num_visited]",

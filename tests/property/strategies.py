@@ -22,6 +22,7 @@ from schedproof import (
     SpeculativeMethod,
 )
 from schedproof.engines.fastdeploy.config import MultimodalInput, ceil_div
+from schedproof.engines.fastdeploy.rules.token_ratio import RatioReserve, TokenRatio
 from schedproof_spec.states.domain import is_well_formed
 
 MAX_REQUESTS = 8
@@ -186,7 +187,22 @@ def queues(draw: st.DrawFn, config: ServingConfig, policy: Policy) -> Queues:
         num_reserved_blocks_per_seq=draw(st.just(0) | st.integers(0, 4)),
     )
     assert all(is_well_formed(request, config) for request in running + waiting)
-    return state
+    return draw(with_reserve_of_7444(state, config)) if policy.reserves_by_token_ratio else state
+
+
+@st.composite
+def with_reserve_of_7444(draw: st.DrawFn, state: Queues, config: ServingConfig) -> Queues:
+    """Draw the token ratio, or what the older reserve becomes with a preemption."""
+    if draw(st.booleans()):
+        return replace(state, num_reserved_blocks_after_preemption=draw(st.integers(0, 4)))
+    most = st.integers(0, config.max_model_len)
+    return replace(
+        state,
+        running=tuple(replace(request, max_output_tokens=draw(most)) for request in state.running),
+        waiting=tuple(replace(request, max_output_tokens=draw(most)) for request in state.waiting),
+        num_reserved_blocks_per_seq=0,
+        ratio_reserve=RatioReserve(settings=TokenRatio(), ratio=draw(st.floats(0, 1))),
+    )
 
 
 @st.composite

@@ -20,6 +20,7 @@ from strategies import configs, states
 from schedproof import POLICIES, REFERENCE, Policy, Queues, Request, Role, ServingConfig, StepPlan, schedule
 from schedproof import Phase as Turn
 from schedproof.engines.fastdeploy.rules.chunk import item_cut_by
+from schedproof.engines.fastdeploy.turns import has_decode_status
 from schedproof_spec import INVARIANTS
 from schedproof_spec.prover.context import ConcreteContext
 from schedproof_spec.rules.budget import charge_is_what_runs
@@ -141,7 +142,11 @@ def check_accounting(plan: StepPlan, queues: Queues, config: ServingConfig, poli
     preempted = [request.request_id for request in plan.preempted]
     assert len(set(scheduled)) == len(scheduled)
     assert set(scheduled).isdisjoint(preempted)
-    order = [request.request_id for request in queues.running]
+    order = [
+        request.request_id
+        for request in queues.running
+        if not policy.preempts_only_decodes or has_decode_status(request, config)
+    ]
     assert preempted == order[::-1][: len(preempted)]
     admitted = [visit.request for visit in plan.visits if visit.phase is Turn.ADMISSION]
     asked = [request for request in queues.waiting if request in admitted or request in plan.skipped]

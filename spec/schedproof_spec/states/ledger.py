@@ -217,13 +217,11 @@ def cursor_is_possible(moment: Moment, frame: StepFrame) -> bool:
 def all_are_somewhere(moment: Moment, frame: StepFrame) -> bool:
     """Whoever ran when the step opened is left or was preempted; decodes that are ahead stand before any victim.
 
-    Where only decodes are preempted, one that preempts itself ends the loop: prompts behind it are not counted.
-    """
+    A decode that preempts itself ends the loop, where only decodes are: prompts behind it are not counted."""
     ledger = moment.ledger
     num_counted = ledger.num_running + ledger.num_kept + ledger.num_preempted
     if not frame.policy.preempts_only_decodes:
-        counted: bool = num_counted == frame.num_running
-        return counted
+        return num_counted == frame.num_running
     somewhere: bool = all_of(
         num_counted <= frame.num_running,
         any_of(num_counted == frame.num_running, ledger.num_preempted > 0),

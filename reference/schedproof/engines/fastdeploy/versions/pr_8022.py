@@ -1,8 +1,7 @@
 """PR 8022 (and its cherry-pick 8021): the nodes of a disaggregated pair reserve no output.
 
 Known from its text alone, which fixes both changes: where a node is not mixed, the blocks of the chunk are all
-that must be free; and a chunk that fits the blocks of its request lacks none, where it lacked fewer than none
-before.
+that must be free; and a chunk that fits its blocks lacks none, where it lacked fewer than none before.
 What a chunk is given was never negative, so the second changes nothing but what must be free.
 """
 
