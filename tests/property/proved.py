@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-from schedproof import REFERENCE, Policy, ServingConfig, StepPlan
+from schedproof import Policy, ServingConfig, StepPlan
 from schedproof_spec import INVARIANTS
 from schedproof_spec.states.runs import RunStep
-
-GOLDENS = Path(__file__).parents[2] / "proofs" / "goldens"
-
+from schedproof_spec.verdicts.stored_verdicts import read_stored
 
 PLAN_RULES = [
     name
@@ -30,8 +26,5 @@ def keeps(name: str, plan: StepPlan, config: ServingConfig, policy: Policy) -> b
 
 
 def proved(policy_name: str) -> dict[str, Any]:
-    """Return what the prover found for a policy, by invariant; the reference keeps everything."""
-    if policy_name == REFERENCE.name:
-        return {name: {"status": "held"} for name in INVARIANTS}
-    found: dict[str, Any] = json.loads((GOLDENS / f"policy_{policy_name}.json").read_text(encoding="utf-8"))
-    return found
+    """Return what the prover found for a policy, by invariant."""
+    return read_stored(f"policy_{policy_name}")

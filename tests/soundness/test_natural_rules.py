@@ -331,7 +331,9 @@ class WithSlack(ReferencePolicy):
         return super().initial_budget(config, num_decoding) - self.slack
 
 
-@pytest.mark.parametrize("policy", [WithHelpers(), WithSlack(0), WithSlack(3)], ids=str)
+@pytest.mark.parametrize(
+    "policy", [WithHelpers(), WithSlack(0), WithSlack(3)], ids=["helpers", "no slack", "slack"]
+)
 def test_a_natural_policy_is_proved(policy: ReferencePolicy) -> None:
     assert within_the_limit(policy).status is Status.HELD
 
