@@ -1,0 +1,59 @@
+"""Finds the script that a command runs: behind ``bash -c``, in a here-document, or in a written file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import PurePosixPath
+
+from schedproof_gate.deployment.launch import Argument, WrittenFile
+from schedproof_gate.deployment.placed_text import PlacedText
+from schedproof_gate.deployment.shell_words import Redirection
+
+ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)(\+?)=", re.ASCII)
+SHELLS = {"sh", "bash", "zsh", "dash", "ash", "ksh"}
+RUNNING = {"exec", "source", ".", "nohup"}
+
+
+def assigned_words(arguments: tuple[Argument, ...]) -> Iterator[tuple[str, Argument]]:
+    """Yield the variables that words such as those of ``env NAME=value command`` assign."""
+    for argument in arguments:
+        match = ASSIGNMENT.match(argument.text)
+        if PurePosixPath(argument.text).name in SHELLS:
+            return
+        if match is not None:
+            yield match.group(1), replace(argument, text=argument.text[match.end() :])
+
+
+def inner_script(
+    arguments: tuple[Argument, ...], redirections: list[Redirection], files: Mapping[str, WrittenFile]
+) -> tuple[PlacedText, tuple[Argument, ...]] | None:
+    """Return the script that a command runs, and its arguments; None when it runs none that is here."""
+    for index, argument in enumerate(arguments):
+        name = PurePosixPath(argument.text).name
+        if name in files and looks_like_script(files[name], argument.text):
+            before = "" if index == 0 else arguments[index - 1].text
+            if not before or before.startswith("-") or PurePosixPath(before).name in {*SHELLS, *RUNNING}:
+                return files[name].content, arguments[index + 1 :]
+        if name in SHELLS:
+            rest = arguments[index + 1 :]
+            for position, option in enumerate(rest):
+                if not option.text.startswith(("-", "+")):
+                    break
+                if not option.text.startswith("--") and "c" in option.text and position + 1 < len(rest):
+                    return rest[position + 1].script, rest[position + 3 :]
+            body = next((each.body for each in redirections if each.body is not None), None)
+            if body is not None:
+                return body, ()
+    return None
+
+
+def looks_like_script(file: WrittenFile, name: str) -> bool:
+    """Return whether a written file is a script rather than a configuration."""
+    return name.endswith((".sh", ".bash")) or file.content.text.startswith("#!")
+
+
+def joined(arguments: tuple[Argument, ...]) -> PlacedText:
+    """Return words as the text that ``eval`` makes of them."""
+    return PlacedText(tuple((argument.text + " ", argument.line or 1) for argument in arguments))
