@@ -10,10 +10,12 @@ import click
 from schedproof import NEWEST, POLICIES, Policy
 from schedproof.engines.fastdeploy.releases import RELEASES
 from schedproof_gate.audit.command import audit
-from schedproof_gate.check.checking import check as check_deployment
-from schedproof_gate.deployment.deployment_file import COMMAND_LINE, read_command, read_deployments
+from schedproof_gate.check.command import report_on
+from schedproof_gate.deployment.deployment_file import COMMAND_LINE, outcomes_of_command
 from schedproof_gate.deployment.engines import ENGINES, NamedVersion, engine_named, policy_named, release_version
 from schedproof_gate.deployment.given import Origin
+from schedproof_gate.deployment.given_values import given_values
+from schedproof_gate.deployment.inputs import Inputs, read_inputs
 from schedproof_gate.errors import InputError, shown
 from schedproof_gate.explain.explaining import explain as explain_invariant
 from schedproof_gate.explain.explaining import explanation_json, explanation_text, invariant_named
@@ -24,7 +26,6 @@ from schedproof_gate.replay.command import replay
 from schedproof_gate.report.counting import fail_on_option
 from schedproof_gate.report.output import emit, write_atomically
 from schedproof_gate.report.renderers import RENDERERS
-from schedproof_gate.report.report import Report
 from schedproof_spec import WORK_RULES, policy_matrix
 
 USAGE_ERROR = 2
@@ -53,7 +54,7 @@ def cli() -> None:
 
 
 @cli.command()
-@click.argument("files", nargs=-1, required=True, metavar="FILE... | -- FLAGS...")
+@click.argument("files", nargs=-1, required=True, metavar="PATH... | -- FLAGS...")
 @click.option("--engine", "engine_name", metavar="NAME", help="Check the engine's own flags, given after `--`.")
 @click.option("--format", "form", type=click.Choice(list(RENDERERS)), default="text", show_default=True)
 @output_option
@@ -61,6 +62,9 @@ def cli() -> None:
 @release_option
 @fail_on_option
 @click.option("--allow-undecided", is_flag=True, help="Do not count results that the solver gave up on.")
+@click.option(
+    "--set", "settings", multiple=True, metavar="NAME=VALUE", help="Define a variable that a file leaves open."
+)
 def check(
     files: tuple[str, ...],
     engine_name: str | None,
@@ -70,22 +74,31 @@ def check(
     release_name: str | None,
     fail_on: str,
     allow_undecided: bool,
+    settings: tuple[str, ...],
 ) -> int:
     """Check deployments: is every invariant kept in every state, and which flag to change if not.
 
-    A FILE is a deployment (YAML, TOML or JSON with `engine:` and `args:`), the engine's own config file, or a
-    script with the launch command. Without --release or --policy, and without `release:` or `policy:` in the file,
-    the newest published version of the engine is assumed.
+    A PATH is a file, a folder, a pattern, or - for standard input. A file is a deployment (YAML, TOML or JSON with
+    `engine:` and `args:`), the engine's own config file, a launch script, a Compose file, a Kubernetes manifest, a
+    Dockerfile, or of another form in docs/deployments.md. In a folder, what looks like a deployment is read.
+
+    Without --release or --policy, and without `release:` or `policy:` in the file, the newest published version of
+    the engine is assumed.
     """
     version = named_version(policy_name, release_name)
+    given = given_values(settings)
     if engine_name is not None:
         engine = engine_named(engine_name, Origin(COMMAND_LINE, None, "--engine"))
-        deployments = [read_command(files, engine, version)]
+        inputs = Inputs(outcomes_of_command(files, engine, version))
     else:
         refuse_flags(files)
-        deployments = [deployment for file in files for deployment in read_deployments(Path(file), version)]
-    report = Report(subjects=tuple(check_deployment(deployment) for deployment in deployments), fail_on=fail_on)
+        inputs = read_inputs(files, given, version)
+    if inputs.is_complete:
+        given.refuse_unused()
+    report = report_on(inputs, fail_on)
     emit(RENDERERS[form](report), output)
+    for unread in report.unread:
+        click.echo(f"schedproof: {unread.text}", err=True)
     return report.exit_code(allow_undecided)
 
 

@@ -172,3 +172,13 @@ def read_command(words: tuple[str, ...], engine: Engine, version: NamedVersion |
     """
     launch = Launch(arguments=tuple(Argument(word, None) for word in words), environment={})
     return read_launch(launch, engine, COMMAND_LINE, Path(), version)
+
+
+def outcomes_of_command(
+    words: tuple[str, ...], engine: Engine, version: NamedVersion | None = None
+) -> list[Outcome]:
+    """Return what comes of flags that are given as words."""
+    try:
+        return [read_command(words, engine, version)]
+    except InputError as error:
+        return [Unreadable(source=COMMAND_LINE, error=error)]

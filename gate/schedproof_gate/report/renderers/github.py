@@ -1,6 +1,6 @@
 """The report as GitHub workflow commands, which become annotations at the flags."""
 
-from schedproof_gate.report.report import Report, Result
+from schedproof_gate.report.report import Report, Result, Unread
 from schedproof_gate.report.wording import text_with_repair
 from schedproof_spec import Consequence, Status
 
@@ -8,10 +8,18 @@ from schedproof_spec import Consequence, Status
 def render_github(report: Report) -> str:
     """Return a command for every result that is not held, and a last line with the verdict."""
     lines = [annotation(result) for result in report.results if result.status is not Status.HELD]
+    lines += [unread_annotation(unread) for unread in report.unread]
     held = sum(result.status is Status.HELD for result in report.results)
     total = len(report.results)
-    lines.append(f"schedproof: {report.verdict.value} ({held} of {total} held)")
+    lines.append(f"schedproof: {report.outcome} ({held} of {total} held)")
     return "\n".join(lines) + "\n"
+
+
+def unread_annotation(unread: Unread) -> str:
+    """Return the command for what could not be read."""
+    properties = {"file": unread.file, "line": unread.line, "title": "cannot be read"}
+    shown = ",".join(f"{name}={escaped_property(str(v))}" for name, v in properties.items() if v is not None)
+    return f"::error {shown}::{escaped(unread.message)}"
 
 
 def annotation(result: Result) -> str:

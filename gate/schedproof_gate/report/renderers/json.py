@@ -3,18 +3,31 @@
 import json
 from typing import Any
 
-from schedproof_gate.report.report import SCHEMA, NotApplicable, Repair, Report, Result, Subject
+from schedproof_gate.report.report import SCHEMA, NotApplicable, Repair, Report, Result, Subject, Unread
 
 
 def render_json(report: Report) -> str:
     """Return the report as indented JSON; the same report gives the same bytes."""
     document = {
         "schema": SCHEMA,
-        "verdict": report.verdict.value,
+        "verdict": report.outcome,
         "fail_on": report.fail_on,
+        **({"errors": [unread_json(unread) for unread in report.unread]} if report.unread else {}),
+        **({"skipped": list(report.skipped)} if report.skipped else {}),
         "subjects": [subject_json(subject, report) for subject in report.subjects],
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def unread_json(unread: Unread) -> dict[str, Any]:
+    """Return what could not be read; `errors` is there when there is any, as is `skipped`."""
+    return {
+        "source": unread.source,
+        "file": unread.file,
+        "line": unread.line,
+        "key": unread.key or None,
+        "message": unread.message,
+    }
 
 
 def subject_json(subject: Subject, report: Report) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import click
 
-from schedproof_gate.report.report import STARTUP, FlagValue, Report, Result, Subject
+from schedproof_gate.report.report import ERROR, STARTUP, FlagValue, Report, Result, Subject, Unread
 from schedproof_gate.report.wording import listed, plural, repair_sentence, with_consequence
 from schedproof_spec import Status
 
@@ -19,7 +19,8 @@ COLOURS = {Status.HELD: "green", Status.VIOLATED: "red", Status.UNDECIDED: "yell
 def render_text(report: Report) -> str:
     """Return the report in 80 columns; only commands to copy are longer. Colours go away outside a terminal."""
     blocks = [subject_lines(subject, report) for subject in report.subjects]
-    if len(report.subjects) > 1:
+    blocks += [unread_lines(unread) for unread in report.unread]
+    if len(report.subjects) + len(report.unread) > 1 or report.skipped:
         blocks.append(summary_lines(report))
     return "\n".join("\n".join(block) + "\n" for block in blocks)
 
@@ -115,7 +116,24 @@ def summary_lines(report: Report) -> list[str]:
     """Return the verdict over several deployments."""
     subjects = plural(len(report.subjects), "deployment")
     good = sum(subject.verdict is Status.HELD for subject in report.subjects)
-    return [f"{styled(report.verdict)}  {subjects}, {good} of them with every check held"]
+    verdict = error_label() if report.unread else styled(report.verdict)
+    lines = [f"{verdict}  {subjects}, {good} of them with every check held"]
+    if report.unread:
+        lines += wrapped(f"{plural(len(report.unread), 'input')} could not be read.", 2)
+    if report.skipped:
+        files = plural(len(report.skipped), "other file")
+        lines += wrapped(f"{files} not read: nothing there looks like a deployment.", 2)
+    return lines
+
+
+def unread_lines(unread: Unread) -> list[str]:
+    """Return what could not be read, where, and what to change."""
+    return [f"{error_label()}  {unread.source}", *wrapped(unread.text, 2)]
+
+
+def error_label() -> str:
+    """Return the word for what could not be read, in its colour."""
+    return click.style(ERROR.upper(), fg="red", bold=True)
 
 
 def labelled(label: str, text: str) -> list[str]:
