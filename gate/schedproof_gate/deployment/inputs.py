@@ -35,6 +35,9 @@ MAX_ENTRIES = 100_000
 
 SUFFIXES = {*PARSERS, *SCRIPTS, ".slurm", ".sbatch", ".dockerfile", ".containerfile", ""}
 NAMES = ("dockerfile", "containerfile")
+PROSE = ".txt"
+"""How files end that hold a launch command, or anything else."""
+
 PASSED_OVER = {"node_modules", "__pycache__", "venv", "site-packages"}
 
 NO_FLAGS = frozenset({"model", "config", "router"})
@@ -160,7 +163,9 @@ def in_folder(folder: Path, skipped: list[str]) -> Iterator[Candidate]:
             path = Path(base) / name
             suffix = path.suffix.lower()
             may_be = suffix in SUFFIXES or name.lower().startswith(NAMES)
-            if name.startswith(".") or not may_be or not is_small_text(path):
+            if name.startswith("."):
+                continue
+            if not may_be or not is_small_text(path):
                 skipped.append(str(path))
                 continue
             num_files += 1
@@ -210,6 +215,8 @@ def read_found(name: str, given: GivenValues, version: NamedVersion | None) -> t
     text = ""
     try:
         text = read_text(Path(name))
+        if name.endswith(PROSE) and not begins_with_launch(text):
+            return [], False
         document = parsed_or_named(name, Path(name).parent, text, given)
         if is_flat(document):
             return (outcomes_of(document, version), True) if has_own_flags(document) else ([], False)
@@ -219,6 +226,13 @@ def read_found(name: str, given: GivenValues, version: NamedVersion | None) -> t
     except InputError as error:
         is_deployment = MENTION.search(text) is not None
         return [Unreadable(source=name, error=error)] * is_deployment, False
+
+
+def begins_with_launch(text: str) -> bool:
+    """Return whether a text that may be prose begins with a launch command, or with flags."""
+    lines = (line.strip() for line in text.splitlines())
+    first = next((line for line in lines if line and not line.startswith("#")), "")
+    return first.startswith("--") or (MENTION.search(first) is not None and " -" in text)
 
 
 def is_flat(document: Document) -> bool:

@@ -29,7 +29,7 @@ class PlacedText:
 
         From the first word that is written in another way on, the rest has the line of the word before.
         """
-        fragments: list[tuple[str, int]] = []
+        lines: list[tuple[list[str], int]] = []
         position, line = 0, first_line
         is_found = True
         for match in CHUNK.finditer(text):
@@ -39,12 +39,11 @@ class PlacedText:
                 is_found = found >= 0
                 if is_found:
                     line += raw.count("\n", position, found)
-                    position = found
-            if fragments and fragments[-1][1] == line:
-                fragments[-1] = (fragments[-1][0] + chunk, line)
-            else:
-                fragments.append((chunk, line))
-        return cls(tuple(fragments))
+                    position = found + len(word)
+            if not lines or lines[-1][1] != line:
+                lines.append(([], line))
+            lines[-1][0].append(chunk)
+        return cls(tuple(("".join(chunks), line) for chunks, line in lines))
 
     @property
     def text(self) -> str:

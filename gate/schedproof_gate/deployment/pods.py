@@ -85,7 +85,7 @@ def place_of(node: Node, found: Found) -> str:
     own = found.node.get("name")
     if own is not None:
         parts.append(f"container {own.text.text}")
-    return ", ".join(dict.fromkeys(parts))
+    return ", ".join(dict.fromkeys(filter(None, parts)))
 
 
 def commands_of(

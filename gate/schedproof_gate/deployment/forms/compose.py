@@ -94,40 +94,39 @@ def settings_of(document: Document, name: str) -> dict[str, str]:
     return found
 
 
-def with_bases(service: Node, services: Mapping[str, Node], document: Document) -> Node:
-    """Return a service with the keys of those that it extends.
+def with_bases(service: Node, services: Mapping[str, Node], document: Document) -> list[Node]:
+    """Return a service behind those that it extends.
 
     Raises:
-        InputError: it extends one of another file, or one that is not there.
+        InputError: it extends one of another file, one that is not there, or too many.
     """
-    members = dict(service.members)
-    for _ in range(MAX_EXTENDS):
-        extends = members.pop("extends", None)
-        if extends is None:
-            break
+    chain = [service]
+    while (extends := chain[0].get("extends")) is not None:
         name = extends.get("service") if extends.members else extends
         base = None if name is None or extends.get("file") is not None else services.get(str(name.value))
-        if base is None:
+        if base is None or len(chain) > MAX_EXTENDS:
+            problem = "a service of another file is not followed" if base is None else "services extend each other"
             raise InputError(
-                "a service of another file is not followed",
+                problem,
                 source=document.source,
                 line=extends.line,
                 key="extends",
                 advice="give the output of `docker compose config`",
             )
-        members = {**base.members, **members}
-    return Node(members, service.line)
+        chain.insert(0, base)
+    return chain
 
 
-def container(name: str, service: Node, variables: Variables, document: Document) -> ContainerCommand:
-    """Return what a service runs: its entrypoint and then its command."""
+def container(name: str, chain: list[Node], variables: Variables, document: Document) -> ContainerCommand:
+    """Return what a service runs, with those that it extends: its entrypoint and then its command."""
+    service = Node({key: node for each in chain for key, node in each.members.items()}, chain[-1].line)
     arguments: tuple[Argument, ...] = ()
     for key in ("entrypoint", "command"):
         arguments += words(service.get(key), variables, document)
     image = service.get("image")
     return ContainerCommand(
         arguments=arguments,
-        environment=environment(service, variables, document),
+        environment=environment(chain, variables, document),
         place=f"service {name}",
         line=arguments[0].line or service.line if arguments else service.line,
         image="" if image is None else variables.argument(image).text,
@@ -145,15 +144,23 @@ def words(node: Node | None, variables: Variables, document: Document) -> tuple[
     return split_words(text, document.source, unknown)
 
 
-def environment(service: Node, variables: Variables, document: Document) -> dict[str, Argument]:
-    """Return a service's environment: a mapping, or a list of ``NAME=value``, over the files that it names."""
+def environment(chain: list[Node], variables: Variables, document: Document) -> dict[str, Argument]:
+    """Return a service's environment, over that of the files that it names."""
     found: dict[str, Argument] = {}
-    files = service.get("env_file")
-    for file in [] if files is None else files.items or [files]:
-        path = file.get("path") or file
-        for name, text in settings_of(document, path.text.text).items():
-            found[name] = Argument(text, file.line)
-    node = service.get("environment")
+    for service in chain:
+        files = service.get("env_file")
+        for file in [] if files is None else files.items or [files]:
+            path = file.get("path") or file
+            for name, text in settings_of(document, path.text.text).items():
+                found[name] = Argument(text, file.line)
+    for service in chain:
+        found |= settings_in(service.get("environment"), variables)
+    return found
+
+
+def settings_in(node: Node | None, variables: Variables) -> dict[str, Argument]:
+    """Return the variables of a mapping, or of a list of ``NAME=value``."""
+    found: dict[str, Argument] = {}
     if node is None:
         return found
     for name, value in node.members.items():

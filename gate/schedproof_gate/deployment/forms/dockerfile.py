@@ -135,7 +135,7 @@ def take_variables(name: str, placed: PlacedText, stage: Stage, document: Docume
     if not words:
         return
     first = words[0].literal or ""
-    if name == "ENV" and "=" not in first and len(words) > 1:
+    if name == "ENV" and first and "=" not in first and len(words) > 1:
         values = [argument for word in words[1:] for argument in stage.values.expand(word)]
         text = " ".join(value.text for value in values)
         unknown = tuple(unknown for value in values for unknown in value.unknown_variables)

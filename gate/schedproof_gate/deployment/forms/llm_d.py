@@ -27,8 +27,7 @@ def parts(root: Node | None, document: Document) -> Iterable[Part]:
         preset = found.node.get("modelCommand")
         name = "" if preset is None else preset.text.text
         if name in PRESETS:
-            place = place_of(root, found).lstrip(", ")
-            yield NamedEngine(engine=PRESETS[name], line=found.node.line, place=place)
+            yield NamedEngine(engine=PRESETS[name], line=found.node.line, place=place_of(root, found))
         else:
             yield command
 
