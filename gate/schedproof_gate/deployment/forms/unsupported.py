@@ -81,4 +81,4 @@ def parts(root: Node | None, document: Document) -> Iterable[Part]:
     raise InputError(f"{form.name} is not read", source=document.source, line=line, advice=form.advice)
 
 
-FORM = Form(name="a form that is not read", recognises=recognises, parts=parts)
+FORM = Form(name="a known form that is not read", recognises=recognises, parts=parts)
