@@ -70,32 +70,25 @@ def read_inputs(names: Iterable[str], given: GivenValues, version: NamedVersion 
     """Return every deployment of what a person names, and every error as one of the outcomes."""
     inputs = Inputs()
     seen: set[str] = set()
-    flat: list[tuple[str, list[Outcome]]] = []
+    read: list[tuple[Candidate, list[Outcome]]] = []
     for name in names:
         try:
             for candidate in candidates(name, inputs.skipped):
                 real = os.path.realpath(candidate.source)
-                if candidate.is_found and real in seen:
-                    continue
-                seen.add(real)
                 if not candidate.is_found:
-                    inputs.outcomes += read_named(candidate.source, given, version)
-                    continue
-                outcomes, is_flat = read_found(candidate.source, given, version)
-                if is_flat:
-                    flat.append((candidate.source, outcomes))
-                elif outcomes:
-                    inputs.outcomes += outcomes
-                else:
-                    inputs.skipped.append(candidate.source)
+                    read.append((candidate, read_named(candidate.source, given, version)))
+                elif real not in seen:
+                    read.append((candidate, read_found(candidate.source, given, version)))
+                seen.add(real)
         except InputError as error:
-            inputs.outcomes.append(Unreadable(source=name, error=error))
-    used = {os.path.realpath(file) for outcome in inputs.outcomes for file in files_of(outcome)}
-    for source, outcomes in flat:
-        if os.path.realpath(source) in used:
-            inputs.skipped.append(source)
-        else:
+            read.append((Candidate(name, is_found=False), [Unreadable(source=name, error=error)]))
+    used = {real for candidate, outcomes in read for real in others_of(candidate.source, outcomes)}
+    for candidate, outcomes in read:
+        belongs_to_another = candidate.is_found and os.path.realpath(candidate.source) in used
+        if outcomes and not belongs_to_another:
             inputs.outcomes += outcomes
+        else:
+            inputs.skipped.append(candidate.source)
     return inputs
 
 
@@ -207,25 +200,25 @@ def read_named(name: str, given: GivenValues, version: NamedVersion | None) -> l
         return [Unreadable(source=error.source, error=error)]
 
 
-def read_found(name: str, given: GivenValues, version: NamedVersion | None) -> tuple[list[Outcome], bool]:
-    """Return what comes of a file that was found, nothing where it does not look like a deployment.
-
-    The second value tells whether it is an engine's own config file, which may belong to another deployment.
-    """
+def read_found(name: str, given: GivenValues, version: NamedVersion | None) -> list[Outcome]:
+    """Return what comes of a file that was found, nothing where it does not look like a deployment."""
     text = ""
     try:
         text = read_text(Path(name))
         if name.endswith(PROSE) and not begins_with_launch(text):
-            return [], False
+            return []
         document = parsed_or_named(name, Path(name).parent, text, given)
         if is_flat(document):
-            return (outcomes_of(document, version), True) if has_own_flags(document) else ([], False)
-        return (outcomes_of(document, version) if MENTION.search(text) else []), False
+            return outcomes_of(document, version) if has_own_flags(document) else []
+        if MENTION.search(text):
+            return outcomes_of(document, version)
+        # A file that names no engine can still run a script that does.
+        found = outcomes_of(document, version) if ".sh" in text else []
+        return [outcome for outcome in found if not isinstance(outcome, Unreadable)]
     except NothingStartedError:
-        return [], False
+        return []
     except InputError as error:
-        is_deployment = MENTION.search(text) is not None
-        return [Unreadable(source=name, error=error)] * is_deployment, False
+        return [Unreadable(source=name, error=error)] if MENTION.search(text) else []
 
 
 def begins_with_launch(text: str) -> bool:
@@ -247,10 +240,12 @@ def has_own_flags(document: Document) -> bool:
     return any(names & (engine.significant - NO_FLAGS) for engine in ENGINES.values())
 
 
-def files_of(outcome: Outcome) -> set[str]:
-    """Return the files that the values of a deployment stand in."""
-    if not isinstance(outcome, Deployment):
-        return set()
-    settings = outcome.settings
-    tables = (settings.flags, settings.environment, settings.model)
-    return {given.origin.source for table in tables for given in table.values()}
+def others_of(source: str, outcomes: list[Outcome]) -> set[str]:
+    """Return the other files that the values of a file's deployments stand in; such a file is part of them."""
+    found: set[str] = set()
+    for outcome in outcomes:
+        if isinstance(outcome, Deployment):
+            settings = outcome.settings
+            tables = (settings.flags, settings.environment, settings.model)
+            found |= {settings.source} | {given.origin.source for table in tables for given in table.values()}
+    return {os.path.realpath(name) for name in found - {source}}

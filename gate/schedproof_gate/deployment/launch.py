@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 
 from schedproof_gate.deployment.placed_text import PlacedText
 
@@ -17,6 +18,8 @@ class Argument:
     unknown_variables: tuple[str, ...] = ()
     placed: PlacedText | None = None
     """The lines of a word that has several."""
+    source: str = ""
+    """Its file, where that is another one than the command's."""
 
     @property
     def script(self) -> PlacedText:
@@ -46,5 +49,14 @@ class Launch:
     """Where it is started; None where its first word stands."""
     files: Mapping[str, WrittenFile] = field(default_factory=dict)
     """By their last name."""
+    source: str = ""
+    """Its file, where that is another one than the deployment's."""
+    notes: tuple[str, ...] = ()
+    """What a reader of the verdict has to know about the command."""
     is_in_container: bool = False
     """Whether paths mean those of a container."""
+
+
+def written_file(path: str, files: Mapping[str, WrittenFile]) -> WrittenFile | None:
+    """Return the file of a path: the one with just this path, else the one with this name."""
+    return files.get(path) or files.get(PurePosixPath(path).name)

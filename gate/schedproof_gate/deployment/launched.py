@@ -34,7 +34,7 @@ def started_by(part: ContainerCommand | ShellText, document: Document) -> list[S
         InputError: a script that cannot be read.
     """
     if isinstance(part, ShellText):
-        found = launches(part.text, document.source, is_launch, document.given)
+        found = launches(part.text, document.source, is_launch, document.given, files=part.files)
         return [Started(with_place(launch, part.place, None), engine_of(launch)) for launch in found]
     arguments = part.arguments
     if not arguments or is_flag(arguments[0].text):
@@ -64,7 +64,7 @@ def engine_of(launch: Launch) -> Engine | OtherEngine:
 
 def with_place(launch: Launch, place: str, container_line: int | None) -> Launch:
     """Return a launch command with the name of what it belongs to; `container_line` is that of a container."""
-    line = launch.line
+    line = container_line if launch.source else launch.line
     if line is None:
         line = launch.arguments[0].line if launch.arguments else container_line
     places = [part for part in (place, launch.place) if part]
@@ -100,16 +100,17 @@ def read_launch(
             name,
             Given(
                 value=value.text,
-                origin=Origin(source, value.line, name),
+                origin=Origin(value.source or source, value.line, name),
                 is_text=True,
                 unknown_variables=value.unknown_variables,
             ),
         )
         for name, value in (launch.environment | prefix).items()
     )
+    source = launch.source or source
     flags, notes = flags_of_command(rest, engine, source)
     settings = Settings(
         source=source, style=Style.COMMAND, flags=flags, environment=variables_of(variables, engine)
     )
     surroundings = Surroundings(base=base, files=launch.files, is_in_container=launch.is_in_container)
-    return deployment(settings, engine, surroundings=surroundings, notes=notes, version=version)
+    return deployment(settings, engine, surroundings=surroundings, notes=(*launch.notes, *notes), version=version)

@@ -11,7 +11,7 @@ from schedproof_gate.deployment.engines import NamedVersion
 from schedproof_gate.deployment.flags import flags_of_mapping
 from schedproof_gate.deployment.given import Given, Origin
 from schedproof_gate.deployment.json_text import read_json
-from schedproof_gate.deployment.launch import WrittenFile
+from schedproof_gate.deployment.launch import WrittenFile, written_file
 from schedproof_gate.deployment.settings import Engine, Settings
 from schedproof_gate.deployment.text_file import read_text
 from schedproof_gate.deployment.tree import Node
@@ -102,11 +102,6 @@ def flags_of_file(document: Node, engine: Engine, source: str) -> dict[str, Give
     if not isinstance(document.value, dict):
         raise InputError("the file is not a mapping", source=source, line=1, advice="write `flag: value`")
     return flags_of_mapping(document.value, engine, source)
-
-
-def written_file(name: str, files: Mapping[str, WrittenFile]) -> WrittenFile | None:
-    """Return the file of a path: the one with just this path, else the one with this name."""
-    return files.get(name) or files.get(Path(name).name)
 
 
 def with_unknown(given: Given, unknown: tuple[str, ...]) -> Given:

@@ -40,6 +40,8 @@ class ShellText:
 
     text: PlacedText
     place: str = ""
+    files: Mapping[str, WrittenFile] = field(default_factory=dict)
+    """Scripts that it may run or source, by their names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

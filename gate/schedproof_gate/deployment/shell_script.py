@@ -14,7 +14,7 @@ from schedproof_gate.deployment.given_values import GivenValues
 from schedproof_gate.deployment.launch import Argument, Launch, WrittenFile
 from schedproof_gate.deployment.placed_text import PlacedText
 from schedproof_gate.deployment.shell_blocks import Block, Kind, blocks_of
-from schedproof_gate.deployment.shell_inner import ASSIGNMENT, assigned_words, inner_script, joined
+from schedproof_gate.deployment.shell_inner import ASSIGNMENT, SOURCING, assigned_words, inner_script, joined
 from schedproof_gate.deployment.shell_values import Budget, Values
 from schedproof_gate.deployment.shell_words import Command, Elements, Redirection, ShellReader, Text, Word
 from schedproof_gate.deployment.tree import MAX_ITEMS
@@ -22,6 +22,10 @@ from schedproof_gate.errors import InputError
 
 PATTERN = re.compile(r"[*?\[\]{}~]")
 DECLARING = {"export", "declare", "typeset", "readonly", "local"}
+CHANGING = {"read", "mapfile", "readarray", "getopts", "let"}
+"""Commands that give variables values which only a shell knows."""
+
+ELEMENT = re.compile(r"([A-Za-z_]\w*)\[[^\]]*\]\+?=", re.ASCII)
 TESTS = {"[", "[[", "test"}
 MAX_CALLS = 16
 """Functions and scripts that may be inside each other."""
@@ -40,6 +44,7 @@ class Run:
     budget: Budget
     files: dict[str, WrittenFile]
     launches: list[Launch] = field(default_factory=list)
+    notes: dict[str, None] = field(default_factory=dict)
     num_commands: int = 0
     num_calls: int = 0
 
@@ -65,6 +70,7 @@ class Script:
 
     run: Run
     values: Values
+    source: str
     functions: dict[str, Block] = field(default_factory=dict)
     depth: int = 0
     """How many conditions, and loops that are not followed, are open."""
@@ -134,6 +140,9 @@ class Script:
             word = words.pop(0)
             if not self.assign_array(word, *assigned):
                 prefix[assigned[0]] = self.assigned_value(word, *assigned)
+        if words and (element := ELEMENT.match(words[0].bare or "")) is not None:
+            self.values.unset(element.group(1))
+            return
         if not words:
             for name, value in prefix.items():
                 self.assign(name, value)
@@ -165,11 +174,21 @@ class Script:
             self.call(name, arguments, prefix)
         elif name == "eval":
             self.inside(joined(arguments[1:]), self.values)
+        elif name == "set":
+            if len(arguments) > 1 and arguments[1].text == "--":
+                self.values.arguments = arguments[2:]
+        elif name in CHANGING:
+            for argument in arguments[1:]:
+                self.values.unset(argument.text)
         elif (inner := inner_script(arguments, redirections, self.run.files)) is not None:
-            text, rest = inner
+            if name in SOURCING:
+                self.inside(inner.text, self.values, inner.source)
+                return
             before = prefix | dict(assigned_words(arguments))
             environment = self.values.environment() | before
-            self.inside(text, started_with(self.values, environment, rest))
+            self.inside(inner.text, started_with(self.values, environment, inner.arguments), inner.source)
+        elif name in SOURCING and len(arguments) > 1:
+            self.run.notes[f"{arguments[1].text}, which the script sources, is not followed"] = None
         elif self.run.is_launch(arguments):
             environment = self.values.environment() | prefix
             self.run.launches.append(
@@ -179,6 +198,8 @@ class Script:
                     place=", ".join(self.places),
                     line=self.line,
                     files=dict(self.run.files),
+                    source="" if self.source == self.run.source else self.source,
+                    notes=tuple(self.run.notes),
                 )
             )
 
@@ -201,14 +222,19 @@ class Script:
                 self.values.scalars[variable] = outer_scalars[variable]
         self.values.arguments, self.line = outer_arguments, outer_line
 
-    def inside(self, text: PlacedText, values: Values) -> None:
-        """Follow a script that a command of this one runs."""
+    def inside(self, text: PlacedText, values: Values, source: str = "") -> None:
+        """Follow a script that a command of this one runs; it may stand in another file."""
         if self.run.num_calls >= MAX_CALLS:
             return
         self.run.num_calls += 1
-        inner = replace(self, values=values, functions=dict(self.functions), locals=[])
+        source = source or self.source
+        if source != self.source:
+            values.scalars = {n: replace(v, source=v.source or self.source) for n, v in values.scalars.items()}
+        inner = replace(self, values=values, functions=dict(self.functions), locals=[], source=source)
         self.run.budget.count(len(text.text), text.first_line)
-        inner.body(blocks_of(ShellReader(text, self.run.source).commands(), self.run.source))
+        inner.body(blocks_of(ShellReader(text, source).commands(), source))
+        if values is self.values:
+            self.functions |= inner.functions
         self.run.num_calls -= 1
 
     def keep_files(self, command: Command, arguments: tuple[Argument, ...]) -> None:
@@ -232,7 +258,7 @@ class Script:
         unknown: list[str] = []
 
         def expanded(line: str) -> str:
-            reader = ShellReader(PlacedText.of(line.replace('"', '\\"')), self.run.source)
+            reader = ShellReader(PlacedText.of(line.replace('"', '\\"')), self.source)
             word = Word(body.first_line)
             reader.text = f'"{reader.text}"'
             reader.double_quoted(word)
@@ -376,4 +402,4 @@ def new_script(
     budget = Budget(source)
     known = dict(environment or {})
     values = Values(budget, given or GivenValues(), scalars=known, exported=set(known))
-    return Script(Run(source, is_launch, budget, dict(files or {})), values)
+    return Script(Run(source, is_launch, budget, dict(files or {})), values, source)

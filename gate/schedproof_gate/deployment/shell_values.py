@@ -118,7 +118,12 @@ class Values:
         """Return the elements of an array that is known as one."""
         if variable.name in ("@", "*"):
             return self.arguments
-        return self.arrays.get(variable.name)
+        elements = self.arrays.get(variable.name)
+        if elements is None or any(element.unknown_variables for element in elements):
+            given = self.given.get(variable.name)
+            if given is not None:
+                return tuple(Argument(text, None) for text in BLANKS.split(given.strip()) if text)
+        return elements
 
     def text_of(self, part: Text | Variable | Elements, unknown: list[str]) -> tuple[str, int | None]:
         """Return a part's text, or how it is written, noted as unknown; and the line of its value."""
@@ -127,12 +132,12 @@ class Values:
         if isinstance(part, Elements):
             unknown.append("(…)")
             return "(…)", None
-        value = self.value_of(part)
+        value = None if part.is_array else self.value_of(part)
         if value is None:
             unknown.append(part.written)
             return part.written, None
         unknown.extend(name if NAMED.match(name) else f"${part.name}" for name in value.unknown_variables)
-        return value.text, value.line
+        return value.text, None if value.source else value.line
 
     def value_of(self, variable: Variable) -> Argument | None:
         """Return a variable's value: as the script sets it, else as the person gives it, else its default."""

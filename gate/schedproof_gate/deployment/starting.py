@@ -33,6 +33,8 @@ NOT_STARTING = re.compile(
 )
 """Commands that name an engine without starting it."""
 
+CONTAINER_TOOLS = {"docker", "podman", "nerdctl"}
+
 MAX_WORDS = 200
 """Words of a command within which the engine's name is looked for."""
 
@@ -51,6 +53,9 @@ def started(arguments: tuple[Argument, ...]) -> Engine | OtherEngine | None:
     """Return the engine that a command starts; a command that begins with a flag is an engine's flags."""
     if not arguments or NOT_STARTING.fullmatch(PurePosixPath(arguments[0].text).name):
         return None
+    name = PurePosixPath(arguments[0].text).name
+    if name in CONTAINER_TOOLS and any(IMAGES["vllm"].search(argument.text) for argument in arguments[:MAX_WORDS]):
+        return ENGINES.get("vllm") or OtherEngine("vllm")
     words = " ".join(argument.text for argument in arguments[:MAX_WORDS])
     for name, pattern in NOT_MODELLED.items():
         if name not in ENGINES and pattern.search(words):

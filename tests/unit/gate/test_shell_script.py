@@ -98,6 +98,9 @@ def test_variables_of_the_same_script_are_substituted(script: str, expected: lis
         ("for i; do engine $i; done", "$i"),
         ("f() { engine $2; }\nf 1", "$2"),
         ("bash -c 'engine $N'", "$N"),
+        ("N=1\nread N\nengine $N", "$N"),
+        ('A=(1)\nA[0]=2\nengine "${A[@]}"', "${A[@]}"),
+        ("A=(1)\nengine ${A[0]}", "${A[0]}"),
         ("N=1\nbash -c 'engine $N'", "$N"),
         ('A=(1)\nif x; then A=(2); fi\nengine "${A[@]}"', "$A (set in a branch)"),
         ("read N\nengine $N", "$N"),
@@ -139,6 +142,8 @@ def test_what_only_a_shell_can_tell_stays_unknown_and_is_named(script: str, name
         ("N=8\ncat <<EOF > /tmp/run.sh\nengine $N\nEOF\nchmod +x /tmp/run.sh\n/tmp/run.sh\n", ["8"]),
         ('C="engine --a 1"\neval "$C"', ["--a", "1"]),
         ("case $1 in\n  a) engine 1 ;;\nesac", ["1"]),
+        ("set -- 1 2\nengine $2", ["2"]),
+        ("f() { N=1; }\neval f\nengine $N", ["1"]),
     ],
 )
 def test_what_a_script_makes_of_itself_is_followed(script: str, expected: list[str]) -> None:
@@ -293,3 +298,15 @@ def test_nothing_is_executed(tmp_path) -> None:  # type: ignore[no-untyped-def]
     target = tmp_path / "made"
     run(f"touch {target}\nengine $(touch {target}) `touch {target}`")
     assert not target.exists()
+
+
+def test_an_array_that_is_set_in_a_branch_can_be_given() -> None:
+    script = 'A=(--a 1)\nif x; then A+=(--b 2); fi\nengine "${A[@]}"'
+    given = GivenValues({"A": "--a 1 --b 3"})
+    (launch,) = launches(script, "run.sh", lambda words: words[0].text == "engine", given)
+    assert [argument.text for argument in launch.arguments[1:]] == ["--a", "1", "--b", "3"]
+
+
+def test_a_script_that_is_sourced_and_not_here_is_noted() -> None:
+    (launch,) = run("source env.sh\nengine")
+    assert launch.notes == ("env.sh, which the script sources, is not followed",)

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from schedproof_gate.deployment.document import Document
 from schedproof_gate.deployment.given_values import GivenValues
 from schedproof_gate.deployment.launch import Argument, WrittenFile
+from schedproof_gate.deployment.nearby import nearby_file
 from schedproof_gate.deployment.parts import ContainerCommand, Form, Part
 from schedproof_gate.deployment.placed_text import PlacedText
 from schedproof_gate.deployment.text_file import MAX_FILE_BYTES
@@ -192,13 +193,9 @@ def mounted(service: Node, document: Document) -> dict[str, WrittenFile]:
             pair = volume.text.text.split(":")[:2]
         if len(pair) != 2 or not pair[0].startswith("."):
             continue
-        path = document.base / pair[0]
-        try:
-            if path.is_file() and path.stat().st_size <= MAX_FILE_BYTES:
-                file = WrittenFile(PlacedText.of(path.read_text(encoding="utf-8")), source=str(path))
-                found[pair[1]] = found[PurePosixPath(pair[1]).name] = file
-        except (OSError, ValueError):
-            continue
+        file = nearby_file(document.base, pair[0])
+        if file is not None:
+            found[pair[1]] = found[PurePosixPath(pair[1]).name] = file
     return found
 
 

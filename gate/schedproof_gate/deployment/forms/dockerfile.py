@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
 
 from schedproof_gate.deployment.document import Document
 from schedproof_gate.deployment.json_text import read_json
 from schedproof_gate.deployment.launch import Argument, WrittenFile
+from schedproof_gate.deployment.nearby import nearby_file
 from schedproof_gate.deployment.parts import ContainerCommand, Form, Part
 from schedproof_gate.deployment.placed_text import PlacedText
 from schedproof_gate.deployment.shell_values import Budget, Values
@@ -19,6 +21,7 @@ from schedproof_gate.errors import InputError
 INSTRUCTION = re.compile(r"\s*([A-Za-z]+)(?:\s+|\Z)")
 FIRST = re.compile(r"(ARG\s+\w+(=\S*)?|FROM\s+\S+)(\s|\Z)", re.IGNORECASE)
 HEREDOC = re.compile(r"<<-?\s*[\"']?([A-Za-z_]\w*)[\"']?")
+MAX_COPIED = 64
 SHELL = (Argument("/bin/sh", None), Argument("-c", None))
 
 
@@ -76,8 +79,8 @@ def parts(root: Node | None, document: Document) -> Iterable[Part]:
                 stage.entrypoint, stage.command, stage.is_whole = arguments, (), is_string
             else:
                 stage.command = arguments
-        elif name == "ONBUILD":
-            continue
+        elif name in ("COPY", "ADD"):
+            stage.files |= copied(text, document)
     arguments = stage.entrypoint if stage.is_whole else stage.entrypoint + stage.command
     if arguments:
         line = next((argument.line for argument in arguments if argument.line is not None), stage.line)
@@ -87,7 +90,22 @@ def parts(root: Node | None, document: Document) -> Iterable[Part]:
             place="",
             line=line,
             image=stage.image,
+            files=stage.files,
         )
+
+
+def copied(text: str, document: Document) -> dict[str, WrittenFile]:
+    """Return the scripts and config files that an instruction copies from beside the Dockerfile."""
+    words = [word for word in text.split() if not word.startswith("--")]
+    if "--from" in text or len(words) < 2 or text.lstrip().startswith("["):
+        return {}
+    found = {}
+    for word in words[:-1][:MAX_COPIED]:
+        file = nearby_file(document.base, word)
+        if file is not None:
+            whole = words[-1] + PurePosixPath(word).name if words[-1].endswith("/") else words[-1]
+            found[whole] = found[PurePosixPath(whole).name] = file
+    return found
 
 
 def instructions(document: Document) -> Iterator[tuple[str, PlacedText]]:
