@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from schedproof_gate.deployment.budget import Budget
 from schedproof_gate.deployment.document import Document
 from schedproof_gate.deployment.given_values import GivenValues
 from schedproof_gate.deployment.launch import Argument, WrittenFile
@@ -94,9 +95,10 @@ def commands_of(
     """Yield what the containers of an object run."""
     for found in containers(node):
         container = found.node
-        environment = environment_of(node, found, document)
+        budget = Budget(document.source)
+        environment = environment_of(node, found, document, budget)
         arguments = tuple(
-            resolved(word, environment, document.given)
+            resolved(word, environment, document.given, budget)
             for key in ("command", "args")
             for word in words(container.get(key))
         )
@@ -120,8 +122,12 @@ def words(node: Node | None) -> list[Argument]:
     return [Argument(item.text.text, item.text.first_line, (), item.text) for item in items]
 
 
-def resolved(word: Argument, environment: dict[str, Argument], given: GivenValues) -> Argument:
-    """Return a word with its ``$(NAME)`` replaced; a name that the container does not have stays."""
+def resolved(word: Argument, environment: dict[str, Argument], given: GivenValues, budget: Budget) -> Argument:
+    """Return a word with its ``$(NAME)`` replaced; a name that the container does not have stays.
+
+    Raises:
+        InputError: the words expand without end.
+    """
     unknown: list[str] = []
 
     def value(match: re.Match[str]) -> str:
@@ -130,6 +136,7 @@ def resolved(word: Argument, environment: dict[str, Argument], given: GivenValue
             return "$"
         known = environment.get(name)
         if known is not None and not known.unknown_variables:
+            budget.count(len(known.text), word.line)
             return known.text
         text = given.get(name)
         if text is not None:
@@ -143,7 +150,7 @@ def resolved(word: Argument, environment: dict[str, Argument], given: GivenValue
     return Argument(placed.text, word.line, tuple(dict.fromkeys(unknown)), placed)
 
 
-def environment_of(node: Node, found: Found, document: Document) -> dict[str, Argument]:
+def environment_of(node: Node, found: Found, document: Document, budget: Budget) -> dict[str, Argument]:
     """Return a container's environment, with that of the object and of the group that it belongs to."""
     result: dict[str, Argument] = {}
     levels = [node.get("spec"), found.pod]
@@ -151,17 +158,17 @@ def environment_of(node: Node, found: Found, document: Document) -> dict[str, Ar
         levels.insert(1, node.get("spec", "services", found.path[found.path.index("services") + 1]))
     for level in levels:
         if level is not None:
-            add_variables(level.get("envs"), result, document)
+            add_variables(level.get("envs"), result, document, budget)
     sources = found.node.get("envFrom")
     for source in [] if sources is None else sources.items:
         name = source.get("configMapRef", "name")
         for key, value in config_map("" if name is None else name.text.text, document).items():
             result[key] = Argument(value.text.text, value.line)
-    add_variables(found.node.get("env"), result, document)
+    add_variables(found.node.get("env"), result, document, budget)
     return result
 
 
-def add_variables(node: Node | None, result: dict[str, Argument], document: Document) -> None:
+def add_variables(node: Node | None, result: dict[str, Argument], document: Document, budget: Budget) -> None:
     """Add the variables of a list of names and values; one that comes from elsewhere has no known value."""
     for item in [] if node is None else node.items:
         name, value = item.get("name"), item.get("value")
@@ -179,7 +186,7 @@ def add_variables(node: Node | None, result: dict[str, Argument], document: Docu
             result[key] = Argument(f"${key}" if text is None else text, item.line, unknown)
         else:
             word = Argument("", item.line) if value is None else words(value)[0]
-            result[key] = resolved(word, result, document.given)
+            result[key] = resolved(word, result, document.given, budget)
 
 
 def config_map(name: str, document: Document) -> dict[str, Node]:

@@ -10,12 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
+from schedproof_gate.deployment.budget import Budget
 from schedproof_gate.deployment.given_values import GivenValues
 from schedproof_gate.deployment.launch import Argument, Launch, WrittenFile
 from schedproof_gate.deployment.placed_text import PlacedText
 from schedproof_gate.deployment.shell_blocks import Block, Kind, blocks_of
 from schedproof_gate.deployment.shell_inner import ASSIGNMENT, SOURCING, assigned_words, inner_script, joined
-from schedproof_gate.deployment.shell_values import Budget, Values
+from schedproof_gate.deployment.shell_values import Values
 from schedproof_gate.deployment.shell_words import Command, Elements, Redirection, ShellReader, Text, Word
 from schedproof_gate.deployment.tree import MAX_ITEMS
 from schedproof_gate.errors import InputError
@@ -29,6 +30,7 @@ ELEMENT = re.compile(r"([A-Za-z_]\w*)\[[^\]]*\]\+?=", re.ASCII)
 TESTS = {"[", "[[", "test"}
 MAX_CALLS = 16
 """Functions and scripts that may be inside each other."""
+MAX_LAUNCHES = 256
 MAX_TURNS = 64
 """Words that a loop is followed through."""
 
@@ -61,6 +63,20 @@ class Run:
                 source=self.source,
                 line=line,
                 advice="write the launch command out",
+            )
+
+    def count_launch(self, line: int | None) -> None:
+        """Refuse a script that starts more engines than anyone has.
+
+        Raises:
+            InputError: over the limit.
+        """
+        if len(self.launches) >= MAX_LAUNCHES:
+            raise InputError(
+                f"the script starts more than {MAX_LAUNCHES} engines",
+                source=self.source,
+                line=line,
+                advice="give the launch commands that differ",
             )
 
 
@@ -191,6 +207,7 @@ class Script:
             self.run.notes[f"{arguments[1].text}, which the script sources, is not followed"] = None
         elif self.run.is_launch(arguments):
             environment = self.values.environment() | prefix
+            self.run.count_launch(arguments[0].line)
             self.run.launches.append(
                 Launch(
                     arguments=arguments,

@@ -5,40 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 
+from schedproof_gate.deployment.budget import Budget
 from schedproof_gate.deployment.given_values import GivenValues
 from schedproof_gate.deployment.launch import Argument
 from schedproof_gate.deployment.placed_text import PlacedText
 from schedproof_gate.deployment.shell_words import Elements, Text, Variable, Word
 from schedproof_gate.deployment.tree import check_count
-from schedproof_gate.errors import InputError
 
 NAMED = re.compile(r"\$[A-Za-z_]")
 BLANKS = re.compile(r"[ \t\n]+")
-MAX_EXPANDED_CHARACTERS = 4 << 20
-"""Characters that all words of a script may expand to; variables that hold variables could make it endless."""
-
-
-@dataclass(slots=True)
-class Budget:
-    """What a script and all scripts inside it may still use up."""
-
-    source: str
-    num_characters: int = 0
-
-    def count(self, num_characters: int, line: int) -> None:
-        """Refuse a script whose variables expand without end.
-
-        Raises:
-            InputError: over the limit.
-        """
-        self.num_characters += num_characters
-        if self.num_characters > MAX_EXPANDED_CHARACTERS:
-            raise InputError(
-                f"the script's words expand to more than {MAX_EXPANDED_CHARACTERS} characters",
-                source=self.source,
-                line=line,
-                advice="write the launch command out",
-            )
 
 
 @dataclass(slots=True)

@@ -2,10 +2,10 @@ from dataclasses import replace
 
 import pytest
 
+from schedproof_gate.deployment.budget import MAX_EXPANDED_CHARACTERS
 from schedproof_gate.deployment.given_values import GivenValues
 from schedproof_gate.deployment.launch import Launch
 from schedproof_gate.deployment.shell_script import launches
-from schedproof_gate.deployment.shell_values import MAX_EXPANDED_CHARACTERS
 from schedproof_gate.errors import InputError
 
 

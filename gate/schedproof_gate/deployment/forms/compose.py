@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 
+from schedproof_gate.deployment.budget import Budget
 from schedproof_gate.deployment.document import Document
 from schedproof_gate.deployment.given_values import GivenValues
 from schedproof_gate.deployment.launch import Argument, WrittenFile
@@ -48,6 +49,7 @@ class Variables:
 
     def __init__(self, document: Document) -> None:
         self.given: GivenValues = document.given
+        self.budget = Budget(document.source)
         self.file = settings_of(document, ".env")
 
     def interpolated(self, placed: PlacedText) -> tuple[PlacedText, tuple[str, ...]]:
@@ -66,6 +68,7 @@ class Variables:
             if how.endswith("+"):
                 known = other if known else known
             if known is not None:
+                self.budget.count(len(known), placed.first_line)
                 return known
             unknown.append(f"${name}")
             return f"${name}"

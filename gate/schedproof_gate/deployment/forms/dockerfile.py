@@ -7,13 +7,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
+from schedproof_gate.deployment.budget import Budget
 from schedproof_gate.deployment.document import Document
 from schedproof_gate.deployment.json_text import read_json
 from schedproof_gate.deployment.launch import Argument, WrittenFile
 from schedproof_gate.deployment.nearby import nearby_file
 from schedproof_gate.deployment.parts import ContainerCommand, Form, Part
 from schedproof_gate.deployment.placed_text import PlacedText
-from schedproof_gate.deployment.shell_values import Budget, Values
+from schedproof_gate.deployment.shell_values import Values
 from schedproof_gate.deployment.shell_words import ShellReader
 from schedproof_gate.deployment.tree import MAX_ITEMS, Node, check_count
 from schedproof_gate.errors import InputError
