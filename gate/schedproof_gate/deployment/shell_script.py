@@ -6,7 +6,7 @@ Nothing is executed: a script's functions, loops over constant words and inner s
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
@@ -16,10 +16,9 @@ from schedproof_gate.deployment.launch import Argument, Launch, WrittenFile
 from schedproof_gate.deployment.placed_text import PlacedText
 from schedproof_gate.deployment.shell_blocks import Block, Kind, blocks_of
 from schedproof_gate.deployment.shell_inner import ASSIGNMENT, SOURCING, assigned_words, inner_script, joined
+from schedproof_gate.deployment.shell_run import IsLaunch, Run
 from schedproof_gate.deployment.shell_values import Values
 from schedproof_gate.deployment.shell_words import Command, Elements, Redirection, ShellReader, Text, Word
-from schedproof_gate.deployment.tree import MAX_ITEMS
-from schedproof_gate.errors import InputError
 
 PATTERN = re.compile(r"[*?\[\]{}~]")
 DECLARING = {"export", "declare", "typeset", "readonly", "local"}
@@ -30,54 +29,11 @@ ELEMENT = re.compile(r"([A-Za-z_]\w*)\[[^\]]*\]\+?=", re.ASCII)
 TESTS = {"[", "[[", "test"}
 MAX_CALLS = 16
 """Functions and scripts that may be inside each other."""
-MAX_LAUNCHES = 256
+INNER_COST = 8
+"""Characters of the budget for each character of an inner script, which is read again wherever it is run."""
+
 MAX_TURNS = 64
 """Words that a loop is followed through."""
-
-IsLaunch = Callable[[tuple[Argument, ...]], bool]
-
-
-@dataclass(slots=True)
-class Run:
-    """What a script and all scripts inside it share."""
-
-    source: str
-    is_launch: IsLaunch
-    budget: Budget
-    files: dict[str, WrittenFile]
-    launches: list[Launch] = field(default_factory=list)
-    notes: dict[str, None] = field(default_factory=dict)
-    num_commands: int = 0
-    num_calls: int = 0
-
-    def count(self, line: int) -> None:
-        """Refuse a script whose loops and functions have no end.
-
-        Raises:
-            InputError: over the limit.
-        """
-        self.num_commands += 1
-        if self.num_commands > MAX_ITEMS:
-            raise InputError(
-                f"the script's loops and functions run more than {MAX_ITEMS} commands",
-                source=self.source,
-                line=line,
-                advice="write the launch command out",
-            )
-
-    def count_launch(self, line: int | None) -> None:
-        """Refuse a script that starts more engines than anyone has.
-
-        Raises:
-            InputError: over the limit.
-        """
-        if len(self.launches) >= MAX_LAUNCHES:
-            raise InputError(
-                f"the script starts more than {MAX_LAUNCHES} engines",
-                source=self.source,
-                line=line,
-                advice="give the launch commands that differ",
-            )
 
 
 @dataclass(slots=True)
@@ -248,7 +204,7 @@ class Script:
         if source != self.source:
             values.scalars = {n: replace(v, source=v.source or self.source) for n, v in values.scalars.items()}
         inner = replace(self, values=values, functions=dict(self.functions), locals=[], source=source)
-        self.run.budget.count(len(text.text), text.first_line)
+        self.run.budget.count(INNER_COST * len(text.text), text.first_line)
         inner.body(blocks_of(ShellReader(text, source).commands(), source))
         if values is self.values:
             self.functions |= inner.functions
