@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -21,7 +22,8 @@ from schedproof_gate.deployment.document import PARSERS, SCRIPTS, Document
 from schedproof_gate.deployment.engines import ENGINES, NamedVersion
 from schedproof_gate.deployment.forms import FORMS
 from schedproof_gate.deployment.given_values import GivenValues
-from schedproof_gate.deployment.starting import MENTION
+from schedproof_gate.deployment.launch import Argument
+from schedproof_gate.deployment.starting import MENTION, started
 from schedproof_gate.deployment.text_file import MAX_FILE_BYTES, decoded, read_text
 from schedproof_gate.errors import InputError
 
@@ -37,6 +39,9 @@ SUFFIXES = {*PARSERS, *SCRIPTS, ".slurm", ".sbatch", ".dockerfile", ".containerf
 NAMES = ("dockerfile", "containerfile")
 PROSE = ".txt"
 """How files end that hold a launch command, or anything else."""
+
+PROGRAM = re.compile(r"--|\w+=|(\S*/)?(python[\d.]*|nohup|exec|env|bash|sh|docker|fastdeploy|vllm|sglang|srun)\s")
+"""How a launch command begins, and no sentence does."""
 
 PASSED_OVER = {"node_modules", "__pycache__", "venv", "site-packages"}
 
@@ -222,10 +227,12 @@ def read_found(name: str, given: GivenValues, version: NamedVersion | None) -> l
 
 
 def begins_with_launch(text: str) -> bool:
-    """Return whether a text that may be prose begins with a launch command, or with flags."""
+    """Return whether a text that may be prose begins with a launch command, or with flags alone."""
     lines = (line.strip() for line in text.splitlines())
     first = next((line for line in lines if line and not line.startswith("#")), "")
-    return first.startswith("--") or (MENTION.search(first) is not None and " -" in text)
+    return PROGRAM.match(first) is not None and (
+        started(tuple(Argument(word, None) for word in first.split())) is not None
+    )
 
 
 def is_flat(document: Document) -> bool:

@@ -34,7 +34,8 @@ def started_by(part: ContainerCommand | ShellText, document: Document) -> list[S
         InputError: a script that cannot be read.
     """
     if isinstance(part, ShellText):
-        found = launches(part.text, document.source, is_launch, document.given, files=part.files)
+        accepts = is_launch_or_flags if begins_with_flag(part.text.text) else is_launch
+        found = launches(part.text, document.source, accepts, document.given, files=part.files)
         return [Started(with_place(launch, part.place, None), engine_of(launch)) for launch in found]
     arguments = part.arguments
     if not arguments or is_flag(arguments[0].text):
@@ -52,7 +53,18 @@ def is_flag(word: str) -> bool:
 
 def is_launch(arguments: tuple[Argument, ...]) -> bool:
     """Return whether a command starts an engine that is known."""
+    return not is_flag(arguments[0].text) and started(arguments) is not None
+
+
+def is_launch_or_flags(arguments: tuple[Argument, ...]) -> bool:
+    """Return the same, where flags alone count too."""
     return started(arguments) is not None
+
+
+def begins_with_flag(text: str) -> bool:
+    """Return whether a text is flags, without the command that takes them."""
+    lines = (line.strip() for line in text.splitlines())
+    return next((line for line in lines if line and not line.startswith("#")), "").startswith("--")
 
 
 def engine_of(launch: Launch) -> Engine | OtherEngine:

@@ -33,6 +33,8 @@ class Block:
     """The words of ``for``."""
     name: str = ""
     """A function's name."""
+    operator: str = ""
+    """What stands between it and the command before."""
     body: list[Command | Block] = field(default_factory=list)
 
 
@@ -54,12 +56,14 @@ class BlockBuilder:
         self.source = source
         self.root = Block(Kind.GROUP)
         self.open = [self.root]
+        self.operator = ""
         self.function: str | None = None
         """The name of a function whose body comes next."""
 
     def add(self, command: Command) -> None:
         """Take in a command: what it opens and closes, and what is left of it."""
         words = command.words
+        self.operator = command.operator
         while words:
             first = words[0].bare
             if first == "function" and len(words) > 1:
@@ -100,6 +104,7 @@ class BlockBuilder:
             InputError: too deep.
         """
         check_depth(len(self.open), self.source, line)
+        block.operator, self.operator = self.operator, ""
         self.open[-1].body.append(block)
         self.open.append(block)
 

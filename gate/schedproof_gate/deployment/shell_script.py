@@ -70,18 +70,18 @@ class Script:
 
     def body(self, block: Block) -> None:
         """Follow the commands of a block."""
-        is_conditional = False
+        is_conditional = is_test = False
         for each in block.body:
-            if isinstance(each, Block):
-                self.block(each)
-                continue
-            self.run.count(each.words[0].line if each.words else each.redirections[0].target.line)
-            is_test = bool(each.words) and each.words[0].literal in TESTS
-            is_conditional = each.operator == "||" or (each.operator == "&&" and is_conditional)
+            is_conditional = each.operator == "||" or (each.operator == "&&" and (is_conditional or is_test))
             self.depth += is_conditional
-            self.command(each)
+            if isinstance(each, Block):
+                is_test = False
+                self.block(each)
+            else:
+                is_test = bool(each.words) and each.words[0].literal in TESTS
+                self.run.count(each.words[0].line if each.words else each.redirections[0].target.line)
+                self.command(each)
             self.depth -= is_conditional
-            is_conditional = is_conditional or is_test
 
     def loop(self, block: Block) -> None:
         """Follow a loop: once for each constant word, or once with a variable that is not known."""

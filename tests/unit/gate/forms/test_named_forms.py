@@ -89,6 +89,7 @@ def test_engines_without_rules_are_named(command: str, engine: str, tmp_path: Pa
         "docker pull paddlepaddle/fastdeploy",
         "grep -c 'vllm serve' log",
         "fastdeploy bench latency",
+        "cmake .. \n  --max-num-seqs 4",
     ],
 )
 def test_a_command_that_only_names_an_engine_starts_none(command: str, tmp_path: Path) -> None:
