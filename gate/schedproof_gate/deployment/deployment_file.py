@@ -17,7 +17,7 @@ from schedproof_gate.deployment.launch import Argument, Launch
 from schedproof_gate.deployment.launched import Started, label, read_launch, started_by
 from schedproof_gate.deployment.parts import Described, Form, NamedEngine, Part
 from schedproof_gate.deployment.settings import Engine
-from schedproof_gate.deployment.starting import OtherEngine
+from schedproof_gate.deployment.starting import TITLES, OtherEngine
 from schedproof_gate.deployment.text_file import read_text
 from schedproof_gate.deployment.tree import Node
 from schedproof_gate.errors import InputError
@@ -38,7 +38,13 @@ class NotModelled:
     @property
     def sentence(self) -> str:
         """What can be said of it."""
-        return f"{self.engine} is recognised, but schedproof has no rules for it: nothing was checked"
+        return f"{self.recognised}: nothing was checked"
+
+    @property
+    def recognised(self) -> str:
+        """Which engine it is, and that it has no rules."""
+        name = TITLES.get(self.engine, self.engine)
+        return f"the engine is {name}, which is recognised and for which schedproof has no rules"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +78,7 @@ def read_deployments(path: Path, version: NamedVersion | None = None) -> tuple[D
             raise outcome.error
         if isinstance(outcome, NotModelled):
             raise InputError(
-                f"{outcome.engine} is recognised, but schedproof has no rules for it",
+                outcome.recognised,
                 source=outcome.file,
                 line=outcome.line,
                 advice=f"give a deployment of: {', '.join(ENGINES)}",

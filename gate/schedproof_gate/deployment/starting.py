@@ -21,6 +21,9 @@ NOT_MODELLED = {
 }
 """How engines that schedproof recognises, and has no rules for, are started."""
 
+TITLES = {"vllm": "vLLM", "sglang": "SGLang", "tensorrt-llm": "TensorRT-LLM"}
+"""How these engines write their names."""
+
 IMAGES = {
     "vllm": re.compile(r"(^|/)vllm-openai(\W|$)|^vllm/"),
     "fastdeploy": re.compile(r"fastdeploy", re.IGNORECASE),

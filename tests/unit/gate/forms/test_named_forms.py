@@ -7,7 +7,8 @@ from reading_forms import example, line, summary, written
 
 from schedproof import Role
 from schedproof_gate.deployment.deployment import Deployment
-from schedproof_gate.deployment.deployment_file import NotModelled, Unreadable
+from schedproof_gate.deployment.deployment_file import NotModelled, Unreadable, read_deployments
+from schedproof_gate.errors import InputError
 
 
 def test_the_services_of_a_dynamo_graph() -> None:
@@ -76,7 +77,11 @@ def test_engines_without_rules_are_named(command: str, engine: str, tmp_path: Pa
     (found,) = written(tmp_path, "run.sh", command)
     assert isinstance(found, NotModelled)
     assert (found.engine, found.line) == (engine, 1)
-    assert found.sentence == f"{engine} is recognised, but schedproof has no rules for it: nothing was checked"
+    name = {"vllm": "vLLM", "sglang": "SGLang", "tensorrt-llm": "TensorRT-LLM"}[engine]
+    sentence = f"the engine is {name}, which is recognised and for which schedproof has no rules"
+    assert found.sentence == f"{sentence}: nothing was checked"
+    with pytest.raises(InputError, match=sentence):
+        read_deployments(tmp_path / "run.sh")
 
 
 @pytest.mark.parametrize(
