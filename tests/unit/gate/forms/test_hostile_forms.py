@@ -40,7 +40,7 @@ HOSTILE = {
     "digits.sh": "9" * LARGE,
     "names.sh": "a-" * (LARGE // 2),
     "dots.sh": "a.sh." * (LARGE // 5),
-    "blank": "ARG x\n" + "\n" * LARGE,
+    "blank": "ARG x\n" + "\n" * (LARGE // 4),
     "entry.sh": "python " + "vllm.entrypoints." * (LARGE // 17),
     "action.yaml": "{{ " * (LARGE // 3),
     "dollars.yaml": "services: {a: {image: x, command: '" + "${A:-" * (LARGE // 5) + "'}}",
