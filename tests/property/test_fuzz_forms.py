@@ -65,7 +65,7 @@ def test_a_file_is_read_or_refused_with_its_place(name: str, tmp_path: Path) -> 
             found = read_inputs([str(named)], GivenValues({"N": "4"}))
         except BaseException as error:
             raise AssertionError(f"file {number}: {text!r}") from error
-        num_lines = text.count("\n") + 1
+        num_lines = 1 + sum(text.count(end) for end in ("\n", "\u2028"))
         for outcome in found.outcomes:
             kinds[type(outcome).__name__] += 1
             if isinstance(outcome, Deployment):

@@ -24,7 +24,7 @@ class Argument:
     @property
     def script(self) -> PlacedText:
         """The word as text that a shell reads."""
-        return self.placed or PlacedText.of(self.text, self.line or 1)
+        return self.placed or PlacedText.on_line(self.text, self.line or 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ def with_named_files(settings: Settings, engine: Engine, surroundings: Surroundi
     directory = flags.get(engine.model_flag)
     if not model and directory is not None and not directory.unknown_variables:
         path = surroundings.base / directory.text() / "config.json"
-        if is_file(path):
+        if not surroundings.is_in_container and is_file(path):
             model = read_model_file(path)
     return replace(settings, flags=flags, model=model)
 
@@ -88,8 +88,7 @@ def config_flags(given: Given, engine: Engine, surroundings: Surroundings) -> di
                 )
         return flags_of_file(read_yaml(read_text(path), str(path)), engine, str(path))
     source = written.source or given.origin.source
-    first_line = written.content.first_line
-    flags = flags_of_file(read_yaml(written.content.text, source, first_line), engine, source)
+    flags = flags_of_file(read_yaml(written.content, source), engine, source)
     unknown = written.unknown_variables
     return {name: with_unknown(flag, unknown) for name, flag in flags.items()} if unknown else flags
 

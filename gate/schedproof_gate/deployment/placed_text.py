@@ -24,6 +24,11 @@ class PlacedText:
         return cls(tuple((line, first_line + index) for index, line in enumerate(LINE.findall(text))))
 
     @classmethod
+    def on_line(cls, text: str, line: int) -> PlacedText:
+        """Return text that is all on one line of the file, whatever line ends it stands for."""
+        return cls(((text, line),))
+
+    @classmethod
     def aligned(cls, text: str, raw: str, first_line: int) -> PlacedText:
         """Return text whose words are found, in order, in what the file has; `raw` begins on `first_line`.
 
@@ -54,6 +59,13 @@ class PlacedText:
     def first_line(self) -> int:
         """The line of the first fragment."""
         return self.fragments[0][1] if self.fragments else 1
+
+    @property
+    def line_numbers(self) -> list[int]:
+        """The file's line for each line of the text."""
+        index = LineIndex(self)
+        text = self.text
+        return [index.at(0), *(index.at(match.end()) for match in re.finditer("\n", text))]
 
     def changed(self, change: Callable[[str], str]) -> PlacedText:
         """Return the text with every fragment changed and the lines kept."""

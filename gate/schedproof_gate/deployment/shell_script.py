@@ -195,6 +195,13 @@ class Script:
                 self.values.scalars[variable] = outer_scalars[variable]
         self.values.arguments, self.line = outer_arguments, outer_line
 
+    def follow_functions(self) -> None:
+        """Follow each function as if it were called, where a script starts nothing else: it is chosen by a word."""
+        self.depth += 1
+        for function in list(self.functions.values()):
+            self.body(function)
+        self.depth -= 1
+
     def inside(self, text: PlacedText, values: Values, source: str = "") -> None:
         """Follow a script that a command of this one runs; it may stand in another file."""
         if self.run.num_calls >= MAX_CALLS:
@@ -343,6 +350,8 @@ def launches(
     script = new_script(source, is_launch, given, environment, files)
     placed = PlacedText.of(text) if isinstance(text, str) else text
     script.body(blocks_of(ShellReader(placed, source).commands(), source))
+    if not script.run.launches:
+        script.follow_functions()
     return script.run.launches
 
 

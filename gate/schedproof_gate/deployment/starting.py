@@ -38,6 +38,7 @@ NOT_STARTING = re.compile(
 
 CONTAINER_TOOLS = {"docker", "podman", "nerdctl"}
 
+MAX_WORD_LENGTH = 300
 MAX_WORDS = 200
 """Words of a command within which the engine's name is looked for."""
 
@@ -59,7 +60,7 @@ def started(arguments: tuple[Argument, ...]) -> Engine | OtherEngine | None:
     name = PurePosixPath(arguments[0].text).name
     if name in CONTAINER_TOOLS and any(IMAGES["vllm"].search(argument.text) for argument in arguments[:MAX_WORDS]):
         return ENGINES.get("vllm") or OtherEngine("vllm")
-    words = " ".join(argument.text for argument in arguments[:MAX_WORDS])
+    words = " ".join(argument.text[:MAX_WORD_LENGTH] for argument in arguments[:MAX_WORDS])
     for name, pattern in NOT_MODELLED.items():
         if name not in ENGINES and pattern.search(words):
             return OtherEngine(name)

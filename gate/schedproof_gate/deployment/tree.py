@@ -32,8 +32,8 @@ class Node:
             return self.placed
         value = self.value
         if isinstance(value, bool):
-            return PlacedText.of(str(value).lower(), self.line)
-        return PlacedText.of("" if value is None else str(value), self.line)
+            return PlacedText.on_line(str(value).lower(), self.line)
+        return PlacedText.on_line("" if value is None else str(value), self.line)
 
     def get(self, *keys: str) -> Node | None:
         """Return what a mapping holds under keys inside each other, None where there is no such thing."""

@@ -10,14 +10,24 @@ from schedproof_gate.deployment.placed_text import LineIndex, PlacedText
 from schedproof_gate.deployment.tree import check_count
 from schedproof_gate.errors import InputError
 
+MAX_COMMAND_CHARACTERS = 128 << 10
+"""No system takes more."""
+
 
 def split_words(placed: PlacedText, source: str, unknown: tuple[str, ...] = ()) -> tuple[Argument, ...]:
     """Return the words of a command, each with its line and with those of the unknown variables that it has.
 
     Raises:
-        InputError: a quote is not closed, or there are too many words.
+        InputError: a quote is not closed, or the command is too long.
     """
     text, index = placed.text, LineIndex(placed)
+    if len(text) > MAX_COMMAND_CHARACTERS:
+        raise InputError(
+            f"a command of more than {MAX_COMMAND_CHARACTERS} characters",
+            source=source,
+            line=placed.first_line,
+            advice="write a shorter one",
+        )
     stream = io.StringIO(text)
     lexer = shlex.shlex(stream, posix=True)
     lexer.whitespace_split = True

@@ -41,27 +41,30 @@ class Anchored:
     count: int
 
 
-def read_yaml(text: str, source: str, first_line: int = 1) -> Node:
-    """Return the only document.
+def read_yaml(text: str | PlacedText, source: str) -> Node:
+    """Return the only document; of text inside another file, with the lines of that file.
 
     Raises:
         InputError: not YAML, a feature that is not accepted, a key twice in one mapping, or over a limit.
     """
-    documents = read_documents(text, source, first_line)
+    documents = read_documents(text, source)
     if len(documents) > 1:
         line = documents[1].line
         raise InputError("a second document", source=source, line=line, advice="give one deployment a file")
     return documents[0]
 
 
-def read_documents(text: str, source: str, first_line: int = 1) -> tuple[Node, ...]:
+def read_documents(text: str | PlacedText, source: str) -> tuple[Node, ...]:
     """Return the documents that hold anything.
 
     Raises:
         InputError: as for `read_yaml`, but for a second document.
     """
-    reader = YamlReader(text, source, first_line)
-    for event in events(text, source, first_line):
+    lines: list[int] = []
+    if isinstance(text, PlacedText):
+        lines, text = text.line_numbers, text.text
+    reader = YamlReader(text, source, lines)
+    for event in events(text, source, lines):
         reader.take(event)
     documents = tuple(root for root in reader.roots if root.value is not None)
     if not documents:
@@ -72,10 +75,10 @@ def read_documents(text: str, source: str, first_line: int = 1) -> tuple[Node, .
 class YamlReader:
     """Makes nodes of the parser's events."""
 
-    def __init__(self, text: str, source: str, first_line: int) -> None:
+    def __init__(self, text: str, source: str, lines: list[int]) -> None:
         self.text = text
         self.source = source
-        self.first_line = first_line
+        self.lines = lines
         self.roots: list[Node] = []
         self.stack: list[Open] = []
         self.anchors: dict[str, Anchored] = {}
@@ -83,7 +86,7 @@ class YamlReader:
 
     def take(self, event: yaml.Event) -> None:
         """Take in one event."""
-        line = line_of(event, self.first_line)
+        line = line_of(0 if event.start_mark is None else event.start_mark.line, self.lines)
         if isinstance(event, yaml.DocumentStartEvent):
             self.anchors.clear()
         elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
@@ -167,17 +170,17 @@ class YamlReader:
         return PlacedText.aligned(event.value, raw, line)
 
 
-def line_of(event: yaml.Event, first_line: int) -> int:
-    """Return the line that an event starts on; the parser marks all of them."""
-    return first_line if event.start_mark is None else event.start_mark.line + first_line
+def line_of(number: int, lines: list[int]) -> int:
+    """Return the line of the parser's line, which counts from 0; `lines` are the file's, where they are others."""
+    return lines[min(number, len(lines) - 1)] if lines else number + 1
 
 
-def events(text: str, source: str, first_line: int) -> Iterator[yaml.Event]:
+def events(text: str, source: str, lines: list[int]) -> Iterator[yaml.Event]:
     """Yield the parser's events, its errors as ours."""
     try:
         yield from yaml.parse(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
-        line = None if error.problem_mark is None else error.problem_mark.line + first_line
+        line = None if error.problem_mark is None else line_of(error.problem_mark.line, lines)
         raise InputError(
             f"not valid YAML: {shown(error.problem or 'unreadable')}",
             source=source,

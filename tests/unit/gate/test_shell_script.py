@@ -146,6 +146,7 @@ def test_what_only_a_shell_can_tell_stays_unknown_and_is_named(script: str, name
         ('C="engine --a 1"\neval "$C"', ["--a", "1"]),
         ("case $1 in\n  a) engine 1 ;;\nesac", ["1"]),
         ("set -- 1 2\nengine $2", ["2"]),
+        ('serve() {\n  engine --a 1\n}\nstop() { pkill engine; }\n"$@"', ["--a", "1"]),
         ("f() { N=1; }\neval f\nengine $N", ["1"]),
     ],
 )

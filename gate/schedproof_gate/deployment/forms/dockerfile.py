@@ -35,7 +35,7 @@ def recognises(root: Node | None, document: Document) -> bool:
         return True
     lines = (line.strip() for line in document.text.splitlines())
     first = next((line for line in lines if line and not line.startswith("#")), "")
-    return FIRST.match(first) is not None and re.search(r"^\s*FROM\s", document.text, re.I | re.M) is not None
+    return FIRST.match(first) is not None and re.search(r"^[ \t]*FROM\s", document.text, re.I | re.M) is not None
 
 
 @dataclass(slots=True)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from pathlib import PurePosixPath
+from itertools import islice
 
 from schedproof_gate.deployment.document import Document
 from schedproof_gate.deployment.nearby import nearby_file
@@ -10,7 +10,7 @@ from schedproof_gate.deployment.parts import Form, Part, ShellText
 from schedproof_gate.deployment.placed_text import PlacedText
 from schedproof_gate.deployment.tree import Node
 
-SCRIPT_NAME = re.compile(r"[\w./-]*[\w-]+\.(?:sh|bash|env)\b", re.ASCII)
+SCRIPT_NAME = re.compile(r"(?<![\w-])[\w-]++\.(?:sh|bash|env)\b", re.ASCII)
 MAX_NAMES = 64
 
 
@@ -21,7 +21,7 @@ def recognises(root: Node | None, document: Document) -> bool:
 
 def parts(root: Node | None, document: Document) -> Iterable[Part]:
     """Return the script, with those beside it that it names."""
-    names = dict.fromkeys(PurePosixPath(name).name for name in SCRIPT_NAME.findall(document.text)[:MAX_NAMES])
+    names = dict.fromkeys(match.group() for match in islice(SCRIPT_NAME.finditer(document.text), MAX_NAMES))
     found = {name: nearby_file(document.base, name) for name in names if name != document.name}
     files = {name: file for name, file in found.items() if file is not None}
     yield ShellText(text=PlacedText.of(document.text), files=files)

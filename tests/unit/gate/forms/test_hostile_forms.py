@@ -36,7 +36,14 @@ HOSTILE = {
     "d.dockerfile": "FROM x AS a\n" + "FROM a AS a\nENV A=b\n" * 5_000,
     "e.dockerfile": "FROM x\nCMD " + "[" * (LARGE // 2),
     "loops.sh": "for i in 1 2 3 4 5 6 7 8 9; do " * 4 + "fastdeploy serve; " + "done; " * 4,
-    "heredocs.sh": "cat > a.sh <<E\n" + "bash a.sh\n" * 5_000 + "E\nbash a.sh\n",
+    "heredocs.sh": "cat > a.sh <<E\n" + "bash a.sh\n" * 1_000 + "E\nbash a.sh\n",
+    "digits.sh": "9" * LARGE,
+    "names.sh": "a-" * (LARGE // 2),
+    "dots.sh": "a.sh." * (LARGE // 5),
+    "blank": "ARG x\n" + "\n" * (LARGE // 4),
+    "entry.sh": "python " + "vllm.entrypoints." * (LARGE // 17),
+    "action.yaml": "{{ " * (LARGE // 3),
+    "dollars.yaml": "services: {a: {image: x, command: '" + "${A:-" * (LARGE // 5) + "'}}",
     "kinds.json": '{"kind": "List", "items": [' * 5_000,
 }
 

@@ -110,6 +110,17 @@ def test_config_files_of_the_same_name_are_told_apart_by_their_path(tmp_path: Pa
     assert only(written(tmp_path, "pod.yaml", text)).config.max_num_seqs == 2
 
 
+def test_text_that_is_on_one_line_of_the_file_stays_there(tmp_path: Path) -> None:
+    config, script = "a: 1\\nmax_num_seqs: 4\\n", "cd /\\nfastdeploy serve --config /c.yaml\\\\\\n --block-size 32"
+    text = '{"kind": "List", "items": [\n{"kind": "ConfigMap", "metadata": {"name": "c"}, "data": {\n'
+    text += f'"c.yaml": "{config}"}}}},\n'
+    text += f'{{"kind": "Pod", "spec": {{"containers": [{{\n"command": ["sh", "-c",\n"{script}"]}}],\n'
+    text += '"volumes": [{"name": "c", "configMap": {"name": "c"}}]}}]}'
+    deployment = only(written(tmp_path, "pod.json", text))
+    assert (deployment.config.max_num_seqs, deployment.config.block_size) == (4, 32)
+    assert (line(deployment), line(deployment, "block_size")) == (3, 6)
+
+
 def test_an_object_without_containers_starts_nothing(tmp_path: Path) -> None:
     (found,) = written(tmp_path, "service.yaml", "kind: Service\nspec: {ports: [{port: 80}]}\n")
     assert isinstance(found, Unreadable)
