@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import warnings
 from collections.abc import Iterator, Mapping
@@ -72,14 +73,17 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     reports = session.config.stash.get(REPORTS, [])
     if not reports or hasattr(session.config, "workerinput"):
         return
+    from schedproof_gate.errors import InputError
     from schedproof_gate.report.report import Report
     from schedproof_gate.report.wording import warning_sentence
 
     outcomes = [outcome for found in session.config.stash[OUTCOMES].values() for outcome in found]
     subjects = tuple(subject for report in reports for subject in report.subjects)
     unread = tuple(unread for report in reports for unread in report.unread)
-    for warning in decided(Report(subjects=subjects, unread=unread), outcomes).warnings:
-        warnings.warn(pytest.PytestWarning(warning_sentence(warning)), stacklevel=1)
+    # A file of accepted findings that cannot be used has failed each test already.
+    with contextlib.suppress(InputError):
+        for warning in decided(Report(subjects=subjects, unread=unread), outcomes).warnings:
+            warnings.warn(pytest.PytestWarning(warning_sentence(warning)), stacklevel=1)
 
 
 def decided(report: Report, outcomes: list[Outcome]) -> Report:
@@ -169,7 +173,9 @@ class InvariantItem(pytest.Item):
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Return what `schedproof check` says, without a traceback."""
-        if isinstance(excinfo.value, BrokenInvariantError):
+        from schedproof_gate.errors import InputError
+
+        if isinstance(excinfo.value, BrokenInvariantError | InputError):
             return str(excinfo.value)
         return super().repr_failure(excinfo, style)
 

@@ -126,6 +126,15 @@ def test_an_accepted_finding_of_one_deployment_is_no_warning_at_the_others(proje
     done.stdout.fnmatch_lines(["*schedproof.toml:7 accepts chunk_within_prompt (violated), which is not found*"])
 
 
+def test_a_mistake_in_the_project_file_is_one_line(project: pytest.Pytester) -> None:
+    Path("schedproof.toml").write_text("acept = []\n")
+    done = project.runpytest_inprocess("--schedproof", "deploy", "-k", "startup")
+    done.assert_outcomes(failed=1, deselected=len(INVARIANTS) + 1)
+    done.stdout.fnmatch_lines(["schedproof.toml:1: acept: unknown key; did you mean accept?"])
+    done.stdout.no_fnmatch_line("*Traceback*")
+    done.stdout.no_fnmatch_line("*INTERNALERROR*")
+
+
 def test_a_folder_without_deployments_is_refused(project: pytest.Pytester) -> None:
     project.mkdir("empty")
     done = project.runpytest_inprocess("--schedproof", "empty")
