@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+import os
+import warnings
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from schedproof_gate.deployment.deployment import Deployment
+    from schedproof_gate.deployment.deployment_file import Outcome
     from schedproof_gate.report.report import Report
 
 OPTION = "--schedproof"
+OUTCOMES = pytest.StashKey[Mapping[Path, "list[Outcome]"]]()
+"""What came of each file."""
+REPORTS = pytest.StashKey["list[Report]"]()
+"""What was said of each invariant that was run."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -22,53 +29,94 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="append",
         default=[],
         metavar="PATH",
-        help="check the deployment PATH, or those below it, with a test for each invariant",
+        help="check the deployments of PATH, a file, folder or pattern, with a test for each invariant",
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Collect the given paths beside the tests that are asked for."""
-    config.args += [path for path in config.getoption(OPTION) if path not in config.args]
+    """Collect the files that `schedproof check PATH` reads as deployments beside the tests that are asked for.
+
+    Raises:
+        UsageError: there is none.
+    """
+    paths = config.getoption(OPTION)
+    if not paths:
+        return
+    from schedproof_gate.deployment.given_values import GivenValues
+    from schedproof_gate.deployment.inputs import read_inputs
+
+    inputs = read_inputs(paths, GivenValues())
+    if not inputs.outcomes:
+        raise pytest.UsageError(f"{OPTION} {' '.join(paths)}: nothing there looks like a deployment")
+    outcomes: dict[Path, list[Outcome]] = {}
+    for outcome in inputs.outcomes:
+        outcomes.setdefault(absolute(outcome.file), []).append(outcome)
+    config.stash[OUTCOMES] = outcomes
+    config.stash[REPORTS] = []
+    config.args += [file for file in inputs.files if file not in config.args]
+
+
+def absolute(file: str) -> Path:
+    """Return a path as pytest names it."""
+    return Path(os.path.abspath(file))
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """Collect a file that is given, and a deployment below a folder that is given."""
-    given = [Path(path).absolute() for path in parent.config.getoption(OPTION)]
-    if not given:
+    """Collect a file with deployments."""
+    if file_path not in parent.config.stash.get(OUTCOMES, {}):
         return None
-    from schedproof_gate.init.finding import is_deployment
+    return DeploymentFile.from_parent(parent, path=file_path)
 
-    is_below = any(path in file_path.parents for path in given) and is_deployment(file_path)
-    if file_path in given or is_below:
-        return DeploymentFile.from_parent(parent, path=file_path)
-    return None
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Warn of accepted findings that no deployment has any more; a process that runs a part of them cannot know."""
+    reports = session.config.stash.get(REPORTS, [])
+    if not reports or hasattr(session.config, "workerinput"):
+        return
+    from schedproof_gate.errors import InputError
+    from schedproof_gate.report.report import Report
+    from schedproof_gate.report.wording import warning_sentence
+
+    outcomes = [outcome for found in session.config.stash[OUTCOMES].values() for outcome in found]
+    subjects = tuple(subject for report in reports for subject in report.subjects)
+    unread = tuple(unread for report in reports for unread in report.unread)
+    # A file of accepted findings that cannot be used has failed each test already.
+    with contextlib.suppress(InputError):
+        for warning in decided(Report(subjects=subjects, unread=unread), outcomes).warnings:
+            warnings.warn(pytest.PytestWarning(warning_sentence(warning)), stacklevel=1)
+
+
+def decided(report: Report, outcomes: list[Outcome]) -> Report:
+    """Return a report on these deployments, held against what is accepted."""
+    from schedproof_gate.accept.options import FindingOptions
+    from schedproof_gate.accept.selection import EVERYTHING
+    from schedproof_gate.deployment.inputs import Inputs
+
+    options = FindingOptions(selection=EVERYTHING, baseline=None, write_baseline=None)
+    return options.decided(report, Inputs(outcomes).deployments)
 
 
 class DeploymentFile(pytest.File):
     """The deployments of one file."""
 
     def collect(self) -> Iterator[pytest.Item]:
-        """Yield an item for the start-up and for each invariant of each deployment."""
-        from schedproof_gate.deployment.deployment_file import read_deployments
-        from schedproof_gate.report.report import STARTUP
+        """Yield an item for the start-up and for each invariant of each deployment, one for what cannot be read."""
+        from schedproof_gate.deployment.deployment import Deployment
+        from schedproof_gate.deployment.deployment_file import Unreadable
+        from schedproof_gate.report.report import INPUT, STARTUP
         from schedproof_spec import INVARIANTS
 
-        path = self.path
-        if path.is_relative_to(Path.cwd()):
-            path = path.relative_to(Path.cwd())
-        deployments = read_deployments(path)
-        for deployment in deployments:
-            label = "" if len(deployments) == 1 else f"{deployment.source.removeprefix(str(path)).strip(':')}:"
-            for name in (STARTUP, *INVARIANTS):
-                yield InvariantItem.from_parent(self, name=f"{label}{name}", deployment=deployment, invariant=name)
-
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """Return one line for a file that cannot be used."""
-        from schedproof_gate.errors import InputError
-
-        if isinstance(excinfo.value, InputError):
-            return str(excinfo.value)
-        return super().repr_failure(excinfo)
+        outcomes = self.config.stash[OUTCOMES][self.path]
+        for number, outcome in enumerate(outcomes, start=1):
+            rules = [STARTUP]
+            if isinstance(outcome, Deployment):
+                rules += INVARIANTS
+            elif isinstance(outcome, Unreadable):
+                rules = [INPUT]
+            place = outcome.source.removeprefix(outcome.file).strip(":") or str(number)
+            label = "" if len(outcomes) == 1 else f"{place}:"
+            for name in rules:
+                yield InvariantItem.from_parent(self, name=f"{label}{name}", outcome=outcome, invariant=name)
 
 
 class BrokenInvariantError(Exception):
@@ -78,27 +126,28 @@ class BrokenInvariantError(Exception):
 class InvariantItem(pytest.Item):
     """One invariant of one deployment, decided when it is run."""
 
-    def __init__(self, *, deployment: Deployment, invariant: str, **values: Any) -> None:
+    def __init__(self, *, outcome: Outcome, invariant: str, **values: Any) -> None:
         super().__init__(**values)
-        self.deployment = deployment
+        self.outcome = outcome
         self.invariant = invariant
 
     def runtest(self) -> None:
         """Decide the invariant.
 
         Raises:
-            BrokenInvariantError: it is not held, and that counts.
+            BrokenInvariantError: it is not held, and that counts, or the deployment cannot be read.
         """
         import click
 
         from schedproof_gate.report.renderers.text import result_lines, wrapped
         from schedproof_gate.report.report import STARTUP
-        from schedproof_gate.report.wording import repair_advice, warning_sentence, with_consequence
+        from schedproof_gate.report.wording import repair_advice, with_consequence
         from schedproof_spec import Status
 
         report = self.report()
-        for warning in report.warnings:
-            self.warn(pytest.PytestWarning(warning_sentence(warning)))
+        self.config.stash[REPORTS].append(report)
+        for unread in report.unread:
+            raise BrokenInvariantError(unread.text)
         results = {result.invariant: result for result in report.results}
         if self.invariant not in results:
             reasons = [skipped.reason for subject in report.subjects for skipped in subject.not_applicable]
@@ -115,22 +164,21 @@ class InvariantItem(pytest.Item):
 
     def report(self) -> Report:
         """Return the report on this invariant alone, held against what is accepted."""
-        from schedproof_gate.accept.options import FindingOptions
         from schedproof_gate.accept.selection import Selection
-        from schedproof_gate.check.checking import check
-        from schedproof_gate.report.report import Report
+        from schedproof_gate.check.reporting import report_on
+        from schedproof_gate.deployment.inputs import Inputs
 
         selection = Selection(frozenset({self.invariant}))
-        options = FindingOptions(selection=selection, baseline=None, write_baseline=None)
-        report = Report(subjects=(check(self.deployment, selection),))
-        return options.decided(report, [self.deployment])
+        return decided(report_on(Inputs([self.outcome]), selection=selection), [self.outcome])
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Return what `schedproof check` says, without a traceback."""
-        if isinstance(excinfo.value, BrokenInvariantError):
+        from schedproof_gate.errors import InputError
+
+        if isinstance(excinfo.value, BrokenInvariantError | InputError):
             return str(excinfo.value)
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int, str]:
         """Return where the item stands, and what it is called."""
-        return self.path, 0, f"{self.invariant} of {self.deployment.source}"
+        return self.path, 0, f"{self.invariant} of {self.outcome.source}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from schedproof_gate.audit.checks import SLOTS_WITHIN_LIMIT
 from schedproof_gate.check.startup import SENTENCE
-from schedproof_gate.report.report import STARTUP
+from schedproof_gate.report.report import INPUT, INPUT_SENTENCE, STARTUP
 from schedproof_spec import INVARIANTS, WORK_RULES, Consequence
 
 
@@ -27,6 +27,7 @@ STARTUP_ORIGIN = (
     "`check` asks the engine version's own checks, and shows their message in your flags; an engine that refuses "
     "to start has no states, so nothing else is decided then"
 )
+INPUT_ORIGIN = "a file that cannot be read is not checked, so `check` ends with 2 whatever else it finds"
 SLOTS_ORIGIN = (
     "FastDeploy PR 7141: requests entered the batch while aborted and preempted ones still held their slots; "
     "`audit` holds recorded steps against it, and each proof starts from it"
@@ -56,10 +57,16 @@ DEPLOYMENT_RULES: dict[str, ReportedRule] = {
 }
 """The rules that `check`, `audit` and `replay` report on."""
 
-RULES_BY_ID: dict[str, ReportedRule] = DEPLOYMENT_RULES | {
-    name: ReportedRule(
-        id=name, family=parts[0].family, sentence=parts[0].sentence, consequence=None, origin=parts[0].origin
-    )
-    for name, parts in WORK_RULES.items()
-}
+INPUT_RULE = ReportedRule(id=INPUT, family="input", sentence=INPUT_SENTENCE, consequence=None, origin=INPUT_ORIGIN)
+
+RULES_BY_ID: dict[str, ReportedRule] = (
+    {INPUT: INPUT_RULE}
+    | DEPLOYMENT_RULES
+    | {
+        name: ReportedRule(
+            id=name, family=parts[0].family, sentence=parts[0].sentence, consequence=None, origin=parts[0].origin
+        )
+        for name, parts in WORK_RULES.items()
+    }
+)
 """All of them, with the rules of the engine's work on tensors."""

@@ -275,8 +275,6 @@ def test_explain_as_json_for_one_policy() -> None:
     ("words", "message"),
     [
         (["check"], "command line: Missing argument"),
-        (["check", "absent.yaml"], "absent.yaml: no such file; check the path"),
-        (["check", "examples"], "examples: is a directory; give a file"),
         (
             ["check", "--", "--max-num-seqs", "8"],
             "command line: --max-num-seqs: is a flag, not a file; name the engine",
@@ -318,6 +316,61 @@ def test_usage_errors_are_one_line_and_exit_code_2(words: list[str], message: st
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"schedproof: {message}")
     assert done.stderr.count("\n") == 1
+
+
+def test_a_folder_with_a_held_a_refused_and_a_bad_file_is_one_report(tmp_path: Path) -> None:
+    folder, target = tmp_path / "deploy", tmp_path / "report"
+    folder.mkdir()
+    server = "fastdeploy serve --splitwise-role decode --router r:1 --max-model-len 8192 --max-num-seqs"
+    (folder / "a-held.sh").write_text(f"{server} 10\n")
+    (folder / "b-refused.yaml").write_text(
+        f"kind: Pod\nspec: {{containers: [{{command: [{server.replace(' ', ', ')}, '900']}}]}}\n"
+    )
+    (folder / "c-bad.yaml").write_text(f"services:\n  llm:\n    command: {server} $SEQS\n")
+    (folder / "d-other.sh").write_text("vllm serve x\n")
+    (folder / "notes.md").write_text("not read\n")
+    bad = f"{folder}/c-bad.yaml:3: --max-num-seqs: the value of $SEQS is not known here"
+    done = schedproof("check", str(folder), "--format", "json", "--output", str(target))
+    report = json.loads(target.read_text())
+    assert (done.returncode, done.stdout, report["verdict"]) == (2, "", "error")
+    assert done.stderr.startswith(f"schedproof: {bad}; give --set SEQS=VALUE")
+    assert [Path(subject["source"]).name for subject in report["subjects"]] == [
+        "a-held.sh",
+        "b-refused.yaml",
+        "d-other.sh",
+    ]
+    statuses = [{result["status"] for result in subject["results"]} for subject in report["subjects"]]
+    assert statuses == [{"held"}, {"violated"}, {"vacuous"}]
+    (error,) = report["errors"]
+    assert (error["file"], error["line"], error["key"]) == (f"{folder}/c-bad.yaml", 3, "--max-num-seqs")
+    assert report["skipped"] == [f"{folder}/notes.md"]
+
+
+@pytest.mark.parametrize("form", ["text", "json", "junit", "sarif", "github"])
+def test_a_file_that_cannot_be_read_is_in_the_report_of_every_format(form: str) -> None:
+    done = schedproof("check", "absent.yaml", "--format", form)
+    message = "absent.yaml: no such file; check the path"
+    assert (done.returncode, done.stderr) == (2, f"schedproof: {message}\n")
+    assert "no such file; check the path" in done.stdout
+    if form == "junit":
+        assert ElementTree.fromstring(done.stdout).get("errors") == "1"
+    if form == "sarif":
+        (result,) = json.loads(done.stdout)["runs"][0]["results"]
+        assert (result["ruleId"], result["level"]) == ("input", "error")
+    if form == "github":
+        assert done.stdout.startswith(
+            "::error file=absent.yaml,title=cannot be read::no such file; check the path\n"
+        )
+
+
+def test_a_value_of_the_command_line_reaches_the_file_and_a_misspelt_one_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "run.sh"
+    path.write_text("fastdeploy serve --max-num-seqs $SEQS\n")
+    done = schedproof("check", str(path), "--set", "SEQS=900", "--set", "SEKS=1")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("schedproof: command line: --set SEKS: no file leaves this variable open")
+    done = schedproof("check", str(path), "--set", "SEQS=900", "--format", "json")
+    assert json.loads(done.stdout)["subjects"][0]["config"]["max_num_seqs"] == 900
 
 
 def test_without_a_command_there_is_help_and_exit_code_2() -> None:

@@ -34,6 +34,7 @@ NUM_KV_BLOCKS = 400
 def deployment_of(config: ServingConfig) -> Deployment:
     return Deployment(
         source="deployment",
+        file="deployment",
         engine=FASTDEPLOY,
         settings=Settings(source="deployment", style=Style.FILE),
         config=config,

@@ -16,23 +16,18 @@ from schedproof_gate.rules_by_id import DEPLOYMENT_RULES
 from schedproof_spec import Status
 
 
-def acceptances_for(deployments: Iterable[Deployment], baseline: Path | None) -> tuple[Acceptance, ...]:
-    """Return every accepted finding that may speak of these deployments, their own first.
+def acceptances_for(
+    report: Report, deployments: Iterable[Deployment], baseline: Path | None
+) -> tuple[Acceptance, ...]:
+    """Return every accepted finding that may speak of a report on these deployments, their own first.
 
     Raises:
         InputError: a `schedproof.toml` or the baseline cannot be used.
     """
     rules = list(DEPLOYMENT_RULES)
-    own: dict[Acceptance, None] = {}
-    project_files: dict[Path, None] = {}
-    for deployment in deployments:
-        own |= dict.fromkeys(deployment.accept)
-        project_file = project_file_of(deployment.settings.source)
-        if project_file is not None:
-            project_files[project_file] = None
-    found = list(own)
-    for path in project_files:
-        found += read_project_file(path, rules)
+    found = list(dict.fromkeys(entry for deployment in deployments for entry in deployment.accept))
+    for path in dict.fromkeys(project_file_of(subject.file) for subject in report.subjects):
+        found += () if path is None else read_project_file(path, rules)
     return (*found, *(() if baseline is None else read_baseline(baseline, rules)))
 
 
@@ -66,7 +61,7 @@ def with_stale_warnings(report: Report, acceptances: Sequence[Acceptance]) -> Re
     Only for a report that decides its rules: that a trace keeps one does not mean that nothing breaks it.
     """
     used = {entry for result in report.results for entry in (result.accepted, result.ran_out)}
-    stale = [entry for entry in acceptances if entry not in used and is_answered(entry, report.subjects)]
+    stale = [entry for entry in acceptances if entry not in used and is_answered(entry, report)]
     warnings = tuple(
         ReportWarning(
             file=entry.origin.source,
@@ -79,9 +74,11 @@ def with_stale_warnings(report: Report, acceptances: Sequence[Acceptance]) -> Re
     return replace(report, warnings=(*report.warnings, *warnings))
 
 
-def is_answered(entry: Acceptance, subjects: Iterable[Subject]) -> bool:
-    """Return whether a report says something about the rule of an entry, for a deployment that it speaks of."""
-    about = [subject for subject in subjects if entry.covers(subject.file)]
+def is_answered(entry: Acceptance, report: Report) -> bool:
+    """Return whether a report says something about the rule of an entry, for all deployments that it speaks of."""
+    if any(entry.covers(unread.deployment_file) for unread in report.unread):
+        return False
+    about = [subject for subject in report.subjects if entry.covers(subject.file)]
     named = [result.invariant for subject in about for result in subject.results]
     named += [skipped.invariant for subject in about for skipped in subject.not_applicable]
     return entry.invariant in named

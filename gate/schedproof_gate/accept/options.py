@@ -16,7 +16,7 @@ from schedproof_gate.accept.selection import Selection, selection_of
 from schedproof_gate.accept.today import today
 from schedproof_gate.deployment.deployment import Deployment
 from schedproof_gate.report.output import replaced
-from schedproof_gate.report.report import Report
+from schedproof_gate.report.report import Report, ReportWarning
 
 Command = Callable[..., int]
 
@@ -32,13 +32,14 @@ class FindingOptions:
     def decided(self, report: Report, deployments: Iterable[Deployment]) -> Report:
         """Return the report of a check, held against what is accepted; the new baseline is written.
 
+        `deployments` are those that the report is on.
+
         Raises:
             InputError: a file of accepted findings cannot be used or written.
         """
-        acceptances = acceptances_for(deployments, self.baseline)
+        acceptances = acceptances_for(report, deployments, self.baseline)
         found = with_acceptances(report, acceptances, today())
-        self.write(found)
-        return with_stale_warnings(found, acceptances)
+        return with_stale_warnings(self.written(found), acceptances)
 
     def observed(self, report: Report, deployments: Iterable[Deployment]) -> Report:
         """Return the report on steps that ran, with the findings that are asked for, held against what is accepted.
@@ -47,16 +48,24 @@ class FindingOptions:
             InputError: a file of accepted findings cannot be used or written.
         """
         subjects = tuple(self.selection.applied_to(subject) for subject in report.subjects)
-        acceptances = acceptances_for(deployments, self.baseline)
-        found = with_acceptances(replace(report, subjects=subjects), acceptances, today())
-        self.write(found)
-        return found
+        acceptances = acceptances_for(report, deployments, self.baseline)
+        return self.written(with_acceptances(replace(report, subjects=subjects), acceptances, today()))
 
-    def write(self, report: Report) -> None:
-        """Write the new baseline, where one is wanted."""
-        if self.write_baseline is not None:
-            with replaced(self.write_baseline, "--write-baseline") as file:
-                file.write(baseline_text(report, self.write_baseline).encode("utf-8"))
+    def written(self, report: Report) -> Report:
+        """Write the new baseline, where one is wanted; return the report, with a warning where none can be.
+
+        What was not read may have findings, so that a baseline without them would lose what the old one says.
+        """
+        if self.write_baseline is None:
+            return report
+        if report.unread:
+            warning = ReportWarning(
+                file=str(self.write_baseline), message="is not written, as there are inputs that cannot be read"
+            )
+            return replace(report, warnings=(*report.warnings, warning))
+        with replaced(self.write_baseline, "--write-baseline") as file:
+            file.write(baseline_text(report, self.write_baseline).encode("utf-8"))
+        return report
 
 
 OPTIONS = (

@@ -54,7 +54,7 @@ def audit_trace(path: Path, form: TraceForm, deployment: Deployment, policy: Pol
     silent = [rule for rule in rules if rule.name not in {tally.rule.name for tally in checked}]
     subject = Subject(
         source=source,
-        file=deployment.settings.source,
+        file=deployment.file,
         engine=deployment.engine.name if is_fastdeploys else auditor.engine,
         policy=engine_version.name if is_fastdeploys else "",
         config=config_json(auditor.config),

@@ -35,7 +35,7 @@ def check(deployment: Deployment, selection: Selection = EVERYTHING, tell: Tell 
         notes = (*notes, *notes_on_runs(verdicts, deployment))
     return Subject(
         source=deployment.source,
-        file=deployment.settings.source,
+        file=deployment.file,
         engine=deployment.engine.name,
         policy=policy.name,
         config=config_json(deployment.config),

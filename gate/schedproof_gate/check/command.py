@@ -7,21 +7,22 @@ from pathlib import Path
 import click
 
 from schedproof_gate.accept.options import FindingOptions, finding_options
-from schedproof_gate.check.checking import check as check_deployment
-from schedproof_gate.deployment.deployment_file import COMMAND_LINE, read_command, read_deployments
+from schedproof_gate.check.reporting import report_on
+from schedproof_gate.deployment.deployment_file import COMMAND_LINE, outcomes_of_command
 from schedproof_gate.deployment.engines import ENGINES, NamedVersion, engine_named, named_policy, release_version
 from schedproof_gate.deployment.given import Origin
+from schedproof_gate.deployment.given_values import given_values
+from schedproof_gate.deployment.inputs import Inputs, read_inputs
 from schedproof_gate.errors import InputError
 from schedproof_gate.report.counting import fail_on_option
 from schedproof_gate.report.options import layout_options, output_option, policy_option, release_option
 from schedproof_gate.report.output import emit
 from schedproof_gate.report.progress import progress
 from schedproof_gate.report.renderers import RENDERERS
-from schedproof_gate.report.report import Report
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, metavar="FILE... | -- FLAGS...")
+@click.argument("files", nargs=-1, required=True, metavar="PATH... | -- FLAGS...")
 @click.option("--engine", "engine_name", metavar="NAME", help="Check the engine's own flags, given after `--`.")
 @click.option("--format", "form", type=click.Choice(list(RENDERERS)), default="text", show_default=True)
 @output_option
@@ -29,6 +30,9 @@ from schedproof_gate.report.report import Report
 @release_option
 @fail_on_option
 @click.option("--allow-undecided", is_flag=True, help="Do not count results that the solver gave up on.")
+@click.option(
+    "--set", "settings", multiple=True, metavar="NAME=VALUE", help="Define a variable that a file leaves open."
+)
 @finding_options
 @layout_options
 def check(
@@ -40,25 +44,34 @@ def check(
     release_name: str | None,
     fail_on: str,
     allow_undecided: bool,
+    settings: tuple[str, ...],
     findings: FindingOptions,
 ) -> int:
     """Check deployments: is every invariant kept in every state, and which flag to change if not.
 
-    A FILE is a deployment (YAML, TOML or JSON with `engine:` and `args:`), the engine's own config file, or a
-    script with the launch command. Without --release or --policy, and without `release:` or `policy:` in the file,
-    the newest published version of the engine is assumed.
+    A PATH is a file, a folder, a pattern, or - for standard input. A file is a deployment (YAML, TOML or JSON with
+    `engine:` and `args:`), the engine's own config file, a launch script, a Compose file, a Kubernetes manifest, a
+    Dockerfile, or of another form in docs/deployments.md. In a folder, what looks like a deployment is read.
+
+    Without --release or --policy, and without `release:` or `policy:` in the file, the newest published version of
+    the engine is assumed.
     """
     version = named_version(policy_name, release_name)
+    given = given_values(settings)
     if engine_name is not None:
         engine = engine_named(engine_name, Origin(COMMAND_LINE, None, "--engine"))
-        deployments = [read_command(files, engine, version)]
+        inputs = Inputs(outcomes_of_command(files, engine, version))
     else:
         refuse_flags(files)
-        deployments = [deployment for file in files for deployment in read_deployments(Path(file), version)]
+        inputs = read_inputs(files, given, version)
+    if inputs.is_complete:
+        given.refuse_unused()
     with progress() as tell:
-        subjects = tuple(check_deployment(deployment, findings.selection, tell) for deployment in deployments)
-    report = findings.decided(Report(subjects=subjects, fail_on=fail_on), deployments)
+        report = report_on(inputs, fail_on, findings.selection, tell)
+    report = findings.decided(report, inputs.deployments)
     emit(RENDERERS[form](report), output)
+    for unread in report.unread:
+        click.echo(f"schedproof: {unread.text}", err=True)
     return report.exit_code(allow_undecided)
 
 

@@ -15,7 +15,9 @@ class Deployment:
     """A configuration with the way back to the person's own flags."""
 
     source: str
-    """The file, and the line of the launch command where a file has several."""
+    """How a report names it: its file, with the place of the launch command where the file has several."""
+    file: str
+    """The file that a person keeps it in; the launch command can stand in a script that this one runs."""
     engine: Engine
     settings: Settings
     config: ServingConfig

@@ -15,8 +15,8 @@ from schedproof.engines.fastdeploy.releases import ALWAYS_CHUNKING
 from schedproof.engines.fastdeploy.rules.capacity import loaded_dispatch_tokens
 from schedproof_gate.deployment.flags import closest
 from schedproof_gate.deployment.given import Given
+from schedproof_gate.deployment.launch import Argument
 from schedproof_gate.deployment.settings import Engine, Settings, Understood
-from schedproof_gate.deployment.shell_script import Argument
 from schedproof_gate.errors import quoted
 
 
@@ -102,7 +102,9 @@ enable_overlap_schedule enable_prefix_caching lm_head_fp32 shutdown_comm_group_i
 use_cudagraph use_internode_ll_two_stage
 """
 
-ENTRY_POINT = re.compile(r"fastdeploy\.entrypoints\.|(.*/)?fastdeploy$|(.*/)?(multi_)?api_server\.py$")
+ENTRY_POINT = re.compile(r"fastdeploy\.entrypoints\.|(.*/)?(multi_)?api_server\.py$")
+COMMAND = re.compile(r"(.*/)?fastdeploy$")
+SERVE = "serve"
 
 
 def launch_arguments(arguments: tuple[Argument, ...]) -> tuple[Argument, ...] | None:
@@ -112,6 +114,9 @@ def launch_arguments(arguments: tuple[Argument, ...]) -> tuple[Argument, ...] | 
     for index, argument in enumerate(arguments):
         if ENTRY_POINT.match(argument.text):
             return arguments[index + 1 :]
+        rest = arguments[index + 1 :]
+        if COMMAND.match(argument.text) and rest and rest[0].text == SERVE:
+            return rest[1:]
     return None
 
 

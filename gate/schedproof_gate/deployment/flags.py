@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from schedproof_gate.deployment.given import Given, Origin
+from schedproof_gate.deployment.given_values import how_to_give
+from schedproof_gate.deployment.launch import Argument
 from schedproof_gate.deployment.settings import Engine
-from schedproof_gate.deployment.shell_script import Argument
 from schedproof_gate.deployment.tree import Node
 from schedproof_gate.errors import InputError
 
@@ -107,7 +108,7 @@ def note_unknown_word(argument: Argument, source: str, notes: list[str]) -> None
         source=source,
         line=argument.line,
         key=argument.text,
-        advice="set it once in the same file, or write the flags out",
+        advice=how_to_give(argument.unknown_variables[0]),
     )
 
 

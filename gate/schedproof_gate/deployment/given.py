@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from schedproof_gate.deployment.given_values import how_to_give
 from schedproof_gate.deployment.json_text import read_json
 from schedproof_gate.deployment.tree import Node, Scalar
 from schedproof_gate.errors import InputError, quoted
@@ -46,9 +47,7 @@ class Given:
     def unset_variable(self) -> InputError:
         """Return the error for a value that depends on a variable which the file does not set."""
         name = self.unknown_variables[0]
-        return self.origin.error(
-            f"the value of {name} is not known here", "set it once in the same file, or write the value"
-        )
+        return self.origin.error(f"the value of {name} is not known here", how_to_give(name))
 
     def whole_number(self, least: int = 0) -> int:
         """Return the value as an integer between `least` and 2**31 - 1.

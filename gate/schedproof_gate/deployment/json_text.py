@@ -61,21 +61,25 @@ def scan(text: str, source: str, first_line: int) -> list[tuple[tuple[str | int,
     found: list[tuple[tuple[str | int, ...], int]] = []
     path: list[str | int | None] = []
     line = first_line
+    begins_item = False
     for kind, token in significant(text):
         if kind == "newline":
             line += 1
-        elif token in "{[":
+            continue
+        if begins_item:
+            found.append((settled(path), line))
+            begins_item = False
+        if token in "{[":
             path.append(0 if token == "[" else None)
             check_depth(len(path), source, line)
-            if token == "[":
-                found.append((settled(path), line))
+            begins_item = token == "["
         elif token in "}]":
             if path:
                 path.pop()
         elif token == ",":
             if path and isinstance(path[-1], int):
                 path[-1] += 1
-                found.append((settled(path), line))
+                begins_item = True
         elif kind == "key" and path and not isinstance(path[-1], int):
             path[-1] = unescaped(token)
             found.append((settled(path), line))

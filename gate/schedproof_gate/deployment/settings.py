@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from schedproof import Policy, ServingConfig
 from schedproof_gate.deployment.given import Given
-from schedproof_gate.deployment.shell_script import Argument
+from schedproof_gate.deployment.launch import Argument
 
 
 class Style(StrEnum):

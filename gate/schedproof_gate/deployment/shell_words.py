@@ -6,12 +6,16 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from schedproof_gate.deployment.tree import check_count
+from schedproof_gate.deployment.placed_text import LineIndex, PlacedText
+from schedproof_gate.deployment.tree import check_count, check_depth
 from schedproof_gate.errors import InputError
 
 NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 ASSIGNED = re.compile(r"[A-Za-z_]\w*\+?=\Z", re.ASCII)
-EXPANSION = re.compile(r"([A-Za-z_]\w*)(?::?[-=]([^$`]*))?\Z", re.ASCII)
+EXPANSION = re.compile(r"([A-Za-z_]\w*|[0-9]+|[@*])(?:(:?[-=])([^$`]*)|:?\?.*)?\Z", re.ASCII | re.DOTALL)
+WHOLE_ARRAY = re.compile(r"([A-Za-z_]\w*)\[[@*]\]\Z", re.ASCII)
+EMPTY_PARENTHESES = re.compile(r"\([ \t]*\)")
+OPERATOR = re.compile(r"&&|\|\|?|;;|[;&()\n]")
 PLAIN = re.compile(r"""[^\s\\'"$`;&|()<>]+""")
 IN_QUOTES = re.compile(r"""[^\\"$`]+""")
 SEPARATORS = ";&|()\n"
@@ -34,6 +38,21 @@ class Variable:
     name: str
     default: str | None
     quoted: bool
+    is_array: bool = False
+    """Whether all elements of an array, or all arguments, are meant."""
+    assigns: bool = False
+    """Whether the default becomes the variable's value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Elements:
+    """The words of an array's assignment."""
+
+    words: tuple[Word, ...]
+    quoted: bool = True
+
+
+Part = Text | Variable | Elements
 
 
 @dataclass(slots=True)
@@ -41,7 +60,9 @@ class Word:
     """One word of a command before expansion."""
 
     line: int
-    parts: list[Text | Variable] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
+    raw: str = ""
+    """How the word is written, when it has several lines."""
 
     @property
     def literal(self) -> str | None:
@@ -49,21 +70,53 @@ class Word:
         texts = [part.text for part in self.parts if isinstance(part, Text)]
         return "".join(texts) if len(texts) == len(self.parts) else None
 
+    @property
+    def bare(self) -> str | None:
+        """The word's text when nothing of it is quoted: only then it can belong to the shell's grammar."""
+        return None if any(part.quoted for part in self.parts) else self.literal
+
+
+@dataclass(slots=True)
+class Redirection:
+    """``<``, ``>`` and their relatives with their target; a here-document has its body."""
+
+    operator: str
+    target: Word
+    body: PlacedText | None = None
+
+
+@dataclass(slots=True)
+class Command:
+    """The words of one command, and what stands between it and the one before."""
+
+    operator: str = ""
+    words: list[Word] = field(default_factory=list)
+    redirections: list[Redirection] = field(default_factory=list)
+
 
 class ShellReader:
     """Reads a script from the beginning to the end."""
 
-    def __init__(self, text: str, source: str) -> None:
-        self.text = text
+    def __init__(self, placed: PlacedText, source: str) -> None:
+        self.text = placed.text
         self.source = source
         self.position = 0
-        self.line = 1
-        self.heredocs: list[str] = []
+        self.lines = LineIndex(placed)
+        self.heredocs: list[Redirection] = []
         self.num_words = 0
+        self.num_open_arrays = 0
 
-    def commands(self) -> Iterator[list[Word]]:
-        """Yield each command's words; redirections are left out."""
-        words: list[Word] = []
+    @property
+    def line(self) -> int:
+        """The line that is read."""
+        return self.lines.at(self.position)
+
+    def commands(self) -> Iterator[Command]:
+        """Yield each command; a parenthesis of the shell's grammar is a command of its own.
+
+        A here-document's body is known once the line is over: read all commands before you look at one.
+        """
+        command = Command()
         while self.position < len(self.text):
             character = self.text[self.position]
             if character in " \t\r\f\v":
@@ -73,24 +126,43 @@ class ShellReader:
             elif character == "#":
                 self.skip_comment()
             elif character in "<>" or self.text.startswith("&>", self.position):
-                self.skip_redirection(words)
+                self.redirection(command)
+            elif character == "(" and len(command.words) <= 2 and self.function_name(command) is not None:
+                continue
             elif character in SEPARATORS:
-                self.advance(1)
-                if character == "\n":
-                    self.skip_heredocs()
-                if words:
-                    yield words
-                words = []
+                line = self.line
+                match = OPERATOR.match(self.text, self.position)
+                operator = self.advance(len(match.group()) if match else 1)
+                if operator == "\n":
+                    self.read_heredocs()
+                if command.words or command.redirections:
+                    yield command
+                if operator in ("(", ")"):
+                    yield Command(words=[Word(line, [Text(operator, quoted=False)])])
+                command = Command(operator)
             else:
-                words.append(self.word())
-        if words:
-            yield words
+                command.words.append(self.word())
+        if command.words or command.redirections:
+            yield command
+
+    def function_name(self, command: Command) -> str | None:
+        """Take in the ``()`` behind a function's name, which then reads as ``function NAME``."""
+        match = EMPTY_PARENTHESES.match(self.text, self.position)
+        has_keyword = len(command.words) == 2 and command.words[0].bare == "function"
+        if match is None or not (len(command.words) == 1 or has_keyword):
+            return None
+        name = command.words[-1]
+        if name.bare is None:
+            return None
+        self.advance(len(match.group()))
+        if not has_keyword:
+            command.words.insert(0, Word(name.line, [Text("function", quoted=False)]))
+        return name.bare
 
     def advance(self, count: int) -> str:
-        """Move forward over characters, counting lines, and return them."""
+        """Move forward over characters and return them."""
         taken = self.text[self.position : self.position + count]
         self.position += count
-        self.line += taken.count("\n")
         return taken
 
     def skip_comment(self) -> None:
@@ -98,35 +170,40 @@ class ShellReader:
         end = self.text.find("\n", self.position)
         self.position = len(self.text) if end < 0 else end
 
-    def skip_redirection(self, words: list[Word]) -> None:
-        """Leave out an operator such as ``2>&1``, ``> log`` or ``<<EOF`` with its target."""
-        previous = words[-1].literal if words else None
+    def redirection(self, command: Command) -> None:
+        """Read an operator such as ``2>&1``, ``> log`` or ``<<EOF`` with its target."""
+        previous = command.words[-1].literal if command.words else None
         touches = self.position > 0 and self.text[self.position - 1].isdigit()
         if touches and previous is not None and previous.isdigit():
-            words.pop()
+            command.words.pop()
         operator = ""
         while self.position < len(self.text) and self.text[self.position] in "<>&|":
             operator += self.advance(1)
         is_heredoc = operator == "<<"
         if is_heredoc and self.text.startswith("-", self.position):
-            self.position += 1
+            operator += self.advance(1)
         while self.position < len(self.text) and self.text[self.position] in " \t":
             self.position += 1
         if self.position < len(self.text) and self.text[self.position] not in SEPARATORS + "<>#":
-            target = self.word()
+            found = Redirection(operator, self.word())
+            command.redirections.append(found)
             if is_heredoc:
-                self.heredocs.append(target.literal or "")
+                self.heredocs.append(found)
 
-    def skip_heredocs(self) -> None:
-        """Move past the bodies of the here-documents that the line began."""
-        for delimiter in self.heredocs:
+    def read_heredocs(self) -> None:
+        """Read the bodies of the here-documents that the line began."""
+        for heredoc in self.heredocs:
+            delimiter = heredoc.target.literal or ""
+            body: list[tuple[str, int]] = []
             while self.position < len(self.text):
                 end = self.text.find("\n", self.position)
                 end = len(self.text) if end < 0 else end
-                body_line = self.text[self.position : end]
+                number, body_line = self.line, self.text[self.position : end]
                 self.advance(end - self.position + 1)
                 if body_line.lstrip("\t") == delimiter:
                     break
+                body.append(((body_line.lstrip("\t") if "-" in heredoc.operator else body_line) + "\n", number))
+            heredoc.body = PlacedText(tuple(body))
         self.heredocs.clear()
 
     def word(self) -> Word:
@@ -134,8 +211,9 @@ class ShellReader:
         self.num_words += 1
         check_count(self.num_words, self.source, self.line)
         word = Word(self.line)
+        begin = self.position
         while self.position < len(self.text):
-            check_count(len(word.parts), self.source, self.line)
+            check_count(len(word.parts), self.source, word.line)
             plain = PLAIN.match(self.text, self.position)
             if plain is not None:
                 word.parts.append(Text(self.advance(len(plain.group())), quoted=False))
@@ -152,11 +230,39 @@ class ShellReader:
             elif character in "$`":
                 word.parts.append(self.expansion(quoted=False))
             elif character == "(" and word.literal is not None and ASSIGNED.match(word.literal):
-                self.skip_parentheses()
-                word.parts.append(Variable("(…)", "", None, quoted=True))
+                word.parts.append(self.elements())
             else:
                 break
+        raw = self.text[begin : self.position]
+        word.raw = raw if "\n" in raw else ""
         return word
+
+    def elements(self) -> Elements:
+        """Read what an array is made of.
+
+        Raises:
+            InputError: the parenthesis is not closed.
+        """
+        begin = self.line
+        words: list[Word] = []
+        self.num_open_arrays += 1
+        check_depth(self.num_open_arrays, self.source, begin)
+        self.advance(1)
+        while self.position < len(self.text):
+            character = self.text[self.position]
+            if character == ")":
+                self.advance(1)
+                self.num_open_arrays -= 1
+                return Elements(tuple(words))
+            if character.isspace() or character in ";&|<>(":
+                self.advance(1)
+            elif self.text.startswith("\\\n", self.position):
+                self.advance(2)
+            elif character == "#":
+                self.skip_comment()
+            else:
+                words.append(self.word())
+        raise self.unfinished("a ( is not closed", begin)
 
     def until_quote(self, quote: str) -> str:
         """Return what stands between two quotes.
@@ -175,7 +281,7 @@ class ShellReader:
         self.advance(1)
         word.parts.append(Text("", quoted=True))
         while self.position < len(self.text):
-            check_count(len(word.parts), self.source, self.line)
+            check_count(len(word.parts), self.source, word.line)
             plain = IN_QUOTES.match(self.text, self.position)
             if plain is not None:
                 word.parts.append(Text(self.advance(len(plain.group())), quoted=True))
@@ -214,21 +320,27 @@ class ShellReader:
         special = self.text[rest : rest + 1]
         if special and special in "@*#?$!-0123456789":
             self.advance(2)
-            return Variable(f"${special}", "", None, quoted)
+            known = special if special in "@*123456789" else ""
+            return Variable(f"${special}", known, None, quoted, is_array=special in "@*")
         self.advance(1)
         return Text("$", quoted=True)
 
     def braced(self, quoted: bool) -> Variable:
-        """Read ``${NAME}``, also with a default; other forms need a shell."""
+        """Read ``${NAME}``, also with a default, or ``${NAME[@]}``; other forms need a shell."""
         begin = self.line
         end = self.text.find("}", self.position)
         if end < 0:
             raise self.unfinished("a ${ is not closed", begin)
         written = self.advance(end + 1 - self.position)
+        array = WHOLE_ARRAY.match(written[2:-1])
+        if array is not None:
+            return Variable(written, array.group(1), None, quoted, is_array=True)
         known = EXPANSION.match(written[2:-1])
         if known is None:
             return Variable(written, "", None, quoted)
-        return Variable(f"${known.group(1)}", known.group(1), known.group(2), quoted)
+        name, operator, default = known.groups()
+        is_all = name in ("@", "*")
+        return Variable(f"${name}", name, default, quoted, is_array=is_all, assigns="=" in (operator or ""))
 
     def skip_parentheses(self) -> None:
         """Move past a parenthesis and everything in it."""

@@ -19,8 +19,15 @@ def read_text(path: Path) -> str:
     Raises:
         InputError: the file is missing, not a regular file, too large, empty, or not plain UTF-8 text.
     """
-    source = str(path)
-    content = read_bytes(path)
+    return decoded(read_bytes(path), str(path))
+
+
+def decoded(content: bytes, source: str) -> str:
+    """Return the text of a file's bytes.
+
+    Raises:
+        InputError: too large, empty, or not plain UTF-8 text.
+    """
     if len(content) > MAX_FILE_BYTES:
         raise InputError(
             f"the file is larger than {MAX_FILE_BYTES} bytes", source=source, advice="give the deployment alone"

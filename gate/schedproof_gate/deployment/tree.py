@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from schedproof_gate.deployment.placed_text import PlacedText
 from schedproof_gate.errors import InputError
 
 MAX_DEPTH = 32
@@ -21,6 +22,37 @@ class Node:
 
     value: Scalar | list[Node] | dict[str, Node]
     line: int
+    placed: PlacedText | None = None
+    """The lines of a text that begins on another line, or has several."""
+
+    @property
+    def text(self) -> PlacedText:
+        """A scalar as text, with its lines; nothing is empty text."""
+        if self.placed is not None:
+            return self.placed
+        value = self.value
+        if isinstance(value, bool):
+            return PlacedText.on_line(str(value).lower(), self.line)
+        return PlacedText.on_line("" if value is None else str(value), self.line)
+
+    def get(self, *keys: str) -> Node | None:
+        """Return what a mapping holds under keys inside each other, None where there is no such thing."""
+        node: Node | None = self
+        for key in keys:
+            if node is None or not isinstance(node.value, dict):
+                return None
+            node = node.value.get(key)
+        return node
+
+    @property
+    def items(self) -> list[Node]:
+        """The items of a list; none for anything else."""
+        return self.value if isinstance(self.value, list) else []
+
+    @property
+    def members(self) -> dict[str, Node]:
+        """The members of a mapping; none for anything else."""
+        return self.value if isinstance(self.value, dict) else {}
 
 
 def check_depth(depth: int, source: str, line: int) -> None:

@@ -1,20 +1,22 @@
-"""YAML without what a deployment does not need: one document, no anchors, no tags, no merge keys.
+"""YAML without tags: documents, anchors that are finished before they are used, and merge keys.
 
-Reads the parser's events with a stack of its own, so that depth is bounded and every value has its line. Plain
-scalars mean what they mean to PyYAML's safe loader, which FastDeploy uses.
+Reads the parser's events with a stack of its own, so that depth is bounded and every value has its line. An alias
+counts as all that it stands for. Plain scalars mean what they mean to PyYAML's safe loader, which FastDeploy uses.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import yaml
 from yaml.constructor import SafeConstructor
 from yaml.resolver import Resolver
 
+from schedproof_gate.deployment.placed_text import PlacedText
 from schedproof_gate.deployment.tree import Node, Scalar, check_count, check_depth, duplicate_key
 from schedproof_gate.errors import InputError, shown
 
 MAX_NUMBER_CHARACTERS = 40
+MERGE = "<<"
 PREFIX = "tag:yaml.org,2002:"
 
 
@@ -23,59 +25,162 @@ class Open:
     """A mapping or list whose end has not been read."""
 
     node: Node
+    anchor: str | None = None
+    first_count: int = 0
     pending_key: str | None = None
     pending_line: int = 0
     key_lines: dict[str, int] = field(default_factory=dict)
+    merged: list[Node] = field(default_factory=list)
 
 
-def read_yaml(text: str, source: str) -> Node:
-    """Return the document.
+@dataclass(slots=True)
+class Anchored:
+    """A value that aliases may stand for, and how many values it has."""
+
+    node: Node
+    count: int
+
+
+def read_yaml(text: str | PlacedText, source: str) -> Node:
+    """Return the only document; of text inside another file, with the lines of that file.
 
     Raises:
         InputError: not YAML, a feature that is not accepted, a key twice in one mapping, or over a limit.
     """
-    root: Node | None = None
-    stack: list[Open] = []
-    count = 0
-    for event in events(text, source):
-        line = line_of(event)
-        if isinstance(event, yaml.DocumentStartEvent) and root is not None:
-            raise InputError("a second document", source=source, line=line, advice="give one deployment a file")
-        if isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
-            stack.pop()
-            continue
-        if not isinstance(event, yaml.NodeEvent):
-            continue
-        refuse_features(event, source, line)
-        if stack and isinstance(stack[-1].node.value, dict) and stack[-1].pending_key is None:
-            remember_key(stack[-1], event, source, line)
-            continue
-        count += 1
-        check_count(count, source, line)
-        node = Node(empty_value(event, source, line), stack[-1].pending_line if is_value(stack) else line)
-        if stack:
-            attach(stack[-1], node)
-        else:
-            root = node
-        if isinstance(event, yaml.CollectionStartEvent):
-            stack.append(Open(node))
-            check_depth(len(stack), source, line)
-    if root is None:
+    documents = read_documents(text, source)
+    if len(documents) > 1:
+        line = documents[1].line
+        raise InputError("a second document", source=source, line=line, advice="give one deployment a file")
+    return documents[0]
+
+
+def read_documents(text: str | PlacedText, source: str) -> tuple[Node, ...]:
+    """Return the documents that hold anything.
+
+    Raises:
+        InputError: as for `read_yaml`, but for a second document.
+    """
+    lines: list[int] = []
+    if isinstance(text, PlacedText):
+        lines, text = text.line_numbers, text.text
+    reader = YamlReader(text, source, lines)
+    for event in events(text, source, lines):
+        reader.take(event)
+    documents = tuple(root for root in reader.roots if root.value is not None)
+    if not documents:
         raise InputError("the file has no content", source=source, advice="give a deployment or a launch command")
-    return root
+    return documents
 
 
-def line_of(event: yaml.Event) -> int:
-    """Return the line that an event starts on; the parser marks all of them."""
-    return 1 if event.start_mark is None else event.start_mark.line + 1
+class YamlReader:
+    """Makes nodes of the parser's events."""
+
+    def __init__(self, text: str, source: str, lines: list[int]) -> None:
+        self.text = text
+        self.source = source
+        self.lines = lines
+        self.roots: list[Node] = []
+        self.stack: list[Open] = []
+        self.anchors: dict[str, Anchored] = {}
+        self.count = 0
+
+    def take(self, event: yaml.Event) -> None:
+        """Take in one event."""
+        line = line_of(0 if event.start_mark is None else event.start_mark.line, self.lines)
+        if isinstance(event, yaml.DocumentStartEvent):
+            self.anchors.clear()
+        elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
+            self.close(self.stack.pop())
+        elif isinstance(event, yaml.NodeEvent):
+            refuse_tag(event, self.source, line)
+            top = self.stack[-1] if self.stack else None
+            if top is not None and isinstance(top.node.value, dict) and top.pending_key is None:
+                remember_key(top, event, self.source, line)
+            else:
+                self.node(event, line)
+
+    def node(self, event: yaml.NodeEvent, line: int) -> None:
+        """Take in a value.
+
+        Raises:
+            InputError: over a limit, an alias of nothing, or a merge of what is no mapping.
+        """
+        top = self.stack[-1] if self.stack else None
+        place = top.pending_line if top is not None and top.pending_key is not None else line
+        if isinstance(event, yaml.AliasEvent):
+            anchored = self.anchors.get(event.anchor or "")
+            if anchored is None:
+                raise InputError(
+                    f"the alias *{shown(event.anchor or '')} has no finished anchor",
+                    source=self.source,
+                    line=line,
+                    advice="write the value out",
+                )
+            self.count += anchored.count
+            node = replace(anchored.node, line=place)
+        else:
+            self.count += 1
+            node = Node(empty_value(event, self.source, line), place, self.placed(event, place, line))
+        check_count(self.count, self.source, line)
+        if top is None:
+            self.roots.append(node)
+        elif top.pending_key == MERGE:
+            self.merge(top, node, line)
+        else:
+            attach(top, node)
+        if isinstance(event, yaml.CollectionStartEvent):
+            self.stack.append(Open(node, event.anchor, self.count))
+            check_depth(len(self.stack), self.source, line)
+        elif isinstance(event, yaml.ScalarEvent) and event.anchor:
+            self.anchors[event.anchor] = Anchored(node, 1)
+
+    def merge(self, mapping: Open, node: Node, line: int) -> None:
+        """Note a mapping, or a list of them, whose members fill in.
+
+        Raises:
+            InputError: anything else.
+        """
+        if not isinstance(node.value, dict | list):
+            raise InputError(
+                "the merge key << has no mapping", source=self.source, line=line, advice="write the keys out"
+            )
+        mapping.merged.append(node)
+        mapping.pending_key = None
+
+    def close(self, ended: Open) -> None:
+        """Finish a mapping or list."""
+        for merged in ended.merged:
+            for node in merged.items or [merged]:
+                for key, value in node.members.items():
+                    ended.node.members.setdefault(key, value)
+        if ended.anchor:
+            self.anchors[ended.anchor] = Anchored(ended.node, self.count - ended.first_count + 1)
+
+    def placed(self, event: yaml.NodeEvent, place: int, line: int) -> PlacedText | None:
+        """Return the lines of a text that is not all on the line of its key."""
+        start, end = event.start_mark, event.end_mark
+        if not isinstance(event, yaml.ScalarEvent) or start is None or end is None:
+            return None
+        if end.line == start.line and line == place:
+            return None
+        raw = self.text[start.index : end.index]
+        if event.style in ("|", ">"):
+            _, _, raw = raw.partition("\n")
+            line += 1
+        return PlacedText.aligned(event.value, raw, line)
 
 
-def events(text: str, source: str) -> Iterator[yaml.Event]:
+def line_of(number: int, lines: list[int]) -> int:
+    """Return the line of the parser's line, which counts from 0; `lines` are the file's, where they are others."""
+    return lines[min(number, len(lines) - 1)] if lines else number + 1
+
+
+def events(text: str, source: str, lines: list[int]) -> Iterator[yaml.Event]:
     """Yield the parser's events, its errors as ours."""
     try:
         yield from yaml.parse(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
-        line = None if error.problem_mark is None else error.problem_mark.line + 1
+        line = None if error.problem_mark is None else line_of(error.problem_mark.line, lines)
         raise InputError(
             f"not valid YAML: {shown(error.problem or 'unreadable')}",
             source=source,
@@ -87,23 +192,16 @@ def events(text: str, source: str) -> Iterator[yaml.Event]:
         raise InputError(f"not valid YAML: {reason}", source=source, advice="correct the YAML") from None
 
 
-def refuse_features(event: yaml.NodeEvent, source: str, line: int) -> None:
+def refuse_tag(event: yaml.NodeEvent, source: str, line: int) -> None:
     """Refuse what can make a document mean more than it shows.
 
     Raises:
-        InputError: an alias, an anchor or a tag.
+        InputError: a tag.
     """
-    anchor = shown(event.anchor or "")
     tag = getattr(event, "tag", None)
-    if isinstance(event, yaml.AliasEvent):
-        feature = f"the alias *{anchor}"
-    elif anchor:
-        feature = f"the anchor &{anchor}"
-    elif tag is not None:
+    if tag is not None:
         feature = f"the tag {shown(tag)}"
-    else:
-        return
-    raise InputError(f"{feature} is not accepted", source=source, line=line, advice="write the value out")
+        raise InputError(f"{feature} is not accepted", source=source, line=line, advice="write the value out")
 
 
 def remember_key(mapping: Open, event: yaml.NodeEvent, source: str, line: int) -> None:
@@ -115,17 +213,10 @@ def remember_key(mapping: Open, event: yaml.NodeEvent, source: str, line: int) -
     if not isinstance(event, yaml.ScalarEvent):
         raise InputError("a key is not plain text", source=source, line=line, advice="write `name: value`")
     key = event.value
-    if key == "<<" and event.implicit[0]:
-        raise InputError("the merge key << is not accepted", source=source, line=line, advice="write the keys out")
     if key in mapping.key_lines:
         raise duplicate_key(key, source, line, mapping.key_lines[key])
     mapping.key_lines[key] = mapping.pending_line = line
     mapping.pending_key = key
-
-
-def is_value(stack: list[Open]) -> bool:
-    """Return whether the next node is the value of a mapping's key."""
-    return bool(stack) and stack[-1].pending_key is not None
 
 
 def attach(parent: Open, node: Node) -> None:

@@ -20,14 +20,14 @@ from schedproof_gate.init.finding import deployments_below
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path), default=Path())
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path), default=Path())
 @click.option("--github", is_flag=True, help=f"Write {WORKFLOW.as_posix()}.")
 @click.option("--pre-commit", is_flag=True, help=f"Write {PRE_COMMIT}, or print what to add to it.")
 def init(folder: Path, github: bool, pre_commit: bool) -> int:
     """Put the check into a project: a schedproof.toml, and a GitHub workflow or pre-commit hook if asked for.
 
-    FOLDER is the root of the project, the working directory if not given. Deployments are looked for in it and
-    below. A file that is there is never changed.
+    FOLDER is the root of the project, the working directory if not given. Its deployments are those that
+    `schedproof check FOLDER` reads. A file that is there is never changed.
     """
     files = [path.relative_to(folder).as_posix() for path in deployments_below(folder)]
     if not files:

@@ -84,7 +84,7 @@ def subject_of(run: PolicyReplay, replay: Replay) -> Subject:
         )
     return Subject(
         source=f"{deployment.source}, policy {run.policy.name}" if several else deployment.source,
-        file=deployment.settings.source,
+        file=deployment.file,
         engine=deployment.engine.name,
         policy=run.policy.name,
         config=config_json(replay.plan.config),

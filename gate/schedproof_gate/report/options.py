@@ -65,7 +65,12 @@ quiet_option = click.option(
     "--quiet", "-q", is_flag=True, expose_value=False, callback=detail, help="Verdicts and what counts, no more."
 )
 verbose_option = click.option(
-    "--verbose", "-v", is_flag=True, expose_value=False, callback=detail, help="What each rule says, too."
+    "--verbose",
+    "-v",
+    is_flag=True,
+    expose_value=False,
+    callback=detail,
+    help="What each rule says, and the files that were not read, too.",
 )
 
 verify_option = click.option(

@@ -16,6 +16,13 @@ SCHEMA = "schedproof/report/2"
 STARTUP = "startup"
 """The result that stands for the engine's own start-up checks."""
 
+ERROR = "error"
+INPUT = "input"
+"""The rule that stands for what could not be read."""
+INPUT_SENTENCE = "Every deployment can be read."
+
+UNREAD_CODE = 2
+
 WORST_FIRST = (Status.VIOLATED, Status.UNDECIDED, Status.VACUOUS, Status.HELD)
 
 
@@ -126,6 +133,24 @@ class ReportWarning:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unread:
+    """An input, or one deployment of it, that could not be read, and so was not checked."""
+
+    source: str
+    """As for `Subject`."""
+    deployment_file: str
+    """The deployment's file, with which accepted findings go; a finding that they accept may be in it."""
+    file: str
+    line: int | None
+    """Where the problem is: in that file, or in one that it names."""
+    key: str
+    message: str
+    """The problem and what to change, without the place."""
+    text: str
+    """The whole of it, as one line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """Everything that one command checked."""
 
@@ -133,6 +158,9 @@ class Report:
     fail_on: str = DEFAULT_LEVEL
     """The level of `counting` that the exit code follows."""
     warnings: tuple[ReportWarning, ...] = ()
+    unread: tuple[Unread, ...] = ()
+    skipped: tuple[str, ...] = ()
+    """Files of folders that do not look like deployments."""
 
     @property
     def results(self) -> tuple[Result, ...]:
@@ -144,6 +172,11 @@ class Report:
         """The worst status; vacuous when nothing was checked."""
         return worst(result.status for result in self.results)
 
+    @property
+    def outcome(self) -> str:
+        """The verdict as a word; an error while anything could not be read."""
+        return ERROR if self.unread else self.verdict.value
+
     def counts(self, result: Result) -> bool:
         """Return whether the exit code depends on a result."""
         return result.accepted is None and is_counted(result.consequence, self.fail_on)
@@ -151,8 +184,11 @@ class Report:
     def exit_code(self, allow_undecided: bool = False) -> int:
         """Return 0 when everything that counts held, 1 when something is violated, and 3 when something stays open.
 
+        What could not be read counts before everything else: 2.
         With `allow_undecided`, undecided results do not count, but something must have held.
         """
+        if self.unread:
+            return UNREAD_CODE
         statuses = [result.status for result in self.results if self.counts(result)]
         if allow_undecided:
             statuses = [status for status in statuses if status is not Status.UNDECIDED]

@@ -6,7 +6,7 @@ from typing import Any
 
 from schedproof_gate.accept.acceptance import Kind
 from schedproof_gate.report.counting import LEVELS
-from schedproof_gate.report.report import SCHEMA
+from schedproof_gate.report.report import ERROR, SCHEMA
 from schedproof_gate.rules_by_id import DEPLOYMENT_RULES
 from schedproof_gate.schema.deployment_schema import DIALECT
 from schedproof_spec import Consequence, Status
@@ -25,11 +25,15 @@ def report_schema() -> dict[str, Any]:
         **record(
             {
                 "schema": {"const": SCHEMA},
-                "verdict": STATUS,
+                "verdict": {"enum": [*STATUS["enum"], ERROR]},
                 "fail_on": {"enum": list(LEVELS)},
                 "subjects": listed(subject()),
             },
-            {"warnings": listed(record({"message": TEXT, "file": TEXT, "line": LINE}))},
+            {
+                "errors": {"description": "what could not be read, and was not checked", **listed(unread())},
+                "skipped": {"description": "files of folders that are no deployments", **listed(TEXT)},
+                "warnings": listed(record({"message": TEXT, "file": TEXT, "line": LINE})),
+            },
         ),
     }
 
@@ -49,6 +53,12 @@ def subject() -> dict[str, Any]:
         },
         {"not_checked": listed(skipped()), "measurements": {"type": "object"}},
     )
+
+
+def unread() -> dict[str, Any]:
+    """Return the schema of an input, or one deployment of it, that could not be read."""
+    key = {"description": "the flag, key or variable", "type": ["string", "null"]}
+    return record({"source": TEXT, "file": TEXT, "line": LINE, "key": key, "message": TEXT})
 
 
 def skipped() -> dict[str, Any]:

@@ -3,11 +3,13 @@
 from collections.abc import Callable
 
 import pytest
+import yaml
 
 from schedproof_gate.deployment.json_text import read_json
+from schedproof_gate.deployment.placed_text import LineIndex
 from schedproof_gate.deployment.toml_file import read_toml
 from schedproof_gate.deployment.tree import MAX_DEPTH, MAX_ITEMS, Node
-from schedproof_gate.deployment.yaml_file import read_yaml
+from schedproof_gate.deployment.yaml_file import read_documents, read_yaml
 from schedproof_gate.errors import InputError
 
 Reader = Callable[[str, str], Node]
@@ -104,11 +106,12 @@ def test_the_same_key_in_two_mappings_is_fine() -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("a: &anchor 1\nb: 2\n", "the anchor &anchor is not accepted"),
-        ("a: *anchor\n", "the alias *anchor is not accepted"),
+        ("a: *anchor\n", "the alias *anchor has no finished anchor"),
+        ("a: &anchor [*anchor]\n", "the alias *anchor has no finished anchor"),
+        ("a: &anchor 1\n---\nb: *anchor\n", "the alias *anchor has no finished anchor"),
         ("a: !!python/object/apply:os.system [x]\n", "the tag tag:yaml.org,2002:python/object/apply:os.system"),
         ("a: !secret 1\n", "the tag !secret is not accepted"),
-        ("<<: {a: 1}\n", "the merge key << is not accepted"),
+        ("<<: 1\n", "the merge key << has no mapping"),
         ("a: 1\n---\nb: 2\n", "a second document"),
         ("? [a]\n: 1\n", "a key is not plain text"),
         ("a: b: c\n", "not valid YAML: mapping values are not allowed here"),
@@ -209,3 +212,45 @@ def test_hostile_files_are_answered(reader: Reader, text: str) -> None:
         reader(text, "file")
     except InputError as error:
         assert len(str(error)) < 500
+
+
+def test_anchors_and_merge_keys_mean_what_they_mean_to_yaml() -> None:
+    text = "base: &base {a: 1, b: [x]}\nmore: &more {b: 2, c: 3}\nd:\n  <<: [*base, *more]\n  a: 4\n"
+    text += "e: *base\nf: &n 5\ng: *n\n"
+    assert plain(read_yaml(text, "file")) == yaml.safe_load(text)
+
+
+def test_an_alias_has_the_line_of_its_own_key_and_what_is_in_it_the_line_of_the_anchor() -> None:
+    found = lines(read_yaml("a: &a\n  x: 1\nb: *a\nc:\n  <<: *a\n", "file"))
+    assert found == {"a": 1, "a.x": 2, "b": 3, "b.x": 2, "c": 4, "c.x": 2}
+
+
+def test_aliases_count_as_what_they_stand_for() -> None:
+    bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
+    bomb += "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 9))
+    assert refused(read_yaml, bomb).problem == f"more than {MAX_ITEMS} keys and values"
+
+
+def test_documents_are_read_one_by_one() -> None:
+    found = read_documents("---\n---\na: 1\n---\nb: 2\n...\n", "file")
+    assert [(plain(node), node.line) for node in found] == [({"a": 1}, 3), ({"b": 2}, 5)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("k: |\n  a\n\n  b c\n", [("a\n", 2), ("\nb", 4), (" c\n", 4)]),
+        ("k: >-\n  a\n  b\n\n  c\n", [("a", 2), (" b", 3), ("\nc", 5)]),
+        ("k:\n  a\n  b\n", [("a", 2), (" b", 3)]),
+        ("k: 'a\n  b'\n", [("a", 1), (" b", 2)]),
+        ("k: >\n  a\n  a\n  b\n", [("a", 2), (" b", 4)]),
+        ("k:\n  - |\n    a\n    b\n", [("a\n", 3), ("b\n", 4)]),
+    ],
+)
+def test_every_word_of_a_long_text_knows_its_line(text: str, expected: list[tuple[str, int]]) -> None:
+    node = read_yaml(text, "file").members["k"]
+    node = node.items[0] if node.items else node
+    assert node.text.text == node.value
+    index = LineIndex(node.text)
+    for word, line in expected:
+        assert index.at(node.text.text.index(word.strip())) == line

@@ -4,6 +4,7 @@ import io
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 import click
 import pytest
@@ -13,7 +14,7 @@ from schedproof_gate.report.layout import Detail, has_colours, layout, set_detai
 from schedproof_gate.report.options import layout_options, output_option
 from schedproof_gate.report.progress import progress
 from schedproof_gate.report.renderers import RENDERERS
-from schedproof_gate.report.report import NotApplicable, Report, Result, Subject
+from schedproof_gate.report.report import NotApplicable, Report, Result, Subject, Unread
 from schedproof_spec import Consequence, Status
 
 SENTENCE = "The tokens that a step really runs never exceed max_num_batched_tokens, whatever else happens in it."
@@ -70,6 +71,28 @@ def test_verbose_says_what_held_rules_say(context: click.Context) -> None:
     assert before.count("never exceed") == 2
     assert text().count("never exceed") == 3
     assert "  HELD  progress: stall\n" in text()
+
+
+def test_files_that_were_not_read_are_counted_and_listed_with_verbose_only(context: click.Context) -> None:
+    report = replace(REPORT, skipped=("notes.md", "a\nb"))
+
+    def lines() -> list[str]:
+        return click.unstyle(RENDERERS["text"](report)).splitlines()
+
+    usual = lines()
+    assert usual[-1].strip() == "2 other files not read: nothing there looks like a deployment."
+    set_detail(context, Detail.VERBOSE)
+    assert lines()[-2:] == ["    notes.md", "    a\\nb"]
+    set_detail(context, Detail.QUIET)
+    assert lines() == ["VIOLATED  a.yaml", "  VIOLATED  no_overshoot: crash"]
+
+
+def test_quiet_says_what_could_not_be_read_and_that_there_was_nothing(context: click.Context) -> None:
+    set_detail(context, Detail.QUIET)
+    unread = Unread(source="b", deployment_file="b", file="b", line=None, key="", message="m", text="b: m")
+    assert click.unstyle(RENDERERS["text"](Report(subjects=(), unread=(unread,)))) == "ERROR  b\n  b: m\n"
+    nothing = "VACUOUS  0 deployments, 0 of them with every check held\n"
+    assert click.unstyle(RENDERERS["text"](Report(subjects=()))) == nothing
 
 
 class Terminal(io.StringIO):

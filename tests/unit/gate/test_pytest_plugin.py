@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from schedproof_gate.accept.selection import Selection
-from schedproof_gate.check import checking
+from schedproof_gate.check import reporting
 from schedproof_gate.deployment.deployment import Deployment
+from schedproof_gate.report.progress import Tell
 from schedproof_gate.report.report import FlagChange, NotApplicable, Result, Subject
 from schedproof_spec import INVARIANTS, Consequence, Status
 
@@ -34,13 +35,13 @@ def result(deployment: Deployment, name: str) -> Result:
     )
 
 
-def fake_check(deployment: Deployment, selection: Selection) -> Subject:
+def fake_check(deployment: Deployment, selection: Selection, tell: Tell) -> Subject:
     """A check that costs nothing: the verdicts are those above."""
     names = [name for name in ("startup", *INVARIANTS) if selection.why_not(name) is None]
     skipped = [NotApplicable(invariant=name, reason="no message") for name in names if name == "message_fits"]
     return Subject(
         source=deployment.source,
-        file=deployment.settings.source,
+        file=deployment.file,
         engine="fastdeploy",
         policy="7756",
         config={},
@@ -51,7 +52,7 @@ def fake_check(deployment: Deployment, selection: Selection) -> Subject:
 
 @pytest.fixture
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
-    monkeypatch.setattr(checking, "check", fake_check)
+    monkeypatch.setattr(reporting, "check", fake_check)
     folder = pytester.mkdir("deploy")
     (folder / "a.yaml").write_text(DEPLOYMENT)
     (folder / "values.yaml").write_text("replicas: 3\n")
@@ -95,12 +96,50 @@ def test_what_is_accepted_is_skipped_with_its_reason_and_what_matches_nothing_wa
     )
 
 
-def test_a_file_that_cannot_be_used_is_one_line(project: pytest.Pytester) -> None:
+def test_a_file_that_cannot_be_used_is_one_line_and_loses_no_other(project: pytest.Pytester) -> None:
     Path("deploy/bad.yaml").write_text("engine: vllm2\nargs: {}\n")
-    done = project.runpytest_inprocess("--schedproof", "deploy")
-    done.assert_outcomes(errors=1)
-    done.stdout.fnmatch_lines(["deploy/bad.yaml:1: engine: unknown engine 'vllm2'*"])
+    Path("deploy/other.sh").write_text("sglang serve x\n")
+    done = project.runpytest_inprocess("--schedproof", "deploy", "-v", "-k", "input or startup")
+    done.assert_outcomes(passed=1, failed=2, deselected=len(INVARIANTS) + 1)
+    done.stdout.fnmatch_lines(
+        [
+            "deploy/a.yaml::startup PASSED*",
+            "deploy/bad.yaml::input FAILED*",
+            "deploy/bad.yaml:1: engine: unknown engine 'vllm2'*",
+            "*VACUOUS  startup*",
+        ]
+    )
     done.stdout.no_fnmatch_line("*Traceback*")
+
+
+def test_an_accepted_finding_of_one_deployment_is_no_warning_at_the_others(project: pytest.Pytester) -> None:
+    Path("schedproof.toml").write_text("[[accept]]\ninvariant = 'no_overshoot'\nreason = 'known'\n")
+    Path("deploy/b.yaml").write_text("engine: fastdeploy\nargs: {max_num_seqs: 9}\n")
+    Path("deploy/run.sh").write_text("fastdeploy serve --max-num-seqs $SEQS\n")
+    words = ("--schedproof", "deploy", "-k", "chunk_within_prompt or input")
+    done = project.runpytest_inprocess(*words)
+    done.assert_outcomes(passed=2, failed=1, deselected=2 * len(INVARIANTS) + 1, warnings=0)
+    accepted = "\n[[accept]]\ninvariant = 'chunk_within_prompt'\nreason = 'known'\nfiles = '{}'\n"
+    Path("schedproof.toml").write_text(accepted.format("*") + accepted.format("deploy/b.yaml"))
+    done = project.runpytest_inprocess(*words, "-W", "default")
+    done.assert_outcomes(passed=2, failed=1, deselected=2 * len(INVARIANTS) + 1, warnings=1)
+    done.stdout.fnmatch_lines(["*schedproof.toml:7 accepts chunk_within_prompt (violated), which is not found*"])
+
+
+def test_a_mistake_in_the_project_file_is_one_line(project: pytest.Pytester) -> None:
+    Path("schedproof.toml").write_text("acept = []\n")
+    done = project.runpytest_inprocess("--schedproof", "deploy", "-k", "startup")
+    done.assert_outcomes(failed=1, deselected=len(INVARIANTS) + 1)
+    done.stdout.fnmatch_lines(["schedproof.toml:1: acept: unknown key; did you mean accept?"])
+    done.stdout.no_fnmatch_line("*Traceback*")
+    done.stdout.no_fnmatch_line("*INTERNALERROR*")
+
+
+def test_a_folder_without_deployments_is_refused(project: pytest.Pytester) -> None:
+    project.mkdir("empty")
+    done = project.runpytest_inprocess("--schedproof", "empty")
+    assert done.ret == pytest.ExitCode.USAGE_ERROR
+    done.stderr.fnmatch_lines(["*--schedproof empty: nothing there looks like a deployment*"])
 
 
 def test_several_launches_of_a_file_are_told_apart(project: pytest.Pytester) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from schedproof_gate.report.counting import LEVELS
 from schedproof_gate.report.renderers import RENDERERS
-from schedproof_gate.report.report import FlagChange, FlagValue, NotApplicable, Report, Result, Subject
+from schedproof_gate.report.report import FlagChange, FlagValue, NotApplicable, Report, Result, Subject, Unread
 from schedproof_spec import Consequence, Status
 
 HELD = Result(
@@ -287,3 +287,44 @@ def test_a_repair_of_one_invariant_says_that_it_is_one() -> None:
 @pytest.mark.parametrize("form", list(RENDERERS))
 def test_an_empty_report_has_every_form(form: str) -> None:
     RENDERERS[form](Report(subjects=()))
+
+
+UNREAD = Unread(
+    source="b.yaml:3 (service llm)",
+    deployment_file="b.yaml",
+    file="b.yaml",
+    line=3,
+    key="--max-num-seqs",
+    message="--max-num-seqs: 'x' is not a whole number; give digits only",
+    text="b.yaml:3: --max-num-seqs: 'x' is not a whole number; give digits only",
+)
+
+
+@pytest.mark.parametrize("results", [[HELD], [HELD, VIOLATED], []])
+def test_what_could_not_be_read_counts_before_everything_else(results: list[Result]) -> None:
+    found = Report(subjects=(subject(*results),), unread=(UNREAD,))
+    assert (found.exit_code(), found.exit_code(allow_undecided=True), found.outcome) == (2, 2, "error")
+
+
+def test_what_could_not_be_read_is_in_every_format() -> None:
+    found = Report(subjects=(subject(HELD),), unread=(UNREAD,), skipped=("notes.md",))
+    text = " ".join(click.unstyle(RENDERERS["text"](found)).split())
+    assert f"ERROR {UNREAD.source} {UNREAD.text} ERROR 1 deployment, 1 of them with every check held" in text
+    assert text.endswith("1 input could not be read. 1 other file not read: nothing there looks like a deployment.")
+    document = json.loads(RENDERERS["json"](found))
+    assert (document["verdict"], document["skipped"]) == ("error", ["notes.md"])
+    assert document["errors"] == [
+        {"source": UNREAD.source, "file": "b.yaml", "line": 3, "key": "--max-num-seqs", "message": UNREAD.message}
+    ]
+    junit = ElementTree.fromstring(RENDERERS["junit"](found))
+    assert (junit.get("tests"), junit.get("failures"), junit.get("errors")) == ("2", "0", "1")
+    (case,) = junit.findall(f"testsuite[@name='{UNREAD.source}']/testcase")
+    assert (case.get("file"), case.get("line"), case.find("error") is not None) == ("b.yaml", "3", True)
+    (_, result) = json.loads(RENDERERS["sarif"](found))["runs"][0]["results"]
+    assert (result["kind"], result["level"], result["message"]["text"]) == ("fail", "error", UNREAD.message)
+    assert result["locations"][0]["physicalLocation"]["region"] == {"startLine": 3}
+    lines = RENDERERS["github"](found).splitlines()
+    assert lines == [
+        f"::error file=b.yaml,line=3,title=cannot be read::{UNREAD.message}",
+        "schedproof: error (1 of 1 held)",
+    ]

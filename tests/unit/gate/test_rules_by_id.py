@@ -6,7 +6,7 @@ import click
 
 from schedproof_gate.audit.checks import REQUEST_CHECKS, STEP_CHECKS
 from schedproof_gate.explain.listing import listing_json, listing_text, rule_text
-from schedproof_gate.report.report import STARTUP
+from schedproof_gate.report.report import INPUT, STARTUP
 from schedproof_gate.rules_by_id import DEPLOYMENT_RULES, RULES_BY_ID
 from schedproof_spec import INVARIANTS, WORK_RULES
 
@@ -14,7 +14,7 @@ from schedproof_spec import INVARIANTS, WORK_RULES
 def test_all_ids_of_reports_are_known() -> None:
     printed = {STARTUP, *INVARIANTS, *(check.rule.name for check in (*STEP_CHECKS, *REQUEST_CHECKS))}
     assert printed == set(DEPLOYMENT_RULES)
-    assert set(RULES_BY_ID) == printed | set(WORK_RULES)
+    assert set(RULES_BY_ID) == printed | {INPUT} | set(WORK_RULES)
 
 
 def test_the_list_has_each_once_with_its_sentence() -> None:

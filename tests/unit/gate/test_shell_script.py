@@ -1,6 +1,11 @@
+from dataclasses import replace
+
 import pytest
 
-from schedproof_gate.deployment.shell_script import MAX_EXPANDED_CHARACTERS, Launch, launches
+from schedproof_gate.deployment.budget import MAX_EXPANDED_CHARACTERS
+from schedproof_gate.deployment.given_values import GivenValues
+from schedproof_gate.deployment.launch import Launch
+from schedproof_gate.deployment.shell_script import launches
 from schedproof_gate.errors import InputError
 
 
@@ -79,17 +84,145 @@ def test_variables_of_the_same_script_are_substituted(script: str, expected: lis
         ('engine "$@"', "$@"),
         ("N=$(nproc)\nengine $N", "$N"),
         ("A=$B\nN=$A\nengine $N", "$B"),
-        ("A=(--a 1)\nengine ${A}", "$A"),
         ("N=1\nunset N\nengine $N", "$N"),
         ("if x; then N=1; else N=2; fi\nengine $N", "$N (set in a branch)"),
-        ("N=1\nfor i in 1 2; do N=2; done\nengine $N", "$N (set in a branch)"),
-        ("f() {\n N=1\n}\nengine $N", "$N (set in a branch)"),
-        ("N=1\nN+=2\nengine $N", "$N"),
+        ("N=1\nfor i in *; do N=2; done\nengine $N", "$N (set in a branch)"),
+        ("f() {\n N=1\n}\nengine $N", "$N"),
+        ("N=1\nf() { local N=2; unset N; }\nA=$(f)\nengine $A", "$A"),
+        ("N+=2\nengine $N", "$N"),
+        ("(N=1)\nengine $N", "$N"),
+        ('[ -n "$X" ] && N=1\nengine $N', "$N (set in a branch)"),
+        ("x || N=1\nengine $N", "$N (set in a branch)"),
+        ("x || { N=1; }\nengine $N", "$N (set in a branch)"),
+        ("[[ -n $X ]] && { N=1; }\nengine $N", "$N (set in a branch)"),
+        ("[ a ] && [ b ] && N=1\nengine $N", "$N (set in a branch)"),
+        ("for i in $A; do engine $i; done", "$i"),
+        ("for i in {1..4}; do engine $i; done", "$i"),
+        ("for i; do engine $i; done", "$i"),
+        ("f() { engine $2; }\nf 1", "$2"),
+        ("bash -c 'engine $N'", "$N"),
+        ("N=1\nread N\nengine $N", "$N"),
+        ('A=(1)\nA[0]=2\nengine "${A[@]}"', "${A[@]}"),
+        ("A=(1)\nengine ${A[0]}", "${A[0]}"),
+        ("N=1\nbash -c 'engine $N'", "$N"),
+        ('A=(1)\nif x; then A=(2); fi\nengine "${A[@]}"', "$A (set in a branch)"),
         ("read N\nengine $N", "$N"),
     ],
 )
 def test_what_only_a_shell_can_tell_stays_unknown_and_is_named(script: str, name: str) -> None:
     assert unknown(script) == [(name,)]
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        ("A=(--a 1)\nengine ${A}", ["--a"]),
+        ('A=(--a 1 "b c")\nengine "${A[@]}" --z', ["--a", "1", "b c", "--z"]),
+        ('A=(--a 1)\nA+=(--b 2)\nengine "${A[@]}"', ["--a", "1", "--b", "2"]),
+        ('A=(\n  --a 1 # one\n  --b 2\n)\nengine "${A[@]}"', ["--a", "1", "--b", "2"]),
+        ('declare -a A=(--a 1)\nengine "${A[@]}"', ["--a", "1"]),
+        ('A=()\nengine "${A[@]}" 1', ["1"]),
+        ("N=1\nN+=2\nengine $N", ["12"]),
+        (': "${N:=8}"\nengine $N', ["8"]),
+        ("engine ${N:-'a'}", ["'a'"]),
+        ('f() { engine "$1" --b "${2:-4}"; }\nf 1', ["1", "--b", "4"]),
+        ("function f {\n  engine $1\n}\nf 1", ["1"]),
+        ('f()\n{\n  engine "$@"\n}\nf --a 1', ["--a", "1"]),
+        ("f() { shift; engine $1; }\nf 1 2", ["2"]),
+        ("f() { local N=2; }\nN=1\nf\nengine $N", ["1"]),
+        ("f() { N=2; }\nN=1\nf\nengine $N", ["2"]),
+        ("N=1\n(N=2)\nengine $N", ["1"]),
+        ("for i in 1 2; do N=$i; done\nengine $N", ["2"]),
+        ("cd /srv && N=1 && engine $N", ["1"]),
+        ("bash -c 'cd /srv && engine --a 1'", ["--a", "1"]),
+        ('N=1; bash -lc "engine --a $N"', ["--a", "1"]),
+        ("export N=1; sh -ec 'engine --a $N'", ["--a", "1"]),
+        ("env N=1 bash -c 'engine $N'", ["1"]),
+        ("bash -c 'engine $1' name 8", ["8"]),
+        ("docker run image bash -c 'engine 1'", ["1"]),
+        ("bash <<'EOF'\nengine 1\nEOF\n", ["1"]),
+        ("cat > run.sh <<'EOF'\nengine $1\nEOF\nbash run.sh 8\n", ["8"]),
+        ("N=8\ncat <<EOF > /tmp/run.sh\nengine $N\nEOF\nchmod +x /tmp/run.sh\n/tmp/run.sh\n", ["8"]),
+        ('C="engine --a 1"\neval "$C"', ["--a", "1"]),
+        ("case $1 in\n  a) engine 1 ;;\nesac", ["1"]),
+        ("set -- 1 2\nengine $2", ["2"]),
+        ('serve() {\n  engine --a 1\n}\nstop() { pkill engine; }\n"$@"', ["--a", "1"]),
+        ("f() { N=1; }\neval f\nengine $N", ["1"]),
+    ],
+)
+def test_what_a_script_makes_of_itself_is_followed(script: str, expected: list[str]) -> None:
+    assert words(script) == expected
+    assert not any(unknown(script))
+
+
+def test_every_turn_of_a_loop_and_every_call_is_a_launch_of_its_own() -> None:
+    found = run("f() {\n  engine $1\n}\nfor i in 1 2; do\n  f $i\ndone\nf 3\n")
+    assert [(launch.arguments[1].text, launch.line, launch.place) for launch in found] == [
+        ("1", 5, "i=1"),
+        ("2", 5, "i=2"),
+        ("3", 7, ""),
+    ]
+
+
+def test_a_word_stands_where_its_array_or_its_variable_was_set() -> None:
+    (launch,) = run("A=(\n  --a 1\n)\nB='--b 2'\nengine \"${A[@]}\" $B --c 3")
+    assert [argument.line for argument in launch.arguments] == [5, 2, 2, 4, 4, 5, 5]
+
+
+@pytest.mark.parametrize(
+    "script",
+    ["bash -c '\nengine \\\n  --a 1'", 'bash -c "\nengine \\\n  --a 1"', "bash <<EOF\nengine \\\n  --a 1\nEOF"],
+)
+def test_an_inner_script_keeps_its_lines(script: str) -> None:
+    (launch,) = run(script)
+    assert [argument.line for argument in launch.arguments] == [2, 3, 3]
+
+
+def test_a_written_file_comes_with_the_launch() -> None:
+    (launch,) = run("N=8\ncat > c.yaml <<EOF\na: $N\nb: $M\nEOF\nengine --config c.yaml")
+    file = launch.files["c.yaml"]
+    assert (file.content.text, file.content.first_line) == ("a: 8\nb: $M\n", 3)
+    assert file.unknown_variables == ("$M",)
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        ("engine $N", "4"),
+        ("engine ${N:-8}", "4"),
+        ("engine $1", "one"),
+        ("N=$(nproc); engine $N", "4"),
+        ("if x; then N=2; fi; engine $N", "4"),
+        ("N=2; engine $N", "2"),
+        ("bash -c 'engine $N'", "4"),
+    ],
+)
+def test_what_a_script_leaves_open_is_given(script: str, expected: str) -> None:
+    given = GivenValues({"N": "4", "1": "one"})
+    (launch,) = launches(script, "run.sh", lambda words: words[0].text == "engine", given)
+    assert launch.arguments[1] == replace(launch.arguments[1], text=expected, unknown_variables=())
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "f() { f; }\nf",
+        "f() { f; f; }\nf",
+        "A=1\n" + "for i in 1 2 3 4 5 6 7 8; do " * 10 + "A=1; " + "done; " * 10,
+        "eval 'eval \"$A\"'",
+        'A=\'eval "$A"\'\neval "$A"',
+        "A=(" * 100_000,
+        "f() { " * 100_000,
+        "cat > a.sh <<'E'\nbash a.sh\nbash a.sh\nE\nbash a.sh",
+        "x() { A+=$A$A; x; }; A=aaaa; x",
+    ],
+    ids=lambda script: repr(script[:12]),
+)
+def test_scripts_that_never_end_are_answered(script: str) -> None:
+    try:
+        run(script)
+    except InputError as error:
+        assert len(str(error)) < 500
 
 
 def test_a_branch_that_sets_the_same_value_changes_nothing() -> None:
@@ -169,3 +302,15 @@ def test_nothing_is_executed(tmp_path) -> None:  # type: ignore[no-untyped-def]
     target = tmp_path / "made"
     run(f"touch {target}\nengine $(touch {target}) `touch {target}`")
     assert not target.exists()
+
+
+def test_an_array_that_is_set_in_a_branch_can_be_given() -> None:
+    script = 'A=(--a 1)\nif x; then A+=(--b 2); fi\nengine "${A[@]}"'
+    given = GivenValues({"A": "--a 1 --b 3"})
+    (launch,) = launches(script, "run.sh", lambda words: words[0].text == "engine", given)
+    assert [argument.text for argument in launch.arguments[1:]] == ["--a", "1", "--b", "3"]
+
+
+def test_a_script_that_is_sourced_and_not_here_is_noted() -> None:
+    (launch,) = run("source env.sh\nengine")
+    assert launch.notes == ("env.sh, which the script sources, is not followed",)

@@ -1,21 +1,27 @@
 """The report as GitHub workflow commands, which become annotations at the flags."""
 
-from schedproof_gate.report.report import Report, Result
+from schedproof_gate.report.report import Report, Result, Unread
 from schedproof_gate.report.wording import text_with_repair
 from schedproof_spec import Consequence, Status
 
 
 def render_github(report: Report) -> str:
-    """Return a command for every result that is not held and every warning, and a last line with the verdict."""
+    """Return a command for all that is not held, was not read or is a warning, and a last line with the verdict."""
     lines = [annotation(result) for result in report.results if result.status is not Status.HELD]
+    lines += [unread_annotation(unread) for unread in report.unread]
     lines += [
         command("warning", warning.message, file=warning.file, line=warning.line, title="accepted finding")
         for warning in report.warnings
     ]
     held = sum(result.status is Status.HELD for result in report.results)
     total = len(report.results)
-    lines.append(f"schedproof: {report.verdict.value} ({held} of {total} held)")
+    lines.append(f"schedproof: {report.outcome} ({held} of {total} held)")
     return "\n".join(lines) + "\n"
+
+
+def unread_annotation(unread: Unread) -> str:
+    """Return the command for what could not be read."""
+    return command("error", unread.message, file=unread.file, line=unread.line, title="cannot be read")
 
 
 def annotation(result: Result) -> str:

@@ -5,20 +5,38 @@ from dataclasses import asdict
 from typing import Any
 
 from schedproof_gate.accept.acceptance import Acceptance
-from schedproof_gate.report.report import SCHEMA, NotApplicable, Repair, Report, Result, Subject
+from schedproof_gate.report.report import SCHEMA, NotApplicable, Repair, Report, Result, Subject, Unread
 
 
 def render_json(report: Report) -> str:
-    """Return the report as indented JSON; the same report gives the same bytes."""
+    """Return the report as indented JSON; the same report gives the same bytes.
+
+    `errors`, `skipped` and `warnings` are there when there are any.
+    """
     document: dict[str, Any] = {
         "schema": SCHEMA,
-        "verdict": report.verdict.value,
+        "verdict": report.outcome,
         "fail_on": report.fail_on,
-        "subjects": [subject_json(subject, report) for subject in report.subjects],
     }
+    if report.unread:
+        document["errors"] = [unread_json(unread) for unread in report.unread]
+    if report.skipped:
+        document["skipped"] = list(report.skipped)
+    document["subjects"] = [subject_json(subject, report) for subject in report.subjects]
     if report.warnings:
         document["warnings"] = [asdict(warning) for warning in report.warnings]
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def unread_json(unread: Unread) -> dict[str, Any]:
+    """Return what could not be read, and where."""
+    return {
+        "source": unread.source,
+        "file": unread.file,
+        "line": unread.line,
+        "key": unread.key or None,
+        "message": unread.message,
+    }
 
 
 def subject_json(subject: Subject, report: Report) -> dict[str, Any]:

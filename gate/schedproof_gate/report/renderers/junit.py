@@ -2,20 +2,40 @@
 
 from xml.etree import ElementTree
 
-from schedproof_gate.report.report import Report, ReportWarning, Result, Subject
+from schedproof_gate.report.report import ERROR, INPUT, Report, ReportWarning, Result, Subject, Unread
 from schedproof_gate.report.wording import over_words, repair_advice, warning_sentence
 from schedproof_spec import Status
 
 
 def render_junit(report: Report) -> str:
     """Return the XML document. Violated is a failure, undecided and vacuous are errors, as far as they count."""
-    root = ElementTree.Element("testsuites", {"name": "schedproof"} | counts(report.results, report))
+    root = ElementTree.Element("testsuites", {"name": "schedproof"} | totals(report))
     for subject in report.subjects:
         root.append(suite(subject, report))
+    for unread in report.unread:
+        root.append(unread_suite(unread))
     if report.warnings:
         root.append(warnings_suite(report.warnings))
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def totals(report: Report) -> dict[str, str]:
+    """Return the totals of the document; each input that could not be read is one error."""
+    found = counts(report.results, report)
+    return found | {name: str(int(found[name]) + len(report.unread)) for name in ("tests", "errors")}
+
+
+def unread_suite(unread: Unread) -> ElementTree.Element:
+    """Return what could not be read: a suite with one case that is an error."""
+    name = printable(unread.source)
+    element = ElementTree.Element("testsuite", name=name, tests="1", failures="0", errors="1")
+    found = ElementTree.SubElement(element, "testcase", classname=name, name=INPUT, file=printable(unread.file))
+    if unread.line is not None:
+        found.set("line", str(unread.line))
+    problem = ElementTree.SubElement(found, "error", type=ERROR, message=printable(unread.message))
+    problem.text = printable(unread.text)
+    return element
 
 
 def suite(subject: Subject, report: Report) -> ElementTree.Element:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from schedproof import __version__
 from schedproof_gate.accept.acceptance import Acceptance, Kind
-from schedproof_gate.report.report import STARTUP, Report, ReportWarning, Result
+from schedproof_gate.report.report import INPUT, INPUT_SENTENCE, STARTUP, Report, ReportWarning, Result, Unread
 from schedproof_gate.report.wording import text_with_repair
 from schedproof_spec import Consequence, Status
 
@@ -26,7 +26,9 @@ KINDS = {
 
 def render_sarif(report: Report) -> str:
     """Return the SARIF log with one run."""
-    rules = {result.invariant: result for result in report.results}
+    rules = {result.invariant: result.sentence for result in report.results}
+    if report.unread:
+        rules[INPUT] = INPUT_SENTENCE
     numbers: dict[tuple[str, str], int] = {}
     results = []
     for subject in report.subjects:
@@ -34,30 +36,36 @@ def render_sarif(report: Report) -> str:
             key = subject.file or subject.source, result.invariant
             numbers[key] = numbers.get(key, 0) + 1
             results.append(sarif_result(result, list(rules), fingerprint(*key, numbers[key])))
+    for unread in report.unread:
+        key = unread.deployment_file, INPUT
+        numbers[key] = numbers.get(key, 0) + 1
+        results.append(unread_result(unread, list(rules), fingerprint(*key, numbers[key])))
     run: dict[str, Any] = {
         "tool": {
             "driver": {
                 "name": "schedproof",
                 "version": __version__,
                 "semanticVersion": __version__,
-                "rules": [sarif_rule(name, result) for name, result in rules.items()],
+                "rules": [sarif_rule(name, sentence) for name, sentence in rules.items()],
             }
         },
         "results": results,
     }
     if report.warnings:
         notifications = [notification(warning) for warning in report.warnings]
-        run["invocations"] = [{"executionSuccessful": True, "toolConfigurationNotifications": notifications}]
+        run["invocations"] = [
+            {"executionSuccessful": not report.unread, "toolConfigurationNotifications": notifications}
+        ]
     log = {"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}
     return json.dumps(log, indent=2, ensure_ascii=False) + "\n"
 
 
-def sarif_rule(name: str, result: Result) -> dict[str, Any]:
+def sarif_rule(name: str, sentence: str) -> dict[str, Any]:
     """Return what a rule says, and how a reader learns more."""
     more = f"`schedproof explain {name}` shows the predicate, who broke it, and the shortest run that does."
     return {
         "id": name,
-        "shortDescription": {"text": result.sentence},
+        "shortDescription": {"text": sentence},
         "help": {"text": more.replace("`", ""), "markdown": more},
     }
 
@@ -79,6 +87,19 @@ def sarif_result(result: Result, rules: list[str], identity: str) -> dict[str, A
         consequence = None if result.consequence is None else result.consequence.value
         found["properties"] = {"consequence": consequence, "scope": result.scope, "witness": result.witness}
     return found
+
+
+def unread_result(unread: Unread, rules: list[str], identity: str) -> dict[str, Any]:
+    """Return what could not be read."""
+    return {
+        "ruleId": INPUT,
+        "ruleIndex": rules.index(INPUT),
+        "kind": "fail",
+        "level": "error",
+        "message": {"text": unread.message},
+        "locations": [location_of(unread.file, unread.line)],
+        "partialFingerprints": {FINGERPRINT: identity},
+    }
 
 
 def location_of(file: str, line: int | None) -> dict[str, Any]:

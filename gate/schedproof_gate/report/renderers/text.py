@@ -7,8 +7,9 @@ from collections.abc import Iterable
 import click
 
 from schedproof_gate.accept.acceptance import Acceptance
+from schedproof_gate.errors import shown
 from schedproof_gate.report.layout import Detail, layout
-from schedproof_gate.report.report import STARTUP, FlagValue, Report, Result, Subject
+from schedproof_gate.report.report import ERROR, STARTUP, FlagValue, Report, Result, Subject, Unread
 from schedproof_gate.report.wording import (
     listed,
     over_words,
@@ -32,7 +33,8 @@ def render_text(report: Report) -> str:
     if layout().detail is Detail.QUIET:
         return quiet_text(report)
     blocks = [subject_lines(subject, report) for subject in report.subjects]
-    if len(report.subjects) > 1:
+    blocks += [unread_lines(unread) for unread in report.unread]
+    if len(report.subjects) + len(report.unread) != 1 or report.skipped:
         blocks.append(summary_lines(report))
     if report.warnings:
         blocks.append([line for warning in report.warnings for line in wrapped(warning_sentence(warning), 0)])
@@ -40,13 +42,14 @@ def render_text(report: Report) -> str:
 
 
 def quiet_text(report: Report) -> str:
-    """Return the verdicts, and what counts against them."""
+    """Return the verdicts, what counts against them, and what could not be read."""
     lines = []
     for subject in report.subjects:
         lines.append(f"{styled(subject.verdict)}  {subject.source}")
         bad = (result for result in subject.results if result.status is not Status.HELD and report.counts(result))
         lines += [f"  {styled(result.status)}  {headline(result)}" for result in bad]
-    return "\n".join(lines) + "\n"
+    lines += [line for unread in report.unread for line in unread_lines(unread)]
+    return "\n".join(lines or summary_lines(report)) + "\n"
 
 
 def subject_lines(subject: Subject, report: Report) -> list[str]:
@@ -178,7 +181,26 @@ def summary_lines(report: Report) -> list[str]:
     """Return the verdict over several deployments."""
     subjects = plural(len(report.subjects), "deployment")
     good = sum(subject.verdict is Status.HELD for subject in report.subjects)
-    return [f"{styled(report.verdict)}  {subjects}, {good} of them with every check held"]
+    verdict = error_label() if report.unread else styled(report.verdict)
+    lines = [f"{verdict}  {subjects}, {good} of them with every check held"]
+    if report.unread:
+        lines += wrapped(f"{plural(len(report.unread), 'input')} could not be read.", 2)
+    if report.skipped:
+        files = plural(len(report.skipped), "other file")
+        lines += wrapped(f"{files} not read: nothing there looks like a deployment.", 2)
+        if layout().detail is Detail.VERBOSE:
+            lines += [f"    {shown(file)}" for file in report.skipped]
+    return lines
+
+
+def unread_lines(unread: Unread) -> list[str]:
+    """Return what could not be read, where, and what to change."""
+    return [f"{error_label()}  {unread.source}", *wrapped(unread.text, 2)]
+
+
+def error_label() -> str:
+    """Return the word for what could not be read, in its colour."""
+    return click.style(ERROR.upper(), fg="red", bold=True)
 
 
 def labelled(label: str, text: str) -> list[str]:

@@ -13,8 +13,13 @@ from schedproof_gate.accept.baseline import REASON, read_baseline
 from schedproof_gate.accept.options import FindingOptions
 from schedproof_gate.accept.project_file import project_file_of, read_project_file
 from schedproof_gate.accept.selection import EVERYTHING
-from schedproof_gate.deployment.deployment_file import read_deployments
+from schedproof_gate.check.reporting import report_on
+from schedproof_gate.deployment.deployment_file import Unreadable, read_deployments
+from schedproof_gate.deployment.given_values import GivenValues
+from schedproof_gate.deployment.inputs import Inputs, read_inputs
 from schedproof_gate.errors import InputError
+from schedproof_gate.report.report import Report
+from schedproof_gate.report.wording import warning_sentence
 from schedproof_gate.rules_by_id import DEPLOYMENT_RULES
 from schedproof_spec import Consequence, Status
 
@@ -96,7 +101,7 @@ def test_all_places_count_for_a_deployment(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.chdir(tmp_path)
     written(tmp_path / "schedproof.toml", PROJECT)
     deployments = read_deployments(written(Path("a.yaml"), DEPLOYMENT))
-    found = acceptances_for([*deployments, *deployments], None)
+    found = acceptances_for(findings.report("a.yaml"), [*deployments, *deployments], None)
     assert [entry.place for entry in found] == ["a.yaml:5", "a.yaml:9", "schedproof.toml:1", "schedproof.toml:5"]
 
 
@@ -149,6 +154,52 @@ def test_a_mistake_in_a_project_file_is_refused(text: str, message: str, tmp_pat
 def test_another_json_file_is_no_baseline(text: str, tmp_path: Path) -> None:
     with pytest.raises(InputError):
         read_baseline(written(tmp_path / "baseline.json", text), RULES)
+
+
+def test_an_engine_without_rules_is_accepted_with_a_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path / "run.sh", "sglang serve x\n")
+    written(
+        tmp_path / "schedproof.toml",
+        "[[accept]]\ninvariant = 'startup'\nstatus = 'vacuous'\nreason = 'not modelled'\nfiles = '*.sh'\n",
+    )
+    inputs = read_inputs(["run.sh"], GivenValues())
+    (result,) = options(None, None).decided(report_on(inputs), inputs.deployments).results
+    assert result.accepted is not None
+
+
+def test_findings_are_accepted_by_the_file_that_is_named_and_not_by_the_script_that_it_runs(tmp_path: Path) -> None:
+    written(tmp_path / "serve.sh", "fastdeploy serve --max-num-seqs 8\n")
+    path = written(tmp_path / "run.sh", "bash serve.sh\n")
+    (deployment,) = read_deployments(path)
+    assert (deployment.file, deployment.settings.source) == (str(path), str(tmp_path / "serve.sh"))
+
+
+@pytest.mark.parametrize(("files", "warned"), [("*", 0), ("bad.yaml", 0), ("run.sh", 0), ("good.yaml", 1)])
+def test_an_entry_for_what_could_not_be_read_does_not_warn(files: str, warned: int, tmp_path: Path) -> None:
+    written(tmp_path / "good.yaml", "engine: fastdeploy\nargs: {max_num_seqs: 8}\n")
+    written(tmp_path / "bad.yaml", "engine: fastdeploy\nargs: {max_num_seqs: x}\n")
+    written(tmp_path / "run.sh", "fastdeploy serve --max-num-seqs 8\nfastdeploy serve --max-num-seqs $SEQS\n")
+    entry = f"[[accept]]\ninvariant = 'progress'\nreason = 'known'\nfiles = '{files}'\n"
+    written(tmp_path / "schedproof.toml", entry)
+    inputs = read_inputs([str(tmp_path)], GivenValues())
+    names = [deployment.file for deployment in inputs.deployments]
+    assert names == [str(tmp_path / "good.yaml"), str(tmp_path / "run.sh")]
+    held = findings.result("progress", Status.HELD)
+    subjects = tuple(subject for name in names for subject in findings.report(name, held).subjects)
+    unread = report_on(Inputs([found for found in inputs.outcomes if isinstance(found, Unreadable)])).unread
+    decided = options(None, None).decided(Report(subjects=subjects, unread=unread), inputs.deployments)
+    assert (len(decided.warnings), decided.exit_code()) == (warned, 2)
+
+
+def test_no_baseline_is_written_while_something_cannot_be_read(tmp_path: Path) -> None:
+    path, file = tmp_path / "baseline.json", tmp_path / "a.yaml"
+    options(None, path).decided(findings.report(file, findings.result()), [])
+    before = path.read_text()
+    unread = report_on(read_inputs([str(tmp_path / "absent.yaml")], GivenValues())).unread
+    (warning,) = options(path, path).decided(Report(subjects=(), unread=unread), []).warnings
+    assert (warning.file, path.read_text()) == (str(path), before)
+    assert warning_sentence(warning).endswith("is not written, as there are inputs that cannot be read.")
 
 
 def options(baseline: Path | None, write: Path | None) -> FindingOptions:

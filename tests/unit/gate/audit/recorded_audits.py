@@ -68,7 +68,13 @@ def audit(
 def audit_file(path: Path, config: ServingConfig, policy: str = "reference", form: str = "") -> Audit:
     settings = Settings(source="config.yaml", style=Style.FILE)
     deployment = Deployment(
-        source="config.yaml", engine=FASTDEPLOY, settings=settings, config=config, policy=None, notes=()
+        source="config.yaml",
+        file="config.yaml",
+        engine=FASTDEPLOY,
+        settings=settings,
+        config=config,
+        policy=None,
+        notes=(),
     )
     return audit_trace(path, FORMS[form or "schedproof"], deployment, POLICIES[policy])
 

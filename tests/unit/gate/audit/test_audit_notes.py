@@ -107,6 +107,7 @@ def test_without_a_policy_the_newest_is_assumed_and_a_refused_start_is_noted(tmp
     path.write_text(json.dumps(STEP) + "\n")
     deployment = Deployment(
         source="config.yaml",
+        file="config.yaml",
         engine=FASTDEPLOY,
         settings=Settings(source="config.yaml", style=Style.FILE),
         config=replace(CONFIG, max_num_seqs=300),

@@ -46,6 +46,7 @@ def audit(path: Path, limit: int, drafts: SpeculativeConfig | None = DRAFTS, pol
     )
     deployment = Deployment(
         source="config.yaml",
+        file="config.yaml",
         engine=FASTDEPLOY,
         settings=Settings(source="config.yaml", style=Style.FILE),
         config=config,

@@ -8,6 +8,9 @@ import yaml
 from click.testing import CliRunner
 
 from schedproof_gate.command_line import cli
+from schedproof_gate.deployment import inputs as inputs_module
+from schedproof_gate.deployment.given_values import GivenValues
+from schedproof_gate.deployment.inputs import read_inputs
 from schedproof_gate.errors import InputError
 from schedproof_gate.init.files import PRE_COMMIT, PROJECT_FILE, WORKFLOW
 from schedproof_gate.init.finding import deployments_below
@@ -21,8 +24,9 @@ def project(tmp_path: Path) -> Path:
         "deploy/it's one.yaml": DEPLOYMENT,
         "deploy/run.sh": "set -e\nfastdeploy serve --max-num-seqs 8\n",
         "deploy/bad.json": '{"engine": "fastdeploy", "args": 3}',
-        "deploy/values.yaml": "engine: fastdeploy\nreplicas: 3\n",
+        "deploy/values.yaml": "image: fastdeploy\nreplicas: 3\n",
         "deploy/broken.yaml": "a: b: c\n",
+        "compose.yaml": "services: {llm: {image: x, command: fastdeploy serve --max-num-seqs 8}}\n",
         "setup.sh": "pip install .\n",
         "notes.md": DEPLOYMENT,
         ".hidden/a.yaml": DEPLOYMENT,
@@ -42,7 +46,7 @@ def init(*words: str) -> str:
 
 def test_deployments_are_told_from_other_files(project: Path) -> None:
     found = [path.relative_to(project).as_posix() for path in deployments_below(project)]
-    assert found == ["deploy/bad.json", "deploy/it's one.yaml", "deploy/run.sh"]
+    assert found == ["compose.yaml", "deploy/bad.json", "deploy/it's one.yaml", "deploy/run.sh"]
 
 
 def test_what_is_written_is_well_formed_and_names_the_deployments(project: Path) -> None:
@@ -53,7 +57,8 @@ def test_what_is_written_is_well_formed_and_names_the_deployments(project: Path)
     assert tomllib.loads(uncommented)["accept"][0]["invariant"] == "budget_tight"
     workflow = yaml.safe_load((project / WORKFLOW).read_text())
     run = workflow["jobs"]["check"]["steps"][-1]["run"]
-    assert run == """schedproof check --format github deploy/bad.json 'deploy/it'"'"'s one.yaml' deploy/run.sh"""
+    files = """compose.yaml deploy/bad.json 'deploy/it'"'"'s one.yaml' deploy/run.sh"""
+    assert run == f"schedproof check --format github {files}"
     assert "deploy/it's one.yaml" in workflow[True]["pull_request"]["paths"]
     (hook,) = yaml.safe_load((project / PRE_COMMIT).read_text())["repos"][0]["hooks"]
     assert (hook["entry"], hook["language"]) == ("schedproof check", "python")
@@ -74,6 +79,20 @@ def test_only_what_is_asked_for_is_written(project: Path) -> None:
     assert (project / PROJECT_FILE).exists()
     assert not (project / WORKFLOW).exists()
     assert not (project / PRE_COMMIT).exists()
+
+
+def test_what_is_found_is_what_check_reads_in_a_folder(project: Path) -> None:
+    (project / PROJECT_FILE).write_text("accept = []\n")
+    inputs = read_inputs([str(project)], GivenValues())
+    assert list(map(Path, inputs.files)) == deployments_below(project)
+    skipped = sorted(Path(file).name for file in inputs.skipped)
+    assert skipped == ["broken.yaml", "notes.md", "setup.sh", "values.yaml"]
+
+
+def test_too_large_a_folder_is_refused(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inputs_module, "MAX_FILES", 2)
+    with pytest.raises(InputError, match="more than 2 files"):
+        deployments_below(project)
 
 
 def test_without_a_deployment_nothing_is_written(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
 from schedproof_gate.command_line import cli
+from schedproof_gate.report.renderers import RENDERERS
+from schedproof_gate.report.report import Report, Unread
 
 ROOT = Path(__file__).parents[4]
 GOLDEN = ROOT / "tests" / "golden"
@@ -43,9 +45,20 @@ def test_accepted_findings_and_warnings_are_part_of_a_report() -> None:
     validator("report").validate(report)
 
 
+def test_what_was_not_read_is_part_of_a_report() -> None:
+    unread = Unread(
+        source="a.yaml", deployment_file="a.yaml", file="b.json", line=3, key="", message="m", text="b.json:3: m"
+    )
+    report = json.loads(RENDERERS["json"](Report(subjects=(), unread=(unread,), skipped=("notes.md",))))
+    assert (report["verdict"], len(report["errors"]), report["skipped"]) == ("error", 1, ["notes.md"])
+    validator("report").validate(report)
+
+
 @pytest.mark.parametrize(
     "broken",
     [
+        {"errors": [{"message": "m"}]},
+        {"skipped": [3]},
         {"schema": "schedproof/report/1"},
         {"verdict": "fine"},
         {"more": 1},
