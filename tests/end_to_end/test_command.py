@@ -53,7 +53,7 @@ def test_a_good_deployment_exits_with_0() -> None:
     done = schedproof("check", GOOD)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(f"HELD  {GOOD}\n")
-    assert f"assuming {NEWEST.name}, the newest published version" in " ".join(done.stdout.split())
+    assert f"assuming {NEWEST.name}, the newest version decided in full" in " ".join(done.stdout.split())
 
 
 def test_a_bad_deployment_exits_with_1_and_its_replay_command_works() -> None:

@@ -14,6 +14,7 @@ from schedproof_gate.audit.tally import Finding, Tally
 from schedproof_gate.audit.traces.blocks import read_blocks
 from schedproof_gate.audit.traces.forms import TraceForm
 from schedproof_gate.deployment.deployment import Deployment
+from schedproof_gate.deployment.engines import ASSUMED
 from schedproof_gate.report.report import NotApplicable, Result, Subject, config_json
 from schedproof_gate.report.wording import flag_values, in_own_flags
 from schedproof_spec import Status
@@ -138,7 +139,7 @@ def notes_on(auditor: Auditor, form: TraceForm, deployment: Deployment, chosen: 
     config, policy = auditor.config, auditor.policy
     notes = [*deployment.notes]
     if chosen is None and auditor.engine in FASTDEPLOY_LIKE:
-        notes.append(f"no policy is given: assuming {NEWEST.name}, the newest published version")
+        notes.append(ASSUMED)
     if policy.problems(config) and auditor.engine in FASTDEPLOY_LIKE:
         notes.append(f"policy {policy.name} does not start with this configuration: see `schedproof check`")
     if form.engine:

@@ -8,6 +8,7 @@ from schedproof_gate.check.changes import advice_on, repairs_of_all, repairs_of_
 from schedproof_gate.check.shown_witness import consequence_of, found_text, replay_command, replay_lines
 from schedproof_gate.check.startup import accepted, refused
 from schedproof_gate.deployment.deployment import Deployment
+from schedproof_gate.deployment.engines import ASSUMED
 from schedproof_gate.report.progress import Tell, silent
 from schedproof_gate.report.report import NotApplicable, Repair, Result, Subject, config_json
 from schedproof_gate.report.wording import flag_values, in_own_flags, place_of
@@ -22,7 +23,10 @@ def check(deployment: Deployment, selection: Selection = EVERYTHING, tell: Tell 
     """
     policy, notes = deployment.policy or NEWEST, deployment.notes
     if deployment.policy is None:
-        notes = (f"no policy is given: assuming {NEWEST.name}, the newest published version", *notes)
+        notes = (
+            ASSUMED,
+            *notes,
+        )
     problems = policy.problems(deployment.config)
     if problems:
         results = [refused(problems, deployment, repairs_of_startup(deployment, policy, problems))]

@@ -53,8 +53,8 @@ def check(
     `engine:` and `args:`), the engine's own config file, a launch script, a Compose file, a Kubernetes manifest, a
     Dockerfile, or of another form in docs/deployments.md. In a folder, what looks like a deployment is read.
 
-    Without --release or --policy, and without `release:` or `policy:` in the file, the newest published version of
-    the engine is assumed.
+    Without --release or --policy, and without `release:` or `policy:` in the file, the newest version of
+    the engine that is decided in full is assumed.
     """
     version = named_version(policy_name, release_name)
     given = given_values(settings)

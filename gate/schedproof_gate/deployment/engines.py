@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from schedproof import POLICIES, Policy
+from schedproof import NEWEST, POLICIES, Policy
 from schedproof.engines.fastdeploy.releases import RELEASES, VERSIONS, release_named
 from schedproof_gate.deployment.fastdeploy import FASTDEPLOY
 from schedproof_gate.deployment.flags import closest
@@ -11,6 +11,9 @@ from schedproof_gate.deployment.settings import Engine
 from schedproof_gate.errors import quoted
 
 ENGINES = {engine.name: engine for engine in (FASTDEPLOY,)}
+
+ASSUMED = f"no release is given: assuming {NEWEST.name}, the newest version decided in full; --release names yours"
+"""What a report says of a deployment that names no version."""
 
 
 def engine_named(name: str, origin: Origin) -> Engine:

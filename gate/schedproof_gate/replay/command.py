@@ -15,7 +15,7 @@ import click
 from schedproof import NEWEST, POLICIES, Policy
 from schedproof_gate.deployment.deployment import Deployment
 from schedproof_gate.deployment.deployment_file import COMMAND_LINE, read_deployments
-from schedproof_gate.deployment.engines import policy_named
+from schedproof_gate.deployment.engines import ASSUMED, policy_named
 from schedproof_gate.deployment.given import Given, Origin
 from schedproof_gate.errors import InputError
 from schedproof_gate.replay.findings import PolicyReplay, Replay, report_of
@@ -163,7 +163,7 @@ def chosen_policies(names: tuple[str, ...], deployment: Deployment) -> tuple[lis
         return list(dict.fromkeys(policy_named(name, origin) for name in names)), deployment.notes
     if deployment.policy is not None:
         return [deployment.policy], deployment.notes
-    note = f"no policy is given: assuming {NEWEST.name}, the newest published version"
+    note = ASSUMED
     return [NEWEST], (note, *deployment.notes)
 
 

@@ -13,6 +13,7 @@ from schedproof_gate.check.checking import notes_on_runs
 from schedproof_gate.check.shown_witness import consequence_of, found_text
 from schedproof_gate.deployment.deployment import Deployment
 from schedproof_gate.deployment.deployment_file import read_deployments
+from schedproof_gate.deployment.engines import ASSUMED
 from schedproof_gate.report.report import Result, Subject
 from schedproof_spec import INVARIANTS, ConfigWitness, Consequence, RunWitness, Status, Verdict, decide
 
@@ -79,7 +80,7 @@ def test_without_a_policy_the_newest_is_assumed_and_named(tmp_path: Path, monkey
     )
     subject = checking.check(deployed(tmp_path, None))
     assert subject.policy == NEWEST.name
-    assert subject.notes[0] == f"no policy is given: assuming {NEWEST.name}, the newest published version"
+    assert subject.notes[0] == ASSUMED
 
 
 def verdict(message: str = "", **fields: object) -> Verdict:

@@ -22,7 +22,10 @@ from schedproof.engines.fastdeploy.versions.pr_8022 import Pr8022
 REFERENCE = ReferencePolicy()
 
 NEWEST = Pr7756()
-"""The newest published version: what a FastDeploy deployment is checked against unless it says otherwise."""
+"""What a deployment is checked against that names no release: the newest version that `check` decides in full.
+
+PR 7444 and what comes after it preempt decodes alone; whether everybody moves on under them is open.
+"""
 
 POLICIES: dict[str, Policy] = {
     policy.name: policy

@@ -25,6 +25,7 @@ from schedproof.step_record import SCHEMA
 from schedproof_gate.audit.auditing import audit_trace
 from schedproof_gate.audit.traces.forms import SCHEDPROOF
 from schedproof_gate.deployment.deployment import Deployment
+from schedproof_gate.deployment.engines import ASSUMED
 from schedproof_gate.deployment.fastdeploy import FASTDEPLOY
 from schedproof_gate.deployment.settings import Settings, Style
 from schedproof_gate.report.report import Report
@@ -117,7 +118,7 @@ def test_without_a_policy_the_newest_is_assumed_and_a_refused_start_is_noted(tmp
     subject = audit_trace(path, SCHEDPROOF, deployment).subject
     assert subject.policy == NEWEST.name
     assert subject.notes[0] == "from the file"
-    assert f"no policy is given: assuming {NEWEST.name}, the newest published version" in subject.notes
+    assert ASSUMED in subject.notes
     assert any("does not start with this configuration" in note for note in subject.notes)
 
 

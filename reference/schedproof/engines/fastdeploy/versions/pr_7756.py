@@ -10,7 +10,7 @@ class Pr7756(Pr7623):
 
     name = "7756"
     source = "PR 7756"
-    summary = "max_chunk_tokens of a decode node counts drafts; the newest published version"
+    summary = "max_chunk_tokens of a decode node counts drafts"
 
     def max_chunk_tokens(self, config: ServingConfig) -> int:
         """Return N * (k + 1) for a decode node on GPU when a method is set, whichever it is."""
