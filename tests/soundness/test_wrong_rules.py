@@ -210,7 +210,10 @@ def test_a_misspelt_rule_is_undecided_whatever_is_asked() -> None:
     assert "did you mean `initial_budget`?" in verdict.message
 
 
-@pytest.mark.parametrize("policy", [WholeText(), Spelled(), Typed(), Catches(), Generous(MUCH), Hashed()], ids=repr)
+RULES = (WholeText(), Spelled(), Typed(), Catches(), Generous(MUCH), Hashed())
+
+
+@pytest.mark.parametrize("policy", RULES, ids=[type(rule).__name__ for rule in RULES])
 def test_the_rules_are_wrong(policy: Policy) -> None:
     """On numbers, more than the limit runs."""
     queues = Queues(running=(), waiting=(new_request("a", 4000),), num_free_blocks=10_000)

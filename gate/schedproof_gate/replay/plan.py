@@ -101,7 +101,7 @@ class SurveyedEngine(Engine):
 
     def take_back(self, request_id: str) -> None:
         """Leave the engine as it was before the request."""
-        self._end(request_id, Ending.ABORTED)
+        self.end(request_id, Ending.ABORTED)
 
 
 def node_with(engine: Engine, plan: ReplayPlan) -> Node:

@@ -14,14 +14,18 @@ prompts are handed over. On a decode node a request that loses its blocks is dro
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from typing import Any
 
 from schedproof.engines.fastdeploy.config import Role, ServingConfig
 from schedproof.engines.fastdeploy.life import request_events
+from schedproof.engines.fastdeploy.life.engine import Engine
+from schedproof.engines.fastdeploy.life.job import Job
+from schedproof.engines.fastdeploy.life.outcome import Ending
 from schedproof.engines.fastdeploy.life.places import Place, Places
 from schedproof.engines.fastdeploy.policy import Policy
 from schedproof.engines.fastdeploy.turns import Preemption, Queues, Turn, Visit, next_turn, open_step
-from schedproof.request import Request
+from schedproof.request import Request, new_request
 from schedproof_spec.invariant import Consequence, Invariant
 from schedproof_spec.prover.context import Context
 from schedproof_spec.rules.life import measure_falls
@@ -169,8 +173,12 @@ def prove_computed(ctx: Context, label: str, before: Request, after: Request, ma
     ctx.prove(f"{label}: its measure falls", ctx.merged(lambda: measure_falls(before, after, max_total_tokens)))
 
 
-FIRST, SECOND = "first", "second"
-"""Any two requests, in the order of service."""
+FIRST, SECOND, NEW = "first", "second", "new"
+"""Any two requests, in the order of service, and one that arrives."""
+
+
+ORDER_EVENTS = ("admission", "preemption", "acknowledgement", "arrival", "abort", "end")
+"""What changes who is where, under every policy."""
 
 
 def order_of_service(places: Places) -> list[str]:
@@ -182,59 +190,68 @@ def order_of_service(places: Places) -> list[str]:
     ]
 
 
-def any_two_in_order(ctx: Context) -> Places:
-    """Draw where two requests are, one before the other."""
+def any_engine(ctx: Context, policy: Policy) -> Engine:
+    """Return an empty engine of any role: who is where depends on neither its numbers nor what start-up refuses."""
+    starting = copy(policy)
+    starting.problems = lambda config: []  # type: ignore[method-assign]
+    return Engine(ServingConfig(role=ctx.one_of("role_of_engine", tuple(Role)), num_kv_blocks=64), starting)
+
+
+def any_two_in_order(ctx: Context, engine: Engine) -> None:
+    """Let two requests be anywhere in an engine, one before the other."""
     first = ctx.one_of("first_is", (Place.RUNNING, Place.PREEMPTED, Place.WAITING))
     second = ctx.one_of("second_is", (Place.RUNNING, Place.PREEMPTED, Place.WAITING))
-    places = Places()
-    for request_id, place in ((SECOND, second), (FIRST, first)):
-        places.enter(request_id, place)
-        if place is not Place.PREEMPTED and first is second and request_id == FIRST:
-            places.queues[place].reverse()
-    ctx.assume(order_of_service(places) == [FIRST, SECOND])
-    return places
+    both = [(FIRST, first), (SECOND, second)]
+    if first is second is Place.PREEMPTED:
+        both.reverse()
+    for request_id, place in both:
+        engine.put(place, new_request(request_id, 1), Job(max_total_tokens=2))
+    ctx.assume(order_of_service(engine.places) == [FIRST, SECOND])
 
 
 def prove_order(ctx: Context, configs: Configs, policy: Policy) -> None:
     """An admission takes the first waiting request, a preemption the last running one, and both wait their turn.
 
-    A prompt that gets no chunk though budget is left may go to the end of the queue: then it is overtaken. So is a
-    decode that is preempted while a prompt behind it may not be.
+    What happens is done by the engine itself. A prompt that gets no chunk though budget is left may go to the end
+    of the queue: then it is overtaken. So is a decode that is preempted while a prompt behind it may not be. A
+    decode node drops what is preempted.
     """
-    places = any_two_in_order(ctx)
-    event = ctx.one_of("event", ("admission", "preemption", "acknowledgement", "arrival", "end", "skip"))
-    waiting, running, preempted = (list(places[p]) for p in (Place.WAITING, Place.RUNNING, Place.PREEMPTED))
+    engine = any_engine(ctx, policy)
+    any_two_in_order(ctx, engine)
+    event = ctx.one_of("event", ("admission", "preemption", "acknowledgement", "arrival", "end", "abort", "skip"))
+    waiting, running = (list(engine.places[place]) for place in (Place.WAITING, Place.RUNNING))
     if event == "admission":
-        ctx.assume(len(waiting) > 0 and len(preempted) == 0)
-        places.move(waiting[0], Place.RUNNING)
+        ctx.assume(len(waiting) > 0 and not engine.places[Place.PREEMPTED])
+        engine.admit(engine.requests[waiting[0]])
     elif event == "preemption":
         ctx.assume(len(running) > 0)
-        victim = ctx.one_of("victim", running) if policy.preempts_only_decodes else running[-1]
-        places.move(victim, Place.PREEMPTED)
+        engine.preempt(ctx.one_of("victim", running) if policy.preempts_only_decodes else running[-1])
     elif event == "acknowledgement":
-        ctx.assume(len(preempted) > 0)
-        for request_id in preempted:
-            places.move_to_front(request_id, Place.WAITING)
+        ctx.assume(len(engine.places[Place.PREEMPTED]) > 0)
+        engine.acknowledge()
     elif event == "arrival":
-        places.enter("new", Place.WAITING)
-        ctx.prove("arrival: a new request is behind all others", order_of_service(places)[-1] == "new")
+        ctx.assume(engine.config.role == Role.MIXED)
+        engine.add_request(NEW, 1, 1)
+        ctx.prove("arrival: a new request is behind all others", order_of_service(engine.places)[-1] == NEW)
     elif event == "skip":
         ctx.assume(policy.skips_unfit_prompts and len(waiting) > 0)
         config = configs(ctx, policy)
         ctx.assume(ctx.merged(lambda: not policy.uses_up_budget(config)))
-        places.requeue(waiting[0])
+        engine.skip(waiting[0])
+    elif event == "abort":
+        engine.abort(ctx.one_of("aborted", (FIRST, SECOND)))
     else:
-        places.leave(ctx.one_of("ends", (FIRST, SECOND)))
-    after = [name for name in order_of_service(places) if name != "new"]
+        engine.end(ctx.one_of("ends", (FIRST, SECOND)), Ending.FINISHED)
+    after = [name for name in order_of_service(engine.places) if name != NEW]
     ctx.prove(f"{event}: nobody overtakes", after == [name for name in (FIRST, SECOND) if name in after])
 
 
 def prove_progress(ctx: Context, configs: Configs, policy: Policy, given: Claim) -> None:
     """The order of service stands, and the first request advances in every step."""
-    if ctx.one_of("part", ("order", "head")) == "order":
-        prove_order(ctx, configs, policy)
-    else:
+    if ctx.one_of("part", ("head", "order")) == "head":
         prove_head_advances(ctx, configs, policy)
+    else:
+        prove_order(ctx, configs, policy)
 
 
 def run_moves_on(step: RunStep, policy: Policy) -> bool:
@@ -264,7 +281,10 @@ PROGRESS = Invariant(
     covers=frozenset(
         {
             "arrival: a new request is behind all others",
-            *(f"{e}: nobody overtakes" for e in ("admission", "preemption", "acknowledgement", "arrival", "end")),
+            *(
+                f"{e}: nobody overtakes"
+                for e in ("admission", "preemption", "acknowledgement", "arrival", "abort", "end")
+            ),
             "decodes: the loop visits it",
             "decodes: its measure falls",
             "prefills: the loop visits it",

@@ -144,7 +144,7 @@ class Engine:
                 "a decode node takes requests with `preallocate`, after their prefill elsewhere"
             )
         job = self._accept(request_id, num_prompt_tokens, max_new_tokens, items, tuple(block_hashes))
-        self._enter(Place.WAITING, new_request(request_id, num_prompt_tokens, items), job)
+        self.put(Place.WAITING, new_request(request_id, num_prompt_tokens, items), job)
 
     def preallocate(
         self, request_id: str, num_prompt_tokens: int, max_new_tokens: int, items: tuple[MultimodalItem, ...] = ()
@@ -171,7 +171,7 @@ class Engine:
         receives = self.config.role == Role.DECODE
         if receives and not self._may_receive(newcomer, num_slots, job):
             return False
-        self._enter(Place.RECEIVING if receives else Place.RUNNING, newcomer, job)
+        self.put(Place.RECEIVING if receives else Place.RUNNING, newcomer, job)
         self._take_blocks(request_id, num_blocks)
         return True
 
@@ -230,7 +230,8 @@ class Engine:
         refuse_bad_hashes(request_id, num_prompt_tokens, block_hashes, self.config)
         return Job(max_total_tokens=max_total_tokens, block_hashes=block_hashes)
 
-    def _enter(self, place: Place, request: Request, job: Job) -> None:
+    def put(self, place: Place, request: Request, job: Job) -> None:
+        """Let a request be in a place, behind what is there, with an empty block table."""
         self.places.enter(request.request_id, place)
         self.pool.open_table(request.request_id)
         self.requests[request.request_id] = request
@@ -252,12 +253,12 @@ class Engine:
         self._needs_no_launch("schedule")
         plan = schedule(self.queues(), self.config, self.policy)
         for victim in plan.preempted:
-            self._preempt(victim.request_id)
+            self.preempt(victim.request_id)
         for aborted in plan.aborted:
             self._take_out(aborted.request_id)
         self._hand_out_blocks(plan)
         for skipped in plan.skipped:
-            self.places.requeue(skipped.request_id)
+            self.skip(skipped.request_id)
         decays = published_reserve_after_step if self.policy.relaxes_reserve else reserve_after_step
         self.reserve_state = decays(self.reserve, self.reserve_state, bool(plan.preempted), plan.has_tasks)
         self.ratio_reserve = plan.ratio_reserve_after(self.config)
@@ -343,7 +344,8 @@ class Engine:
         num_free = num_blocks_free_without(self.pool, blocks, leaving)
         return life.with_cached_prefix(request, len(blocks), num_free, self.config)
 
-    def _preempt(self, request_id: str) -> None:
+    def preempt(self, request_id: str) -> None:
+        """Take a running request's blocks; its slot stays occupied until the worker acknowledges."""
         self.pool.close_table(request_id)
         self.pool.open_table(request_id)
         keeps_slot = self.policy.keeps_slot_of_preempted
@@ -358,10 +360,14 @@ class Engine:
         self.places.move(request_id, Place.ABORTING)
         self.forecast = launch_forecast.after_batch_change(self.forecast)
 
+    def skip(self, request_id: str) -> None:
+        """Send a waiting request to the end of the queue."""
+        self.places.requeue(request_id)
+
     def _hand_out_blocks(self, plan: StepPlan) -> None:
         for visit in plan.visits:
             if visit.phase is Phase.ADMISSION:
-                self._admit(visit.request)
+                self.admit(visit.request)
         for visit in plan.visits:
             request = self.requests[visit.request.request_id]
             self._take_blocks(request.request_id, visit.grant.num_new_blocks - request.num_free_cached_blocks)
@@ -371,7 +377,7 @@ class Engine:
                 request = life.after_chunk(request, visit.grant)
             self.requests[request.request_id] = request
 
-    def _admit(self, request: Request) -> None:
+    def admit(self, request: Request) -> None:
         """Give a request its cached prefix, before any block is taken and its content forgotten."""
         for block_id in self._cached_prefix(request):
             self.pool.share(request.request_id, block_id)
@@ -399,7 +405,7 @@ class Engine:
         for request_id, num_tokens in num_produced.items():
             self._append_tokens(request_id, num_tokens)
             if self.requests[request_id].num_total_tokens >= self.jobs[request_id].max_total_tokens:
-                ended[request_id] = self._end(request_id, Ending.FINISHED)
+                ended[request_id] = self.end(request_id, Ending.FINISHED)
         num_decoding = sum(1 for name in self.places[Place.RUNNING] if self.requests[name].is_decoding)
         self.forecast = launch_forecast.after_step(num_decoding, launch.plan.num_chunks, self.config)
         return StepOutcome(launch=launch, num_produced=num_produced, ended=ended, sending_ranks=self._send())
@@ -445,7 +451,7 @@ class Engine:
         self._needs_no_launch("hand_over")
         if self._place(request_id) is not Place.RUNNING or not self._awaits_hand_over(request_id):
             raise ValueError(f"request {request_id!r} is not a prefilled request of a prefill node")
-        self._end(request_id, Ending.HANDED_OVER)
+        self.end(request_id, Ending.HANDED_OVER)
 
     def abort(self, request_id: str) -> None:
         """End a request that nobody waits for any more; what it holds is freed when the worker acknowledges.
@@ -456,7 +462,7 @@ class Engine:
         if self.policy.aborts_when_visited and place in (Place.WAITING, Place.RUNNING, Place.PREEMPTED):
             self.requests[request_id] = replace(self.requests[request_id], is_aborted=True)
         elif place is Place.WAITING:
-            self._end(request_id, Ending.ABORTED)
+            self.end(request_id, Ending.ABORTED)
         elif place is not Place.ABORTING:
             self.places.move(request_id, Place.ABORTING)
             self.forecast = launch_forecast.after_batch_change(self.forecast)
@@ -471,12 +477,12 @@ class Engine:
         ended: dict[str, Ending] = {}
         for request_id in tuple(self.places[Place.PREEMPTED]):
             if self.config.role == Role.DECODE:
-                ended[request_id] = self._end(request_id, Ending.DROPPED)
+                ended[request_id] = self.end(request_id, Ending.DROPPED)
             else:
                 self.places.move_to_front(request_id, Place.WAITING)
                 self.num_waiting_with_slot += self.requests[request_id].holds_slot
         for request_id in tuple(self.places[Place.ABORTING]):
-            ended[request_id] = self._end(request_id, Ending.ABORTED)
+            ended[request_id] = self.end(request_id, Ending.ABORTED)
         return ended
 
     def _place(self, request_id: str) -> Place:
@@ -485,7 +491,8 @@ class Engine:
             raise KeyError(f"request {request_id!r} is not here: it never arrived, or it has ended")
         return place
 
-    def _end(self, request_id: str, ending: Ending) -> Ending:
+    def end(self, request_id: str, ending: Ending) -> Ending:
+        """Let a request leave the engine with all that it holds; returns how it ended."""
         self.places.leave(request_id)
         self.pool.close_table(request_id)
         del self.requests[request_id]
