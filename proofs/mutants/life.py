@@ -2,6 +2,8 @@
 
 from proofs.mutants.mutant import Mutant
 
+ENGINE = "schedproof.engines.fastdeploy.life.engine"
+
 MUTANTS: dict[str, tuple[Mutant, ...]] = {
     "requests_conserved": (
         Mutant(
@@ -75,6 +77,27 @@ MUTANTS: dict[str, tuple[Mutant, ...]] = {
             function="Places.enter",
             old="self.queues[place].append(request_id)",
             new="self.queues[place].insert(0, request_id)",
+        ),
+        Mutant(
+            name="acknowledge a preempted request behind those who wait",
+            module=ENGINE,
+            function="Engine.acknowledge",
+            old="self.places.move_to_front(request_id, Place.WAITING)",
+            new="self.places.move(request_id, Place.WAITING)",
+        ),
+        Mutant(
+            name="admit in front of those who run",
+            module=ENGINE,
+            function="Engine.admit",
+            old="self.places.move(request.request_id, Place.RUNNING)",
+            new="self.places.move_to_front(request.request_id, Place.RUNNING)",
+        ),
+        Mutant(
+            name="preempt in front of those who are preempted",
+            module=ENGINE,
+            function="Engine.preempt",
+            old="self.places.move(request_id, Place.PREEMPTED)",
+            new="self.places.move_to_front(request_id, Place.PREEMPTED)",
         ),
     ),
 }
