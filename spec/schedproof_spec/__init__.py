@@ -5,7 +5,7 @@ from schedproof_spec.prover.verdict import Status
 from schedproof_spec.registry import INVARIANTS, WORK_RULES
 from schedproof_spec.verdicts.decide import Verdict, decide
 from schedproof_spec.verdicts.decide_work import WorkVerdict, decide_work
-from schedproof_spec.verdicts.repair import Change, find_repairs, find_repairs_of
+from schedproof_spec.verdicts.repair import Change, find_repairs, find_repairs_of, find_repairs_of_startup
 from schedproof_spec.verdicts.stored_verdicts import Answer, known_answer, known_work, new_answer
 from schedproof_spec.verdicts.witness import ConfigWitness, Replay, RunWitness, Witness
 from schedproof_spec.work_rule import WorkRule
@@ -29,6 +29,7 @@ __all__ = [
     "decide_work",
     "find_repairs",
     "find_repairs_of",
+    "find_repairs_of_startup",
     "known_answer",
     "known_work",
     "new_answer",

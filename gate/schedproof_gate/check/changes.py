@@ -5,19 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from schedproof import REFERENCE, Policy, ServingConfig
-from schedproof_gate.check.startup import mentioned_fields
+from schedproof_gate.check.startup import mentioned_fields, refused
 from schedproof_gate.deployment.deployment import Deployment
 from schedproof_gate.report.report import STARTUP, FlagChange, Repair, Result
 from schedproof_gate.report.wording import listed
-from schedproof_spec import INVARIANTS, Change, Status, Verdict, find_repairs, find_repairs_of
+from schedproof_spec import (
+    INVARIANTS,
+    Change,
+    Status,
+    Verdict,
+    find_repairs,
+    find_repairs_of,
+    find_repairs_of_startup,
+)
 from schedproof_spec.verdicts.decide import proof_alone
 from schedproof_spec.verdicts.question import Question
 
 
-def repairs_of_startup(deployment: Deployment, policy: Policy, problems: list[str]) -> tuple[Repair, ...]:
-    """Return what makes the engine start, and everything hold."""
+def refusal(deployment: Deployment, policy: Policy, problems: list[str]) -> Result:
+    """Return the result for a configuration that is refused: what makes it start, and what makes all else hold."""
     fields = changeable(mentioned_fields(problems, deployment), deployment)
-    return in_own_spelling(find_repairs(policy, deployment.config, [], fields), deployment)
+    return refused(
+        problems,
+        deployment,
+        repairs=in_own_spelling(find_repairs(policy, deployment.config, [], fields), deployment),
+        own_repairs=in_own_spelling(find_repairs_of_startup(policy, deployment.config, fields), deployment),
+    )
 
 
 def repairs_of_all(deployment: Deployment, policy: Policy, verdicts: list[Verdict]) -> tuple[Repair, ...]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from schedproof import NEWEST, Policy
 from schedproof_gate.accept.selection import EVERYTHING, Selection
-from schedproof_gate.check.changes import advice_on, repairs_of_all, repairs_of_one, repairs_of_startup
+from schedproof_gate.check.changes import advice_on, refusal, repairs_of_all, repairs_of_one
 from schedproof_gate.check.shown_witness import consequence_of, found_text, replay_command, replay_lines
-from schedproof_gate.check.startup import accepted, refused
+from schedproof_gate.check.startup import accepted
 from schedproof_gate.deployment.deployment import Deployment
 from schedproof_gate.deployment.engines import ASSUMED
 from schedproof_gate.report.progress import Tell, silent
@@ -23,13 +23,10 @@ def check(deployment: Deployment, selection: Selection = EVERYTHING, tell: Tell 
     """
     policy, notes = deployment.policy or NEWEST, deployment.notes
     if deployment.policy is None:
-        notes = (
-            ASSUMED,
-            *notes,
-        )
+        notes = (ASSUMED, *notes)
     problems = policy.problems(deployment.config)
     if problems:
-        results = [refused(problems, deployment, repairs_of_startup(deployment, policy, problems))]
+        results = [refusal(deployment, policy, problems)]
         skipped: tuple[NotApplicable, ...] = ()
     else:
         verdicts = verdicts_on(deployment, policy, selection, tell)

@@ -25,7 +25,12 @@ def accepted(deployment: Deployment) -> Result:
     )
 
 
-def refused(problems: Iterable[str], deployment: Deployment, repairs: tuple[Repair, ...] = ()) -> Result:
+def refused(
+    problems: Iterable[str],
+    deployment: Deployment,
+    repairs: tuple[Repair, ...] = (),
+    own_repairs: tuple[Repair, ...] = (),
+) -> Result:
     """Return the result for a configuration that the engine does not start with."""
     fields = mentioned_fields(problems, deployment)
     file, line = place_of(fields, deployment)
@@ -40,6 +45,7 @@ def refused(problems: Iterable[str], deployment: Deployment, repairs: tuple[Repa
         line=line,
         flags=flag_values(fields, deployment),
         repairs=repairs,
+        own_repairs=own_repairs,
     )
 
 

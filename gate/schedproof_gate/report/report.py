@@ -74,7 +74,8 @@ class Result:
     repairs: tuple[Repair, ...] = ()
     """Alternatives, each of which makes everything hold."""
     own_repairs: tuple[Repair, ...] = ()
-    """Where no single flag makes everything hold: alternatives that make this hold and break nothing that does."""
+    """Alternatives that make this hold and break nothing that does: where no single flag makes everything hold, and
+    where the engine does not start."""
     accepted: Acceptance | None = None
     """Why a person accepts it: then it does not count."""
     ran_out: Acceptance | None = None

@@ -10,7 +10,7 @@ from schedproof.engines.fastdeploy.rules.capacity import loaded_dispatch_tokens
 from schedproof_gate.accept.acceptance import Acceptance
 from schedproof_gate.deployment.deployment import Deployment
 from schedproof_gate.deployment.given import Origin
-from schedproof_gate.report.report import FlagValue, Repair, ReportWarning, Result
+from schedproof_gate.report.report import STARTUP, FlagValue, Repair, ReportWarning, Result
 
 SPECULATION_FIELDS = ("method", "num_speculative_tokens")
 
@@ -95,6 +95,9 @@ def repair_sentence(repairs: tuple[Repair, ...]) -> str:
 
 def repair_advice(result: Result) -> str:
     """Return how to repair a result, as one sentence; empty when no single flag does."""
+    if result.invariant == STARTUP and result.own_repairs:
+        rest = f" For everything to hold then, {repair_sentence(result.repairs)}." if result.repairs else ""
+        return f"For the engine to start, {repair_sentence(result.own_repairs)}.{rest}"
     if result.repairs:
         return f"To repair it, {repair_sentence(result.repairs)}."
     if result.own_repairs:

@@ -54,6 +54,13 @@ def find_repairs(
     return nearest_changes(policy, config, violations, list(INVARIANTS.values()), fields)
 
 
+def find_repairs_of_startup(
+    policy: Policy, config: ServingConfig, fields: Sequence[str]
+) -> list[tuple[Change, ...]]:
+    """Return the alternatives, each of which alone makes the engine start, whatever holds then."""
+    return nearest_changes(policy, config, [], [], fields)
+
+
 def find_repairs_of(
     policy: Policy, config: ServingConfig, violation: Verdict, verdicts: Iterable[Verdict], fields: Sequence[str]
 ) -> list[tuple[Change, ...]]:

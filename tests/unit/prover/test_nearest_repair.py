@@ -13,7 +13,15 @@ from schedproof import (
     SpeculativeConfig,
     SpeculativeMethod,
 )
-from schedproof_spec import INVARIANTS, Change, Status, decide, find_repairs, find_repairs_of
+from schedproof_spec import (
+    INVARIANTS,
+    Change,
+    Status,
+    decide,
+    find_repairs,
+    find_repairs_of,
+    find_repairs_of_startup,
+)
 from schedproof_spec.verdicts.repair import value_of, with_value
 
 FIELDS = ("max_num_batched_tokens", "max_num_seqs", "num_speculative_tokens")
@@ -141,3 +149,18 @@ def test_where_nothing_repairs_everything_each_violation_has_its_own_repairs() -
             assert held | {name} <= held_names(policy, repaired)
             nearer = change.new + (1 if change.old > change.new else -1)
             assert not held | {name} <= held_names(policy, with_value(UNPAID, change.field, nearer)), nearer
+
+
+@pytest.mark.parametrize("policy", [POLICIES["7756"], POLICIES["7499"], REFERENCE], ids=lambda policy: policy.name)
+def test_a_refused_start_is_repaired_for_itself(policy: Policy) -> None:
+    """Whatever else may be violated then: the nearest value that starts, and no nearer one does."""
+    repairs = find_repairs_of_startup(policy, REFUSED, FIELDS)
+    assert repairs == [
+        (Change("max_num_batched_tokens", 590, 600),),
+        (Change("max_num_seqs", 100, 98),),
+        (Change("num_speculative_tokens", 5, 4),),
+    ]
+    for (change,) in repairs:
+        assert not policy.problems(with_value(REFUSED, change.field, change.new))
+        nearer = change.new + (1 if change.new < change.old else -1)
+        assert policy.problems(with_value(REFUSED, change.field, nearer))

@@ -14,6 +14,7 @@ from schedproof_gate.report.wording import (
     listed,
     over_words,
     plural,
+    repair_advice,
     repair_sentence,
     warning_sentence,
     with_consequence,
@@ -61,6 +62,7 @@ def subject_lines(subject: Subject, report: Report) -> list[str]:
     repairs = next((result.repairs for result in bad if result.repairs), ())
     everything = "everything that is checked" if subject.not_checked else "everything"
     change = f"{repair_sentence(repairs)}. Then {everything} holds. " if repairs else ""
+    change = next((f"{repair_advice(result)} " for result in bad if result.invariant == STARTUP), change)
     if change or subject.advice:
         lines += ["", *labelled("change", f"{change}{subject.advice}".rstrip())]
     for result in bad:
@@ -130,7 +132,7 @@ def result_lines(result: Result) -> list[str]:
     if result.ran_out is not None:
         lines += labelled("over", sentence(over_words(result.ran_out)))
     lines += flag_lines(result.flags)
-    if result.own_repairs:
+    if result.own_repairs and result.invariant != STARTUP:
         lines += labelled("change", f"{repair_sentence(result.own_repairs)}. Then {result.invariant} holds.")
     lines += column("state", result.state)
     lines += column("run", result.run)
