@@ -33,6 +33,8 @@ class TraceForm:
     read: Reader
     how_to_get: str
     """What makes the engine write such lines."""
+    is_other_line: Callable[[bytes], bool] = lambda text: False
+    """Whether a line is the engine's, though it speaks of no step."""
     leaves_open: str = ""
     """What the lines do not say, so that only bounds are known."""
 
@@ -57,6 +59,7 @@ FORMS = {
             is_step_line=vllm.is_step_line,
             read=vllm.read_vllm,
             how_to_get="start vLLM with --enable-logging-iteration-details",
+            is_other_line=vllm.is_statistics_line,
         ),
         TraceForm(
             name="tensorrt-llm",
@@ -96,6 +99,7 @@ def form_of(path: Path) -> TraceForm:
         InputError: the file cannot be read, or no line is a step in any form.
     """
     first = b""
+    seen: list[TraceForm] = []
     for block in read_blocks(path):
         for text in block.lines:
             if not first and text.strip():
@@ -105,8 +109,16 @@ def form_of(path: Path) -> TraceForm:
             for form in FORMS.values():
                 if form is not SCHEDPROOF and form.is_step_line(text):
                     return form
+                if not seen and form.is_other_line(text):
+                    seen.append(form)
     if SCHEDPROOF.is_step_line(first):
         return SCHEDPROOF
+    for form in seen:
+        raise InputError(
+            f"the file is a log of {form.engine} that does not show its steps",
+            source=str(path),
+            advice=form.how_to_get,
+        )
     raise InputError(
         "no line is a recorded step in any known form",
         source=str(path),

@@ -31,6 +31,11 @@ def is_step_line(text: bytes) -> bool:
     return MARK in text and BEGIN.search(text) is not None
 
 
+def is_statistics_line(text: bytes) -> bool:
+    """Return whether a line is one of the averages that vLLM logs every few seconds, which show no step."""
+    return b"Avg prompt throughput" in text and b"GPU KV cache usage" in text
+
+
 def read_vllm(blocks: Iterable[Block], source: str, config: ServingConfig) -> Iterator[StepBatch]:
     """Yield the iterations, a block at a time.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from schedproof_gate.deployment.line_file import Line, read_lines
 from schedproof_gate.errors import InputError
-from schedproof_gate.replay.workloads import azure, generic, mooncake
+from schedproof_gate.replay.workloads import azure, burstgpt, generic, mooncake
 from schedproof_gate.replay.workloads.arrival import Arrival
 
 Reader = Callable[[Iterable[Line], str], Iterator[Arrival]]
@@ -26,6 +26,7 @@ class Format:
 
 FORMATS = {
     "azure": Format(azure.recognises, azure.read),
+    "burstgpt": Format(burstgpt.recognises, burstgpt.read),
     "mooncake": Format(mooncake.recognises, mooncake.read),
     "jsonl": Format(generic.recognises_json, generic.read_json_lines),
     "csv": Format(generic.recognises_csv, generic.read_csv),
