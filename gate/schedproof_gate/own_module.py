@@ -59,7 +59,7 @@ def from_name(name: str, origin: Origin) -> ModuleType:
     """Import a module by its name."""
     if not all(part.isidentifier() for part in name.split(".")):
         raise origin.error(
-            f"{quoted(name)} is not the name of a module", "write package.module:Class, or a file's path"
+            f"{quoted(name)} is not the name of a module", "write package.module:Class or path/to/file.py:Class"
         )
     with first_on_path(Path.cwd()), quietly(), refused_in_words(name, origin, ""):
         try:
@@ -119,7 +119,7 @@ def refused_in_words(name: str, origin: Origin, file: str) -> Iterator[None]:
 
 
 def place_in_own(error: BaseException, file: str) -> tuple[str, int | None] | None:
-    """Return the file and line at which an import fails: where it does not parse, else the last line outside Python."""
+    """Return the file and line at which an import fails, in the module's own file where it gets there."""
     if isinstance(error, SyntaxError) and error.filename:
         return as_given(error.filename, file), error.lineno
     frames = [

@@ -17,7 +17,7 @@ from schedproof.engines.fastdeploy.releases import VERSIONS
 from schedproof_gate.deployment.flags import closest
 from schedproof_gate.deployment.given import Origin
 from schedproof_gate.errors import InputError, quoted, shown
-from schedproof_gate.own_module import import_own, own_files, quietly
+from schedproof_gate.own_module import as_given, import_own, own_files, quietly
 
 SEPARATOR = ":"
 
@@ -183,10 +183,10 @@ def failure_in_own(error: BaseException) -> InputError | None:
     last = frames[-1]
     return InputError(
         f"raises {words_of(error)}",
-        source=last.filename,
+        source=as_given(last.filename, ""),
         line=last.lineno,
         key=last.name,
-        advice="run `schedproof prove` on it, which shows a run that gets there",
+        advice="mend the rule, or ask `schedproof prove` for a run that gets there",
     )
 
 

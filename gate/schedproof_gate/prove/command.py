@@ -33,8 +33,8 @@ def prove(
 
     MODULE:CLASS is a subclass of schedproof.Policy or of a shipped version, as package.module:Class or
     path/to/file.py:Class; an object of one will do. This runs the module: name your own code. Names in deployment
-    files and traces never run anything. docs/policy.md shows how to write a rule, docs/subset.md what it may be made
-    of.
+    files and traces never run anything. docs/policy.md shows how to write a rule, and docs/subset.md what it may be
+    made of.
     """
     policy = own_policy(name, Origin("command line", None, "MODULE:CLASS"))
     with progress() as tell:

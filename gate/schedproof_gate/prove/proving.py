@@ -37,7 +37,7 @@ def prove(policy: Policy, selection: Selection, tell: Tell) -> Subject:
 
 
 def result_of(verdict: Verdict, policy: Policy) -> Result:
-    """Return a verdict with what shows it, and the place of the rule; of an open one, the line that keeps it open."""
+    """Return a verdict with what shows it and the class's place; of an open one, the line that keeps it open."""
     invariant, witness = INVARIANTS[verdict.invariant], verdict.witness
     place = place_of_class(policy)
     if verdict.status is Status.UNDECIDED:
