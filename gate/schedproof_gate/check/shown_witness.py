@@ -6,10 +6,9 @@ import json
 import shlex
 
 from schedproof import Policy
-from schedproof_gate.own_policy import failure_in_own, spelling_of
+from schedproof_gate.own_policy import spelling_of
 from schedproof_gate.report.wording import plural
-from schedproof_spec import ConfigWitness, Consequence, Invariant, Replay, RunWitness, Verdict, Witness
-from schedproof_spec.verdicts.run_text import arrival_line, step_lines
+from schedproof_spec import ConfigWitness, Consequence, Invariant, RunWitness, Verdict, Witness
 
 
 def found_text(verdict: Verdict) -> str:
@@ -34,33 +33,7 @@ def consequence_of(verdict: Verdict, invariant: Invariant) -> Consequence:
 
 def replay_lines(witness: Witness, invariant: Invariant, policy: Policy) -> tuple[str, ...]:
     """Return what the engine's functions do with a witness, a line each."""
-    return tuple(replayed(witness, invariant, policy).lines)
-
-
-def replayed(witness: Witness, invariant: Invariant, policy: Policy) -> Replay:
-    """Run a witness through the engine's functions; a rule of one's own that raises does not hold there."""
-    try:
-        return witness.replay(invariant, policy)
-    except Exception as error:
-        failure = failure_in_own(error)
-        if failure is None:
-            raise
-        before = lines_before_failure(witness, policy) if isinstance(witness, RunWitness) else []
-        return Replay(False, [*before, f"{failure.source}:{failure.line}, in {failure.key}: {failure.problem}"])
-
-
-def lines_before_failure(witness: RunWitness, policy: Policy) -> list[str]:
-    """Return what arrives and what is done in a run, up to the step in which the policy's rule raises."""
-    lines: list[str] = []
-    steps = witness.run(policy)
-    for number in range(1, witness.num_steps + 1):
-        lines += [arrival_line(arrival) for arrival in witness.arrivals if arrival.before_step == number]
-        try:
-            step = next(steps)
-        except Exception:
-            break
-        lines += [f"step {number}: {line}" for line in step_lines(step)]
-    return lines
+    return tuple(witness.replay(invariant, policy).lines)
 
 
 def replay_command(invariant: Invariant, policy: Policy, witness: Witness) -> str:

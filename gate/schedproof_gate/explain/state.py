@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 
 from schedproof import Policy
-from schedproof_gate.check.shown_witness import replayed
 from schedproof_gate.deployment.json_text import read_json
 from schedproof_gate.deployment.text_file import MAX_FILE_BYTES, read_text
 from schedproof_gate.errors import InputError
@@ -60,7 +59,7 @@ def replay_text(invariant: Invariant, policy: Policy, witness: Witness) -> tuple
     try:
         if isinstance(witness, ConfigWitness) and not witness.note:
             require_numbers(invariant, policy, witness)
-        replay = replayed(witness, invariant, policy)
+        replay = witness.replay(invariant, policy)
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         reason = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
         raise InputError(
