@@ -26,6 +26,8 @@ SYMBOLS = {Status.HELD: "✓", Status.VIOLATED: "✗", Status.UNDECIDED: "?", St
 COLOURS = {Status.HELD: "green", Status.VIOLATED: "red", Status.UNDECIDED: "yellow", Status.VACUOUS: "yellow"}
 LEGEND = "✓ held in every state of every configuration  ✗ violated  ? undecided  - vacuous"
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+NAME_WIDTH, COLUMN_WIDTH = 29, 3
+"""Characters that the table's columns take; it loses none of them where it is wider than the layout."""
 COLUMNS = [*LETTERS, *(first + second for first in LETTERS for second in LETTERS)]
 
 
@@ -62,7 +64,7 @@ def matrix_text(matrix: Matrix) -> str:
     buffer = io.StringIO()
     console = Console(
         file=buffer,
-        width=layout().width,
+        width=max(layout().width, NAME_WIDTH + COLUMN_WIDTH * len(matrix.policies)),
         force_terminal=has_colours(),
         no_color=not has_colours(),
         highlight=False,
