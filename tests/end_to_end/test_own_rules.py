@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -108,6 +109,15 @@ def test_the_run_is_shown_to_a_person(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "state     max_num_seqs: 1\n" in text
     assert "run       request[0] arrives: 3 prompt tokens, 1 to generate" in text
     assert "step 1: progress is broken\n" in text
+
+
+def test_the_page_shows_what_the_command_prints(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    text = (ROOT / "docs" / "policy.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```sh\nschedproof (prove [^\n]*)\n```\n\n```text\n(.*?)^```\n", text, re.M | re.S)
+    assert len(blocks) == 1
+    for words, printed in blocks:
+        assert in_this_process(*shlex.split(words))[1] == printed
 
 
 @pytest.mark.parametrize(("level", "code"), [("crash", 3), ("stall", 1)])
