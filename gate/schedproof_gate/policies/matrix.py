@@ -35,11 +35,9 @@ class Matrix:
     """Answers by invariant and policy, a person's own policies behind the versions."""
 
     def __init__(self, answers: Iterable[Answer], own: Iterable[Policy] = ()) -> None:
-        known = POLICIES | {policy.name: policy for policy in own}
+        self.known = POLICIES | {policy.name: policy for policy in own}
         self.cells = {(answer.invariant, answer.policy): answer for answer in answers}
-        self.policies = {
-            name: policy for name, policy in known.items() if any(column == name for _, column in self.cells)
-        }
+        self.policies = [name for name in self.known if any(policy == name for _, policy in self.cells)]
         self.invariants = [name for name in INVARIANTS if any(invariant == name for invariant, _ in self.cells)]
 
     @property
@@ -60,7 +58,7 @@ def matrix_text(matrix: Matrix) -> str:
         table.add_row(invariant, *(f"[{COLOURS[status]}]{SYMBOLS[status]}[/]" for status in statuses))
     names = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1))
     for policy in matrix.policies:
-        names.add_row(letters[policy], policy, described(matrix.policies[policy]))
+        names.add_row(letters[policy], policy, described(matrix.known[policy]))
     buffer = io.StringIO()
     console = Console(
         file=buffer,
@@ -84,8 +82,8 @@ def matrix_json(matrix: Matrix) -> str:
     document = {
         "schema": SCHEMA,
         "policies": [
-            {"name": name, "source": source_of(policy), "summary": summary_of(policy)}
-            for name, policy in matrix.policies.items()
+            {"name": name, "source": source_of(matrix.known[name]), "summary": summary_of(matrix.known[name])}
+            for name in matrix.policies
         ],
         "invariants": [
             {
