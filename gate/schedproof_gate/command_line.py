@@ -15,6 +15,7 @@ COMMANDS = {
     "check": "schedproof_gate.check.command",
     "audit": "schedproof_gate.audit.command",
     "replay": "schedproof_gate.replay.command",
+    "prove": "schedproof_gate.prove.command",
     "policies": "schedproof_gate.policies.command",
     "explain": "schedproof_gate.explain.command",
     "schema": "schedproof_gate.schema.command",
@@ -71,8 +72,20 @@ def main() -> None:
         message = usage_error(error)
     except click.Abort:
         sys.exit(INTERRUPTED)
+    except Exception as error:
+        message = message_of_own(error)
     click.echo(f"schedproof: {message}", err=True)
     sys.exit(USAGE_ERROR)
+
+
+def message_of_own(error: Exception) -> str:
+    """Return what a rule of a person's own raises; anything else is raised again."""
+    from schedproof_gate.own_policy import failure_in_own
+
+    found = failure_in_own(error)
+    if found is None:
+        raise error
+    return str(found)
 
 
 def usage_error(error: click.UsageError) -> str:

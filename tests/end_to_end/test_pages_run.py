@@ -1,4 +1,4 @@
-"""The Python code of the pages runs, in their order, and prints what they say."""
+"""The Python code of the pages runs, in their order, prints what they say, and passes a strict type checker."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mypy import api
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("README.md", "docs/engine.md", "docs/policy.md")
@@ -29,3 +30,13 @@ def test_the_code_of_a_page_prints_what_the_page_says(page: str, capsys: pytest.
         printed = capsys.readouterr().out
         if block["printed"] is not None:
             assert printed == block["printed"], f"{page}, line {line + 1}"
+
+
+@pytest.mark.parametrize("page", ["docs/policy.md"])
+def test_the_code_of_a_page_passes_a_strict_type_checker(page: str, tmp_path: Path) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    code = tmp_path / "page.py"
+    code.write_text("\n\n".join(block["code"] for block in BLOCK.finditer(text)), encoding="utf-8")
+    options = ["--strict", "--config-file=", f"--cache-dir={tmp_path / 'cache'}"]
+    found, problems, code_of_exit = api.run([*options, str(code)])
+    assert (code_of_exit, problems) == (0, ""), found

@@ -6,6 +6,7 @@ import json
 import shlex
 
 from schedproof import Policy
+from schedproof_gate.own_policy import spelling_of
 from schedproof_gate.report.wording import plural
 from schedproof_spec import ConfigWitness, Consequence, Invariant, RunWitness, Verdict, Witness
 
@@ -38,4 +39,5 @@ def replay_lines(witness: Witness, invariant: Invariant, policy: Policy) -> tupl
 def replay_command(invariant: Invariant, policy: Policy, witness: Witness) -> str:
     """Return the command that runs a witness through the engine's functions, for a shell."""
     state = json.dumps(witness.to_json(), separators=(",", ":"))
-    return shlex.join(["schedproof", "explain", invariant.name, "--policy", policy.name, "--state", state])
+    words = ["schedproof", "explain", invariant.name, "--policy", spelling_of(policy), "--state", state]
+    return shlex.join(words)

@@ -1,5 +1,6 @@
 """The engines whose deployments can be checked, and their versions by the name a person may use."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from schedproof import NEWEST, POLICIES, Policy
@@ -9,6 +10,7 @@ from schedproof_gate.deployment.flags import closest
 from schedproof_gate.deployment.given import Origin
 from schedproof_gate.deployment.settings import Engine
 from schedproof_gate.errors import quoted
+from schedproof_gate.own_policy import is_own, own_policy
 
 ENGINES = {engine.name: engine for engine in (FASTDEPLOY,)}
 
@@ -62,10 +64,27 @@ def release_version(name: str, origin: Origin) -> NamedVersion:
     return NamedVersion(version, f"{note}; {release.note}" if release.note else note)
 
 
-def named_policy(name: str) -> Policy:
-    """Return the policy of ``--policy``.
+def named_policies(names: Iterable[str]) -> list[Policy]:
+    """Return the policies of several ``--policy``, each once.
 
     Raises:
-        InputError: there is no such policy.
+        InputError: there is no such policy, it cannot be made, or two have one name.
     """
-    return policy_named(name, Origin("command line", None, "--policy"))
+    found: dict[str, Policy] = {}
+    for name in names:
+        policy = named_policy(name)
+        if found.setdefault(policy.name, policy) is not policy:
+            raise Origin("command line", None, "--policy").error(
+                f"two policies have the name {quoted(policy.name)}", "give each class a name of its own"
+            )
+    return list(found.values())
+
+
+def named_policy(name: str) -> Policy:
+    """Return the policy of ``--policy``: a version, or a rule of one's own as MODULE:CLASS, whose module is run.
+
+    Raises:
+        InputError: there is no such policy, or it cannot be made.
+    """
+    origin = Origin("command line", None, "--policy")
+    return own_policy(name, origin) if is_own(name) else policy_named(name, origin)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
-from schedproof import POLICIES
+from schedproof import POLICIES, Policy
+from schedproof_gate.deployment.engines import named_policies
 from schedproof_gate.errors import shown
 from schedproof_gate.policies.matrix import Matrix, matrix_json, matrix_markdown, matrix_text, updated
-from schedproof_gate.report.options import colour_option, output_option, verify_option
+from schedproof_gate.report.options import POLICY_METAVAR, colour_option, output_option, verify_option
 from schedproof_gate.report.output import emit, write_atomically
 from schedproof_gate.report.progress import progress
 from schedproof_spec import INVARIANTS, Answer, known_answer, new_answer
@@ -29,8 +31,22 @@ from schedproof_spec import INVARIANTS, Answer, known_answer, new_answer
     metavar="FILE",
     help="Exit with 1 if FILE is not current.",
 )
+@click.option(
+    "--policy",
+    "policy_names",
+    multiple=True,
+    metavar=POLICY_METAVAR,
+    help="Add a rule of your own, whose module is run, as a column; several for several.",
+)
 @verify_option
-def policies(form: str, output: Path | None, update: Path | None, compare: Path | None, verify: bool) -> int:
+def policies(
+    form: str,
+    output: Path | None,
+    update: Path | None,
+    compare: Path | None,
+    policy_names: tuple[str, ...],
+    verify: bool,
+) -> int:
     """Which version keeps which invariant, in every configuration: proved, or refuted with a witness.
 
     The verdicts are those that the proof run of this release found; --verify decides them again, which takes a
@@ -39,7 +55,8 @@ def policies(form: str, output: Path | None, update: Path | None, compare: Path 
     for document in (update, compare):
         if document is not None:
             updated(document, Matrix(()))
-    matrix = Matrix(cells_of(verify))
+    own = [policy for policy in named_policies(policy_names) if policy.name not in POLICIES]
+    matrix = Matrix(cells_of([*POLICIES.values(), *own], verify), own)
     code = 0 if matrix.is_decided else 3
     if compare is not None:
         before, after = updated(compare, matrix)
@@ -57,12 +74,12 @@ def policies(form: str, output: Path | None, update: Path | None, compare: Path 
     return code
 
 
-def cells_of(verify: bool) -> list[Answer]:
-    """Return the answer on every invariant under every policy."""
+def cells_of(policies: Iterable[Policy], verify: bool) -> list[Answer]:
+    """Return the answer on every invariant under each policy."""
     answer = new_answer if verify else known_answer
     cells = []
     with progress() as tell:
-        for policy in POLICIES.values():
+        for policy in policies:
             for invariant in INVARIANTS.values():
                 tell(f"{invariant.name} under {policy.name}")
                 cells.append(answer(invariant, policy))

@@ -10,9 +10,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from schedproof import POLICIES
+from schedproof import POLICIES, Policy
 from schedproof_gate.deployment.text_file import read_text
 from schedproof_gate.errors import InputError
+from schedproof_gate.own_policy import source_of, summary_of
 from schedproof_gate.policies.stored import stored_sentences
 from schedproof_gate.report.layout import has_colours, layout
 from schedproof_spec import INVARIANTS, Answer, Status
@@ -25,14 +26,18 @@ SYMBOLS = {Status.HELD: "✓", Status.VIOLATED: "✗", Status.UNDECIDED: "?", St
 COLOURS = {Status.HELD: "green", Status.VIOLATED: "red", Status.UNDECIDED: "yellow", Status.VACUOUS: "yellow"}
 LEGEND = "✓ held in every state of every configuration  ✗ violated  ? undecided  - vacuous"
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+NAME_WIDTH, COLUMN_WIDTH = 29, 3
+"""Characters that the table's columns take; it loses none of them where it is wider than the layout."""
+COLUMNS = [*LETTERS, *(first + second for first in LETTERS for second in LETTERS)]
 
 
 class Matrix:
-    """Answers by invariant and policy."""
+    """Answers by invariant and policy, a person's own policies behind the versions."""
 
-    def __init__(self, answers: Iterable[Answer]) -> None:
+    def __init__(self, answers: Iterable[Answer], own: Iterable[Policy] = ()) -> None:
+        self.known = POLICIES | {policy.name: policy for policy in own}
         self.cells = {(answer.invariant, answer.policy): answer for answer in answers}
-        self.policies = [name for name in POLICIES if any(policy == name for _, policy in self.cells)]
+        self.policies = [name for name in self.known if any(policy == name for _, policy in self.cells)]
         self.invariants = [name for name in INVARIANTS if any(invariant == name for invariant, _ in self.cells)]
 
     @property
@@ -43,7 +48,7 @@ class Matrix:
 
 def matrix_text(matrix: Matrix) -> str:
     """Return the table: a letter for each policy, and what the letters stand for."""
-    letters = dict(zip(matrix.policies, LETTERS, strict=False))
+    letters = dict(zip(matrix.policies, COLUMNS, strict=False))
     table = Table(box=None, pad_edge=False, padding=(0, 1))
     table.add_column("invariant", no_wrap=True)
     for policy in matrix.policies:
@@ -53,11 +58,11 @@ def matrix_text(matrix: Matrix) -> str:
         table.add_row(invariant, *(f"[{COLOURS[status]}]{SYMBOLS[status]}[/]" for status in statuses))
     names = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1))
     for policy in matrix.policies:
-        names.add_row(letters[policy], policy, f"{POLICIES[policy].summary} ({POLICIES[policy].source})")
+        names.add_row(letters[policy], policy, described(matrix.known[policy]))
     buffer = io.StringIO()
     console = Console(
         file=buffer,
-        width=layout().width,
+        width=max(layout().width, NAME_WIDTH + COLUMN_WIDTH * len(matrix.policies)),
         force_terminal=has_colours(),
         no_color=not has_colours(),
         highlight=False,
@@ -67,12 +72,17 @@ def matrix_text(matrix: Matrix) -> str:
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
 
 
+def described(policy: Policy) -> str:
+    """Return what a policy does, and where it comes from."""
+    return f"{summary_of(policy)} ({source_of(policy)})"
+
+
 def matrix_json(matrix: Matrix) -> str:
     """Return the matrix with the witness of every violation."""
     document = {
         "schema": SCHEMA,
         "policies": [
-            {"name": name, "source": POLICIES[name].source, "summary": POLICIES[name].summary}
+            {"name": name, "source": source_of(matrix.known[name]), "summary": summary_of(matrix.known[name])}
             for name in matrix.policies
         ],
         "invariants": [

@@ -15,7 +15,7 @@ import click
 from schedproof import NEWEST, POLICIES, Policy
 from schedproof_gate.deployment.deployment import Deployment
 from schedproof_gate.deployment.deployment_file import COMMAND_LINE, read_deployments
-from schedproof_gate.deployment.engines import ASSUMED, policy_named
+from schedproof_gate.deployment.engines import ASSUMED, named_policies
 from schedproof_gate.deployment.given import Given, Origin
 from schedproof_gate.errors import InputError
 from schedproof_gate.replay.findings import PolicyReplay, Replay, report_of
@@ -154,13 +154,12 @@ def chosen_policies(names: tuple[str, ...], deployment: Deployment) -> tuple[lis
     """Return the policies to replay, each once, and notes on the choice.
 
     Raises:
-        InputError: there is no such policy.
+        InputError: there is no such policy, or two have one name.
     """
-    if ALL in names:
-        return list(POLICIES.values()), deployment.notes
-    if names:
-        origin = Origin(COMMAND_LINE, None, "--policy")
-        return list(dict.fromkeys(policy_named(name, origin) for name in names)), deployment.notes
+    versions = list(POLICIES.values()) if ALL in names else []
+    chosen = [*versions, *named_policies(name for name in names if name != ALL)]
+    if chosen:
+        return list({policy.name: policy for policy in chosen}.values()), deployment.notes
     if deployment.policy is not None:
         return [deployment.policy], deployment.notes
     note = ASSUMED

@@ -20,7 +20,13 @@ from schedproof_gate.replay.step_time import BASE_LATENCY_US, LATENCY_PER_TOKEN_
 from schedproof_gate.replay.workloads.formats import FORMATS
 from schedproof_gate.replay.workloads.mooncake import TOKENS_PER_HASH
 from schedproof_gate.report.counting import fail_on_option
-from schedproof_gate.report.options import colour_option, output_option, quiet_option, verbose_option
+from schedproof_gate.report.options import (
+    POLICY_METAVAR,
+    colour_option,
+    output_option,
+    quiet_option,
+    verbose_option,
+)
 from schedproof_gate.report.renderers import RENDERERS
 
 MAX_RATE_SCALE = 1e6
@@ -112,8 +118,9 @@ OPTIONS = (
         "--policy",
         "policy_names",
         multiple=True,
-        metavar="NAME",
-        help="An engine version; several to compare them, `all` for all of them.",
+        metavar=POLICY_METAVAR,
+        help="An engine version, or a rule of your own, whose module is run; several to compare, `all` for all "
+        "versions.",
     ),
     click.option(
         "--num-kv-blocks",

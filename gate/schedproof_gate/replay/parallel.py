@@ -18,7 +18,9 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from schedproof import POLICIES, Policy
+from schedproof import Policy
+from schedproof_gate.deployment.engines import named_policy
+from schedproof_gate.own_policy import spelling_of
 from schedproof_gate.replay.measurements import Measurements
 from schedproof_gate.replay.plan import ReplayPlan, Watch, replay_policy
 
@@ -53,14 +55,14 @@ def end_with_parent() -> None:
 
 
 def replay_in_process(plan: ReplayPlan, policy: str, slot: int) -> Measurements:
-    """Replay one policy in a process that `begin` set up."""
+    """Replay one policy, by its name on the command line, in a process that `begin` set up."""
 
     def progress(num_done: int) -> None:
         _Shared.num_done[slot] = num_done
         if _Shared.stops.value:
             raise StoppedError
 
-    return replay_policy(plan, POLICIES[policy], progress)
+    return replay_policy(plan, named_policy(policy), progress)
 
 
 def replay_all(plan: ReplayPlan, policies: list[Policy], num_requests: int, jobs: int) -> list[Measurements]:
@@ -78,7 +80,7 @@ def replay_all(plan: ReplayPlan, policies: list[Policy], num_requests: int, jobs
         try:
             with interrupts_held():
                 futures = [
-                    executor.submit(replay_in_process, plan, policy.name, slot)
+                    executor.submit(replay_in_process, plan, spelling_of(policy), slot)
                     for slot, policy in enumerate(policies)
                 ]
             running = set(futures)

@@ -46,8 +46,12 @@ output_option = click.option(
     callback=fit,
     help="Write to FILE, all at once.",
 )
+POLICY_METAVAR = "NAME|MODULE:CLASS"
 policy_option = click.option(
-    "--policy", "policy_name", metavar="NAME", help="The engine version; `schedproof policies` lists them."
+    "--policy",
+    "policy_name",
+    metavar=POLICY_METAVAR,
+    help="The engine version, one of `schedproof policies`; or a rule of your own, whose module is run.",
 )
 release_option = click.option(
     "--release", "release_name", metavar="VERSION", help=f"The engine's release: {', '.join(RELEASES)}."

@@ -15,7 +15,7 @@ from schedproof.engines.fastdeploy.policy import Policy
 from schedproof.request import MultimodalItem
 from schedproof_spec.invariant import Invariant
 from schedproof_spec.states.runs import Arrival
-from schedproof_spec.verdicts.witness import EVERYONE, RunWitness, with_equal_steps_together
+from schedproof_spec.verdicts.witness import EVERYONE, RunWitness, is_raised_by_a_rule, with_equal_steps_together
 
 MAX_RUN_STEPS = 512
 """Where a run is given up that breaks nothing."""
@@ -144,14 +144,18 @@ class Runs:
         assert on_run is not None
         num_requests = crowd.num_alike + (crowd.prompt_last > 0)
         num_steps = min(most_steps, max(MAX_TURNS // max(num_requests, 1), 3))
+        number = 0
         try:
             for number, step in enumerate(self._witness(crowd, num_steps).run(self.policy), start=1):
                 if not on_run(step, self.policy):
                     return number
                 if number >= crowd.last_before_step and (not step.after or step.after == step.before):
                     return None
-        except ValueError:
-            return None
+        except Exception as error:
+            if is_raised_by_a_rule(error, self.policy):
+                return number + 1
+            if not isinstance(error, ValueError):
+                raise
         return None
 
     def minimised(self, crowd: Crowd) -> Crowd:

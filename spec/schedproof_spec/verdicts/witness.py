@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -11,7 +12,9 @@ from schedproof.engines.fastdeploy.config import ServingConfig
 from schedproof.engines.fastdeploy.life.engine import Engine
 from schedproof.engines.fastdeploy.policy import Policy
 from schedproof_spec.invariant import Invariant
+from schedproof_spec.prover.failures import placed
 from schedproof_spec.prover.prove import failures, prove
+from schedproof_spec.prover.subset.policies import RULES
 from schedproof_spec.prover.verdict import Status
 from schedproof_spec.states.domain import the_config
 from schedproof_spec.states.ledger import nothing
@@ -78,12 +81,23 @@ class RunWitness:
         return run_engine(engine, self.arrivals, len(accepted), accepted_at)
 
     def replay(self, invariant: Invariant, policy: Policy) -> Replay:
-        """Run the real engine, and say what it does and which steps break the invariant."""
+        """Run the real engine, and say what it does and which steps break the invariant.
+
+        A step in which a rule of the policy raises breaks whatever is claimed of it, and is the last.
+        """
         assert invariant.on_run is not None
         holds, last = True, self.num_steps
         lines: list[str] = []
-        for number, step in enumerate(self.run(policy), start=1):
+        steps = self.run(policy)
+        for number in range(1, last + 1):
             arrived = [arrival for arrival in self.arrivals if arrival.before_step == number]
+            try:
+                step = next(steps)
+            except Exception as error:
+                if not is_raised_by_a_rule(error, policy):
+                    raise
+                raised = f"step {number}: {placed(error)} ({type(error).__name__})"
+                return Replay(False, [*lines, *map(arrival_line, arrived), raised])
             is_broken = not invariant.on_run(step, policy)
             holds = holds and not is_broken
             if number > NUM_STEPS_SHOWN and number <= last - NUM_STEPS_SHOWN and not arrived and not is_broken:
@@ -181,6 +195,12 @@ def read_witness(data: object, invariant: Invariant) -> Witness:
             raise ValueError(f"{invariant.name} speaks of the configuration, and of no run")
         return RunWitness.from_json(data)
     return ConfigWitness.from_json(data)
+
+
+def is_raised_by_a_rule(error: Exception, policy: Policy) -> bool:
+    """Return whether an exception comes out of what a policy decides in a step, and not out of the engine alone."""
+    asked = {id(getattr(getattr(policy, name), "__code__", None)) for name in RULES if name != "startup_checks"}
+    return any(id(frame.f_code) in asked for frame, _ in traceback.walk_tb(error.__traceback__))
 
 
 def with_equal_steps_together(accepted: list[Mapping[str, int]]) -> tuple[Steps, ...]:

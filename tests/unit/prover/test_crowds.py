@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from schedproof import POLICIES, REFERENCE, Role, ServingConfig, SpeculativeConfig, SpeculativeMethod
+from schedproof.engines.fastdeploy.reference_policy import ReferencePolicy
 from schedproof_spec import INVARIANTS, Status, decide
 from schedproof_spec.verdicts.crowds import (
     MAX_RUN_STEPS,
@@ -131,3 +132,19 @@ def test_the_least_good_value_is_found_by_halving(smallest: int) -> None:
 
     assert least(64, is_good) == smallest
     assert len(asked) <= 7
+
+
+class AtMostOneDecode(ReferencePolicy):
+    name = "at-most-one-decode"
+
+    def initial_budget(self, config: ServingConfig, num_decoding: int) -> int:
+        if num_decoding > 1:
+            raise RuntimeError("one at a time")
+        return super().initial_budget(config, num_decoding)
+
+
+def test_a_crowd_for_which_a_rule_raises_breaks_what_is_claimed() -> None:
+    witness = smallest_crowd(INVARIANTS["no_overshoot"], AtMostOneDecode(), FEW_BLOCKS)
+    assert witness is not None
+    assert sum(arrival.times for arrival in witness.arrivals) == 2
+    assert "one at a time (RuntimeError)" in witness.replay(INVARIANTS["no_overshoot"], AtMostOneDecode()).lines[-1]

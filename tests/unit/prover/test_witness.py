@@ -18,6 +18,7 @@ from schedproof import (
     SpeculativeConfig,
     SpeculativeMethod,
 )
+from schedproof.engines.fastdeploy.reference_policy import ReferencePolicy
 from schedproof_spec import INVARIANTS, ConfigWitness, RunWitness
 from schedproof_spec.states.not_drawn import NotDrawn
 from schedproof_spec.states.runs import Arrival
@@ -203,6 +204,32 @@ def test_the_reference_keeps_the_rule_in_the_same_run() -> None:
     assert replay.holds
     assert "step 2: runs 8 tokens" in replay.lines
     assert not any("broken" in line for line in replay.lines)
+
+
+class AtMostOneDecode(ReferencePolicy):
+    name = "at-most-one-decode"
+
+    def initial_budget(self, config: ServingConfig, num_decoding: int) -> int:
+        if num_decoding > 1:
+            raise ValueError("one at a time")
+        return super().initial_budget(config, num_decoding)
+
+
+def test_a_rule_that_raises_ends_the_replay_there_and_breaks_what_is_claimed() -> None:
+    arrival = Arrival(request_id="a", num_prompt_tokens=1, max_new_tokens=30, times=2)
+    run = replace(OVERSHOT, arrivals=(arrival,), steps=(Steps(times=3),))
+    replay = run.replay(BUDGET, AtMostOneDecode())
+    assert not replay.holds
+    assert replay.lines[-1].startswith("step 2: test_witness.py, line ")
+    assert replay.lines[-1].endswith(", in initial_budget: one at a time (ValueError)")
+    assert any(line.startswith("step 1: runs ") for line in replay.lines)
+    assert run.replay(BUDGET, REFERENCE).holds
+
+
+def test_what_the_engine_refuses_is_not_a_rule_that_raises() -> None:
+    run = replace(OVERSHOT, config=replace(OVERSHOT.config, num_kv_blocks=None))
+    with pytest.raises(ValueError, match="num_kv_blocks"):
+        run.replay(BUDGET, AtMostOneDecode())
 
 
 def test_the_middle_of_a_long_run_is_left_out() -> None:

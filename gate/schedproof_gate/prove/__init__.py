@@ -1,0 +1,1 @@
+"""Decides every invariant for a scheduling rule of a person's own."""
