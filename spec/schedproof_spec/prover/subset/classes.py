@@ -10,6 +10,7 @@ from types import (
     BuiltinFunctionType,
     ClassMethodDescriptorType,
     FunctionType,
+    GetSetDescriptorType,
     MethodDescriptorType,
     WrapperDescriptorType,
 )
@@ -21,6 +22,9 @@ METACLASSES = (type, ABCMeta, enum.EnumMeta)
 
 WRITTEN_IN_C = (BuiltinFunctionType, MethodDescriptorType, WrapperDescriptorType, ClassMethodDescriptorType)
 
+ANSWERING = frozenset({"__getattr__", "__getattribute__", "__dict__", "__class__", "__bool__", "__len__", "__index__"})
+"""Members that Python asks instead of the object, or of which it needs a plain number."""
+
 PYTHONS_OWN = ("builtins", "abc", "enum", "typing", "numbers")
 """Modules whose classes run nothing of a person's."""
 
@@ -29,8 +33,8 @@ def class_problem(owner: type) -> str | None:
     """Return why objects of a class may not take part in a rule; None for a class that is on the list."""
     if type(owner) not in METACLASSES:
         return f"has the metaclass {type(owner).__name__}; write a dataclass"
-    if issubclass(owner, BaseException):
-        return None if issubclass(owner, Exception) else "ends more than the rule; raise an Exception"
+    if issubclass(owner, BaseException) and not issubclass(owner, Exception):
+        return "ends more than the rule; raise an Exception"
     is_named_tuple = hasattr(owner, "_fields") and issubclass(owner, tuple)
     is_container = issubclass(owner, int | str | tuple | list | dict | set | frozenset)
     if is_container and not is_named_tuple and not issubclass(owner, enum.Enum):
@@ -42,7 +46,12 @@ def class_problem(owner: type) -> str | None:
         if not is_enum and any(isinstance(member, WRITTEN_IN_C) for member in vars(base).values()):
             return "is not written in Python; write a dataclass"
         for name, member in vars(base).items():
-            if not isinstance(member, FunctionType | staticmethod | classmethod) or not is_dunder(name):
+            if not is_dunder(name):
+                continue
+            if name in OPERATOR_METHODS or name in ANSWERING:
+                if member is not None and not isinstance(member, FunctionType | GetSetDescriptorType):
+                    return f"defines `{name}` as something else than a plain method; write a method"
+            if not isinstance(member, FunctionType | staticmethod | classmethod):
                 continue
             function = member if isinstance(member, FunctionType) else member.__func__
             if isinstance(function, FunctionType) and is_written_by_python(function, base):

@@ -363,6 +363,9 @@ class Closure:
         """Read what runs when an object of a class is made."""
         if issubclass(owner, enum.Enum):
             self.content.append(owner)
+            missing = lookup.in_class(owner, "_missing_")
+            if isinstance(missing, classmethod) and not is_written_by_python(missing.__func__, owner):
+                self.method(missing.__func__, owner, owner, place, line)
             return
         if is_pythons_own(owner) and not issubclass(owner, Exception):
             self.refuse(place, line, builtin_problem(owner, owner.__name__))
@@ -373,6 +376,10 @@ class Closure:
         for field in getattr(owner, "__dataclass_fields__", {}).values():
             if field.default_factory is not dataclasses.MISSING:
                 self.take(field.default_factory, Use.CALL, place, line, field.name)
+            if field.default is not dataclasses.MISSING:
+                self.take(field.default, Use.VALUE, place, line, field.name)
+        for name, default in getattr(owner, "_field_defaults", {}).items():
+            self.take(default, Use.VALUE, place, line, name)
 
     def _unknown(self, attribute: str, place: Place, line: int) -> None:
         """Read whatever an attribute can be, of any class whose objects take part."""
@@ -383,14 +390,15 @@ class Closure:
             self._member_of(owner, attribute, place, line)
 
     def _member_of(self, owner: type, attribute: str, place: Place, line: int) -> None:
-        if issubclass(owner, enum.Enum) and attribute in ATTRIBUTES:
-            return
         found = lookup.in_class(owner, attribute)
+        if issubclass(owner, enum.Enum) and attribute in ATTRIBUTES:
+            if found is MISSING or is_pythons_own(owner_of(owner, attribute)):
+                return
         self.bindings.append(Binding(lambda: lookup.in_class(owner, attribute), found))
         if isinstance(found, functools.cached_property):
             self.refuse(place, line, f"`.{attribute}` is kept between calls; make it a property")
             return
-        if attribute in getattr(owner, "__dataclass_fields__", {}):
+        if owner in ARGUMENTS and attribute in owner.__dataclass_fields__:
             return
         if not (isinstance(found, FunctionType) and is_written_by_python(found, owner)):
             self._member(found, MISSING, owner, place, line)
