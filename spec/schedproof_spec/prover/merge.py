@@ -140,7 +140,7 @@ def select(leaves: list[tuple[tuple[Decision, ...], Any]]) -> Any:
     if all(value is first for _, value in leaves):
         return first
     names = field_names(first)
-    if names is not None:
+    if names is not None and all(type(value) is type(first) for _, value in leaves):
         merged_fields = {
             name: select([(decisions, getattr(value, name)) for decisions, value in leaves]) for name in names
         }

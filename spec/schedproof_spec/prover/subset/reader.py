@@ -10,7 +10,7 @@ from types import CodeType
 from schedproof_spec.prover.subset.facts import AttributeOf, Fact, Named, NoneTest, OfSuper, Refusal, Use
 from schedproof_spec.prover.subset.language import IN_PLACE, LIST_METHODS, OPERATORS, REFUSED, SYNTAX
 from schedproof_spec.prover.subset.names import Names
-from schedproof_spec.prover.subset.patterns import pattern_problem, values_of
+from schedproof_spec.prover.subset.patterns import asks_for_none, pattern_problem, values_of
 from schedproof_spec.prover.subset.scopes import parameters_of, scope_of
 from schedproof_spec.prover.subset.shapes import (
     annotations_of,
@@ -152,6 +152,9 @@ class Reader(Names):
                 self.refuse(case.pattern, *problem)
             for value in values_of(case.pattern):
                 self.value(value)
+            if asks_for_none(case.pattern):
+                attribute = node.subject.attr if isinstance(node.subject, ast.Attribute) else None
+                self.facts.append(NoneTest(case.pattern.lineno, attribute))
             if case.guard is not None:
                 self.value(case.guard)
             self.statements(case.body)
