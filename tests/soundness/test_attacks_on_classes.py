@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any, ClassVar, NamedTuple
 
@@ -112,7 +112,7 @@ class FieldIsProperty:
     count: int
 
     @property  # type: ignore[no-redef]
-    def count(self) -> int:  # noqa: F811
+    def count(self) -> int:
         return asks_type(self._count)
 
     @count.setter
@@ -126,12 +126,12 @@ class Dispatched:
         return asks_type(value)
 
 
-class Failure(Exception):
+class OddError(Exception):
     def __getattr__(self, name: str) -> int:
         return asks_type(self.args[0])
 
 
-class FailureMade(Exception):
+class NoError(Exception):
     def __new__(cls, value: int) -> Any:
         return asks_type(value)
 
@@ -218,12 +218,12 @@ def by_a_function_that_dispatches(self: Any, config: ServingConfig, num_decoding
 
 @refused("defines `__getattr__`")
 def by_an_attribute_of_an_exception(self: Any, config: ServingConfig, num_decoding: int) -> int:
-    return Failure(num_decoding).max_num_seqs
+    return OddError(num_decoding).max_num_seqs
 
 
 @refused("defines `__new__`")
 def by_an_exception_that_is_none(self: Any, config: ServingConfig, num_decoding: int) -> int:
-    return FailureMade(num_decoding)  # type: ignore[return-value]
+    return NoError(num_decoding)  # type: ignore[return-value]
 
 
 @refused("in _missing_: ")

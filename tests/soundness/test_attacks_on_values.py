@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from typing import Any
 
 import pytest
-from tests.soundness.claims import assert_refused, policy_with, within_the_limit
+from tests.soundness.claims import assert_refused, policy_with
 
-from schedproof import Role, ServingConfig
-from schedproof.engines.fastdeploy.reference_policy import ReferencePolicy
-from schedproof.engines.fastdeploy.startup import StartupCheck
-from schedproof.request import Request
-from schedproof_spec import INVARIANTS, Status
-from schedproof_spec.verdicts.decide import proof_alone
-from schedproof_spec.verdicts.question import Question
+from schedproof import ServingConfig
 
 Rule = Callable[..., Any]
 REFUSED: list[tuple[Rule, str]] = []

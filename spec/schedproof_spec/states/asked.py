@@ -15,6 +15,7 @@ from schedproof.engines.fastdeploy.config import ServingConfig
 from schedproof.engines.fastdeploy.policy import Policy
 from schedproof_spec.prover import symbolic
 from schedproof_spec.prover.merge import StandIn
+from schedproof_spec.prover.subset.lookup import in_class
 from schedproof_spec.prover.subset.places import ARGUMENTS, CachedAt
 from schedproof_spec.prover.subset.reading import Reading, read
 from schedproof_spec.prover.subset.values import PLAIN
@@ -134,7 +135,7 @@ def without_memory(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def is_told_apart(value: Any) -> bool:
-    """Return whether values of this kind are equal, for what remembers by them, only where a rule sees no difference.
+    """Return whether two values of this kind are equal only where a rule sees no difference.
 
     People's own classes may say that two values are equal, or leave fields out of the comparison.
     """
@@ -144,7 +145,7 @@ def is_told_apart(value: Any) -> bool:
     if isinstance(value, (*symbolic.SYMBOLS, SymEnum, StandIn)) or kind in PLAIN:
         return True
     if isinstance(value, Policy):
-        return kind.__eq__ is object.__eq__
+        return in_class(kind, "__eq__") is vars(object)["__eq__"]
     if isinstance(value, Enum):
         return kind.__module__.partition(".")[0] == "schedproof" or not isinstance(value, int | str)
     return isinstance(value, ARGUMENTS)

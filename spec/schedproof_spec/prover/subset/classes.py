@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 import sys
 from abc import ABCMeta
@@ -14,15 +15,20 @@ from types import (
     MethodDescriptorType,
     WrapperDescriptorType,
 )
+from typing import Any
 
+from schedproof_spec.prover.subset.facts import Use
 from schedproof_spec.prover.subset.language import OPERATOR_METHODS, UNASKED_METHODS
+from schedproof_spec.prover.subset.lookup import in_class
 from schedproof_spec.prover.subset.values import is_written_by_python
 
 METACLASSES = (type, ABCMeta, enum.EnumMeta)
 
 WRITTEN_IN_C = (BuiltinFunctionType, MethodDescriptorType, WrapperDescriptorType, ClassMethodDescriptorType)
 
-ANSWERING = frozenset({"__getattr__", "__getattribute__", "__dict__", "__class__", "__bool__", "__len__", "__index__"})
+ANSWERING = frozenset(
+    {"__getattr__", "__getattribute__", "__dict__", "__class__", "__bool__", "__len__", "__index__"}
+)
 """Members that Python asks instead of the object, or of which it needs a plain number."""
 
 PYTHONS_OWN = ("builtins", "abc", "enum", "typing", "numbers")
@@ -48,9 +54,9 @@ def class_problem(owner: type) -> str | None:
         for name, member in vars(base).items():
             if not is_dunder(name):
                 continue
-            if name in OPERATOR_METHODS or name in ANSWERING:
-                if member is not None and not isinstance(member, FunctionType | GetSetDescriptorType):
-                    return f"defines `{name}` as something else than a plain method; write a method"
+            is_method = member is None or isinstance(member, FunctionType | GetSetDescriptorType)
+            if name in OPERATOR_METHODS | ANSWERING and not is_method:
+                return f"defines `{name}` as something else than a plain method; write a method"
             if not isinstance(member, FunctionType | staticmethod | classmethod):
                 continue
             function = member if isinstance(member, FunctionType) else member.__func__
@@ -73,6 +79,23 @@ def operators_of(owner: type) -> Iterator[FunctionType]:
                 continue
             if not is_written_by_python(member, base):
                 yield member
+
+
+def defaults_of(owner: type) -> Iterator[tuple[str, Any, Use]]:
+    """Yield what the fields of a dataclass or named tuple are when nothing is given for them, by name."""
+    for field in getattr(owner, "__dataclass_fields__", {}).values():
+        if field.default_factory is not dataclasses.MISSING:
+            yield field.name, field.default_factory, Use.CALL
+        if field.default is not dataclasses.MISSING:
+            yield field.name, field.default, Use.VALUE
+    for name, default in getattr(owner, "_field_defaults", {}).items():
+        yield name, default, Use.VALUE
+
+
+def own_missing(owner: type) -> FunctionType | None:
+    """Return what a person's enum does for a value that no member has; None where Python refuses it."""
+    function = getattr(in_class(owner, "_missing_"), "__func__", None)
+    return function if isinstance(function, FunctionType) and not is_written_by_python(function, owner) else None
 
 
 def is_pythons_own(owner: type) -> bool:

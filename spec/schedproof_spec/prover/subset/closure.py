@@ -11,9 +11,8 @@ from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from schedproof.engines.fastdeploy.startup import StartupCheck
-from schedproof_spec.prover.subset import lookup
-from schedproof_spec.prover.subset.classes import class_problem, is_pythons_own, operators_of
-from schedproof_spec.prover.subset.facts import AttributeOf, Fact, Named, NoneTest, OfSuper, Refusal, Use
+from schedproof_spec.prover.subset import classes, lookup
+from schedproof_spec.prover.subset.facts import AttributeOf, Counted, Fact, Named, NoneTest, OfSuper, Refusal, Use
 from schedproof_spec.prover.subset.language import ATTRIBUTES, FUNCTIONS, LOGGING
 from schedproof_spec.prover.subset.lookup import MISSING, Binding
 from schedproof_spec.prover.subset.places import (
@@ -91,8 +90,10 @@ class Closure:
             if can_change(default):
                 self.refuse(place, line, "a default that can be changed is not supported; write a tuple")
             self.take(default, Use.VALUE, place, line)
+        is_of_schedproof = function.__globals__.get("__name__", "").partition(".")[0] == "schedproof"
         for fact in facts_of(code, code.co_filename):
-            self._follow(fact, place)
+            if not (isinstance(fact, Counted) and is_of_schedproof):
+                self._follow(fact, place)
 
     def _follow(self, fact: Fact, place: Place) -> None:
         if isinstance(fact, Refusal):
@@ -342,19 +343,17 @@ class Closure:
             return
         self._waiting.append(place)
 
-    # Classes
-
     def _admit(self, owner: type, place: Place, line: int, *, is_made: bool = False) -> None:
         """Let objects of a class take part: what its operators run is read, and what others ask of it by name."""
         if is_made:
             self._made(owner, place, line)
-        if owner in self._classes or is_pythons_own(owner):
+        if owner in self._classes or classes.is_pythons_own(owner):
             return
         self._classes[owner] = None
-        if (problem := class_problem(owner)) is not None:
+        if (problem := classes.class_problem(owner)) is not None:
             self.refuse(place, line, f"`{owner.__name__}` {problem}")
             return
-        for operator in operators_of(owner):
+        for operator in classes.operators_of(owner):
             self.method(operator, MISSING, owner, place, line)
         for attribute, (first, at) in list(self.attributes.items()):
             self._member_of(owner, attribute, first, at)
@@ -363,23 +362,17 @@ class Closure:
         """Read what runs when an object of a class is made."""
         if issubclass(owner, enum.Enum):
             self.content.append(owner)
-            missing = lookup.in_class(owner, "_missing_")
-            if isinstance(missing, classmethod) and not is_written_by_python(missing.__func__, owner):
-                self.method(missing.__func__, owner, owner, place, line)
+            if (missing := classes.own_missing(owner)) is not None:
+                self.method(missing, owner, owner, place, line)
             return
-        if is_pythons_own(owner) and not issubclass(owner, Exception):
+        if classes.is_pythons_own(owner) and not issubclass(owner, Exception):
             self.refuse(place, line, builtin_problem(owner, owner.__name__))
             return
         begin = lookup.in_class(owner, "__init__")
         if isinstance(begin, FunctionType) and not is_written_by_python(begin, owner):
             self.method(begin, MISSING, owner, place, line)
-        for field in getattr(owner, "__dataclass_fields__", {}).values():
-            if field.default_factory is not dataclasses.MISSING:
-                self.take(field.default_factory, Use.CALL, place, line, field.name)
-            if field.default is not dataclasses.MISSING:
-                self.take(field.default, Use.VALUE, place, line, field.name)
-        for name, default in getattr(owner, "_field_defaults", {}).items():
-            self.take(default, Use.VALUE, place, line, name)
+        for name, value, use in classes.defaults_of(owner):
+            self.take(value, use, place, line, name)
 
     def _unknown(self, attribute: str, place: Place, line: int) -> None:
         """Read whatever an attribute can be, of any class whose objects take part."""
@@ -391,9 +384,9 @@ class Closure:
 
     def _member_of(self, owner: type, attribute: str, place: Place, line: int) -> None:
         found = lookup.in_class(owner, attribute)
-        if issubclass(owner, enum.Enum) and attribute in ATTRIBUTES:
-            if found is MISSING or is_pythons_own(owner_of(owner, attribute)):
-                return
+        is_of_enums = issubclass(owner, enum.Enum) and attribute in ATTRIBUTES
+        if is_of_enums and (found is MISSING or classes.is_pythons_own(owner_of(owner, attribute))):
+            return
         self.bindings.append(Binding(lambda: lookup.in_class(owner, attribute), found))
         if isinstance(found, functools.cached_property):
             self.refuse(place, line, f"`.{attribute}` is kept between calls; make it a property")

@@ -7,7 +7,8 @@ import functools
 from collections.abc import Iterable
 from types import CodeType
 
-from schedproof_spec.prover.subset.facts import AttributeOf, Fact, Named, NoneTest, OfSuper, Refusal, Use
+from schedproof_spec.prover.subset.facts import AttributeOf, Counted, Fact, Named, NoneTest, OfSuper, Refusal, Use
+from schedproof_spec.prover.subset.items import CONSTRUCT, INSTEAD, items_counted
 from schedproof_spec.prover.subset.language import IN_PLACE, LIST_METHODS, OPERATORS, REFUSED, SYNTAX
 from schedproof_spec.prover.subset.names import Names
 from schedproof_spec.prover.subset.patterns import asks_for_none, pattern_problem, values_of
@@ -53,6 +54,8 @@ class Reader(Names):
         if first not in set(rebound_in(node)):
             self.own_object = first
         self.scopes.append(scope_of(node))
+        for items in items_counted(node):
+            self.facts.append(Counted(items.lineno, CONSTRUCT, INSTEAD))
         if isinstance(node, ast.Lambda):
             self.value(node.body)
         else:
