@@ -86,7 +86,9 @@ class Closure:
         code, line = function.__code__, function.__code__.co_firstlineno
         self.bindings.append(Binding(lambda: function.__code__, code))
         self.bindings.append(Binding(lambda: function.__defaults__, function.__defaults__))
-        for default in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
+        named = function.__kwdefaults__ or {}
+        self.bindings += [Binding(functools.partial(named.get, name), named[name]) for name in named]
+        for default in (*(function.__defaults__ or ()), *named.values()):
             if can_change(default):
                 self.refuse(place, line, "a default that can be changed is not supported; write a tuple")
             self.take(default, Use.VALUE, place, line)
@@ -276,8 +278,6 @@ class Closure:
             self.refuse(place, line, "a method that remembers its results is not supported here; call it on `self`")
         elif found is not MISSING and not isinstance(found, DESCRIPTORS) and type(found) is not PAIR_FIELD:
             self.take(found, Use.VALUE, place, line)
-
-    # Values
 
     def take(self, value: Any, use: Use, place: Place, line: int, words: str = "") -> None:
         """Read a value that is known before the rule runs."""

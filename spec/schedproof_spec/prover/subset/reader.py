@@ -1,6 +1,7 @@
 """Reads the text of one function: everything that is not on the list, and everything that it takes from outside."""
 
 from __future__ import annotations
+import __future__
 
 import ast
 import functools
@@ -16,7 +17,6 @@ from schedproof_spec.prover.subset.scopes import parameters_of, scope_of
 from schedproof_spec.prover.subset.shapes import (
     annotations_of,
     constant_problem,
-    is_called_in,
     is_none,
     is_ratio,
     is_request_id,
@@ -37,15 +37,17 @@ def facts_of(code: CodeType, filename: str) -> tuple[Fact, ...]:
         return (Refusal(code.co_firstlineno, f"`{code.co_name}`, whose source is not what runs,", reason),)
     found: list[Fact] = []
     for node in nodes:
-        found += Reader(node).facts
+        found += Reader(node, bool(code.co_flags & __future__.annotations.compiler_flag)).facts
     return tuple(sorted(found, key=lambda fact: fact.line))
 
 
 class Reader(Names):
     """Walks through one function."""
 
-    def __init__(self, node: FunctionNode) -> None:
+    def __init__(self, node: FunctionNode, keeps_annotations: bool) -> None:
         super().__init__()
+        self.keeps_annotations = keeps_annotations
+        """Whether types are kept as texts, and never run."""
         self.facts: list[Fact] = []
         if isinstance(node, ast.AsyncFunctionDef):
             self.refuse(node, *REFUSED["AsyncFunctionDef"])
@@ -92,8 +94,9 @@ class Reader(Names):
             if isinstance(default, ast.List | ast.Dict | ast.ListComp):
                 self.refuse(default, "a default that can be changed", "write a tuple")
             self.value(default)
-        if isinstance(node, ast.FunctionDef) and any(map(is_called_in, annotations_of(node))):
-            self.refuse(node, "a call in an annotation", "name a type")
+        types = () if self.keeps_annotations or isinstance(node, ast.Lambda) else tuple(annotations_of(node))
+        if not all(isinstance(each, ast.Name | ast.Constant) for each in types):
+            self.refuse(node, "an annotation that is more than a name", "add `from __future__ import annotations`")
         self.scopes.append(scope_of(node))
         if isinstance(node, ast.Lambda):
             self.value(node.body)

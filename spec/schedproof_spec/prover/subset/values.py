@@ -155,9 +155,10 @@ def is_written_by_python(function: FunctionType, owner: type) -> bool:
     """Return whether a method comes with dataclasses, enums, named tuples or abstract classes."""
     code = function.__code__
     if code.co_filename == "<string>":
-        is_of_owner = function.__qualname__ == f"{owner.__qualname__}.{function.__name__}"
-        is_made = function.__name__ in MADE_BY_DATACLASSES and dataclasses.is_dataclass(owner) and is_of_owner
-        return is_made or (function.__name__ == "__new__" and hasattr(owner, "_fields"))
+        name = function.__name__
+        is_of_owner = any(function.__qualname__ == f"{base.__qualname__}.{name}" for base in owner.__mro__)
+        is_made = name in MADE_BY_DATACLASSES and dataclasses.is_dataclass(owner) and is_of_owner
+        return is_made or (name == "__new__" and hasattr(owner, "_fields"))
     return code in PYTHONS_CODES or code.co_filename in STANDARD_FILES
 
 
