@@ -50,7 +50,7 @@ anew each time. Logging has no effect and writes nothing during a proof.
 below 2**53 the result is exact, and is proved; where either number can be larger, the verdict is undecided. `a
 // b`, and `-(-a // b)` to round up, are exact for all numbers.
 
-**Loops** run over what is drawn: the items of a request, tuples, enums, ranges. An unknown number as the length
+**Loops** run over tuples, lists, enums, ranges. An unknown number as the length
 of a `range` is refused; so is one as an index.
 """
 
@@ -65,10 +65,17 @@ WHOLE = """
 - state between calls: assigning to an attribute, to a place of a list or table that was not made in the
   function itself, `global`, `nonlocal`, defaults that can be changed, cached properties;
 - `request_id` for anything but asking whether two are equal;
+- a request's items one by one, or their number: theorems draw one or two of any number. Whether there are any may
+  be asked, and schedproof's own `next_chunk`;
 - classes with `__getattr__` and the like, with a metaclass, or that make a number or text of their own, and
   `__bool__`, `__len__`, `__int__` and `__index__`, of which Python needs a plain number;
+- annotations inside a rule that are more than a name, unless the module imports `annotations` from `__future__`;
+- operators and the like that are anything but plain methods, and fields of a dataclass that are properties;
 - NumPy numbers, which wrap around: write `int(...)` where they are defined;
-- fields that no theorem draws: `has_router`, `has_splitwise_scheduler`, `enable_chunked_prefill`.
+- what a function under `functools.cache` is given, unless it is a number, None, text, a plain enum, or what the
+  rule itself was given: it could take two values for one;
+- fields that no theorem draws: `has_router`, `has_splitwise_scheduler`, `enable_chunked_prefill`, `num_kv_blocks`
+  of a configuration, `max_output_tokens` of a request.
 
 ## What is remembered
 

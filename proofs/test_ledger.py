@@ -194,7 +194,7 @@ def skipped_turn(ctx):
     config = draw_config(ctx)
     begun = replace(any_ledger(ctx), num_preempted=0, num_asked=0, num_waiting=1)
     before = replace(begun, num_running=0, num_kept=0, num_visited=0)
-    request = any_request(ctx, "request", config)
+    request = replace(any_request(ctx, "request", config), holds_slot=False)
     ctx.assume(
         ctx.merged(lambda: not request.is_decoding and policy.next_chunk(request, before.budget, config) == 0)
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
+from proofs.changes_of_order import CHANGES_OF_ORDER
 from proofs.mutants.mutant import Mutant
 
 from schedproof.engines.fastdeploy.policies import POLICIES, REFERENCE
@@ -345,6 +346,8 @@ CHANGES = [
         "original",
     ),
 ]
+
+CHANGES += [change(*each) for each in CHANGES_OF_ORDER]
 
 
 @pytest.mark.parametrize("case", CHANGES, ids=lambda case: f"{case.rule}: {case.mutant.name}")

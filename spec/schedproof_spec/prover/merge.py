@@ -30,6 +30,10 @@ class Leaf:
         return z3.And(*(condition for condition, _ in self.decisions))
 
 
+NOTHING = object()
+"""Stands for the value of a function that raises on all of its paths."""
+
+
 @dataclass(frozen=True, slots=True)
 class Merged:
     """A conditional value, and where the function raises instead: on the first side of each split."""
@@ -62,8 +66,9 @@ def merged_call(explorer: PathWalker, function: Callable[..., Any], *arguments: 
 
 def value_on_path(explorer: PathWalker, result: Merged) -> Any:
     """Return the merged value where the function returns; raise where it raises."""
-    for split, error in result.errors:
-        if explorer.branch(split) == 0:
+    for index, (split, error) in enumerate(result.errors, 1):
+        is_all_that_is_left = result.value is NOTHING and index == len(result.errors)
+        if is_all_that_is_left or explorer.branch(split) == 0:
             raise error
     return result.value
 
@@ -116,7 +121,7 @@ def merge(explorer: PathWalker, function: Callable[[], Any]) -> Merged:
             raised.setdefault(words_of(leaf.error), []).append(leaf)
     errors = tuple((raising(same), same[0].error) for same in raised.values())
     returned = [leaf for leaf in leaves if leaf.error is None]
-    value = select([(leaf.decisions, leaf.value) for leaf in returned]) if returned else None
+    value = select([(leaf.decisions, leaf.value) for leaf in returned]) if returned else NOTHING
     return Merged(value=value, errors=errors, num_paths=len(leaves))  # type: ignore[arg-type]
 
 
@@ -140,7 +145,7 @@ def select(leaves: list[tuple[tuple[Decision, ...], Any]]) -> Any:
     if all(value is first for _, value in leaves):
         return first
     names = field_names(first)
-    if names is not None:
+    if names is not None and all(type(value) is type(first) for _, value in leaves):
         merged_fields = {
             name: select([(decisions, getattr(value, name)) for decisions, value in leaves]) for name in names
         }

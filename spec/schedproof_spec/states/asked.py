@@ -7,18 +7,28 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from enum import Enum
+from types import MethodType
 from typing import Any
 
 from schedproof.engines.fastdeploy import startup
 from schedproof.engines.fastdeploy.config import ServingConfig
+from schedproof.engines.fastdeploy.policy import Policy
 from schedproof_spec.prover import symbolic
-from schedproof_spec.prover.subset.places import CachedAt
+from schedproof_spec.prover.merge import StandIn
+from schedproof_spec.prover.subset.lookup import in_class
+from schedproof_spec.prover.subset.places import ARGUMENTS, CachedAt
 from schedproof_spec.prover.subset.reading import Reading, read
+from schedproof_spec.prover.subset.values import PLAIN
 from schedproof_spec.prover.symbolic import SymEnum, UnsupportedError
 from schedproof_spec.states.not_drawn import NotDrawn
 
-NEVER_DRAWN = frozenset({"enable_chunked_prefill", "has_router", "has_splitwise_scheduler"})
-"""Fields of a configuration that start-up alone reads: theorems leave them at their default."""
+NEVER_DRAWN = frozenset({"enable_chunked_prefill", "has_router", "has_splitwise_scheduler", "num_kv_blocks"})
+"""Fields of a configuration that start-up alone reads: theorems leave them at their default.
+
+``num_kv_blocks`` is among them because most theorems speak of any pool, and have no number for it.
+"""
+
+PUBLISHED_CHECKS = tuple(each.holds for each in vars(startup).values() if isinstance(each, startup.StartupCheck))
 
 
 def supported(rule: Callable[..., Any]) -> Callable[..., Any]:
@@ -45,7 +55,8 @@ def is_of_startup(rule: Callable[..., Any]) -> bool:
 
     These are no stricter where the fields have their defaults than elsewhere.
     """
-    return getattr(rule, "__name__", "") == "startup_checks" or getattr(rule, "__module__", "") == startup.__name__
+    is_list = isinstance(rule, MethodType) and rule.__name__ == "startup_checks"
+    return is_list or any(rule is each for each in PUBLISHED_CHECKS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +119,11 @@ def without_memory(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function that is called each time, and refuses to return what its caller could change."""
 
     def call(*arguments: Any, **named: Any) -> Any:
+        for argument in (*arguments, *named.values()):
+            if not is_told_apart(argument):
+                kind = type(argument).__name__
+                words = f"`{function.__name__}` remembers its results, and is given a value of the type {kind}"
+                raise UnsupportedError(f"{words}, of which it may take two for one; give it numbers")
         result = function(*arguments, **named)
         if holds_list(result):
             raise UnsupportedError(
@@ -116,6 +132,23 @@ def without_memory(function: Callable[..., Any]) -> Callable[..., Any]:
         return result
 
     return call
+
+
+def is_told_apart(value: Any) -> bool:
+    """Return whether two values of this kind are equal only where a rule sees no difference.
+
+    People's own classes may say that two values are equal, or leave fields out of the comparison.
+    """
+    kind = type(value)
+    if kind is tuple:
+        return all(map(is_told_apart, value))
+    if isinstance(value, (*symbolic.SYMBOLS, SymEnum, StandIn)) or kind in PLAIN:
+        return True
+    if isinstance(value, Policy):
+        return in_class(kind, "__eq__") is vars(object)["__eq__"]
+    if isinstance(value, Enum):
+        return kind.__module__.partition(".")[0] == "schedproof" or not isinstance(value, int | str)
+    return isinstance(value, ARGUMENTS)
 
 
 def holds_list(value: Any) -> bool:

@@ -143,6 +143,10 @@ def draw_speculation(ctx: Context) -> SpeculativeConfig | None:
     )
 
 
+LEFT_OPEN = ("num_shared_blocks", "holds_slot", "is_aborted", "max_output_tokens")
+"""Fields of a request that only those theorems draw which say something of them."""
+
+
 def any_request(ctx: Context, name: str, config: ServingConfig, num_items: int = 0) -> Request:
     """Draw a well-formed request: prefilling or decoding, on any node, with room for what it has computed."""
     need = ctx.integer(f"{name}.need_prefill_tokens", 1)
@@ -153,14 +157,16 @@ def any_request(ctx: Context, name: str, config: ServingConfig, num_items: int =
     if num_items > 0:
         has_items = ctx.boolean(f"{name}.has_items")
         items = AnyItems(has_items, items) if isinstance(has_items, SymBool) else items if has_items else ()
+    is_open = isinstance(need, SymInt)
     request = Request(
-        request_id=AnyName(name) if isinstance(need, SymInt) else name,  # type: ignore[arg-type]
+        request_id=AnyName(name) if is_open else name,  # type: ignore[arg-type]
         need_prefill_tokens=need,
         num_computed_tokens=computed,
         num_total_tokens=total,
         num_blocks=num_blocks,
         items=items,
         num_resumed_tokens=ctx.integer(f"{name}.num_resumed_tokens", 0),
+        **({field: NotDrawn(field) for field in LEFT_OPEN} if is_open else {}),  # type: ignore[arg-type]
     )
     ctx.assume(ctx.merged(lambda: is_well_formed(request, config)))
     return request

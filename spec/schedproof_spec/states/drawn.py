@@ -44,7 +44,8 @@ class AnyItems(StandIn):
     def __ne__(self, other: object) -> Any:
         return not self == other
 
-    __hash__ = object.__hash__
+    def __hash__(self) -> NoReturn:
+        raise UnsupportedError("a request's items are no key of a table; ask for their number")
 
     def __add__(self, other: Any) -> tuple[MultimodalItem, ...]:
         return self._seen() + tuple(other)
@@ -73,7 +74,7 @@ class AnyName(StandIn):
     def __eq__(self, other: object) -> bool:
         return self is other if isinstance(other, AnyName) else self._refuse()
 
-    __hash__ = object.__hash__
+    __hash__ = _refuse
     __getattr__ = __str__ = __format__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
     __getitem__ = __iter__ = __len__ = __contains__ = __add__ = __mod__ = _refuse
 

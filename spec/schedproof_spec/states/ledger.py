@@ -16,14 +16,7 @@ from schedproof.engines.fastdeploy.config import Role, ServingConfig
 from schedproof.engines.fastdeploy.ledger import Ledger
 from schedproof.engines.fastdeploy.policy import Policy
 from schedproof.engines.fastdeploy.turns import (
-    Abort,
-    Passing,
-    Phase,
-    Preemption,
     Queues,
-    Skip,
-    Turn,
-    Visit,
     count_decode,
     count_reserved,
     next_turn,
@@ -37,6 +30,7 @@ from schedproof_spec.states.logic import all_of, any_of, negated
 from schedproof_spec.states.queue import AnyQueue
 from schedproof_spec.states.queue_entries import any_running_request, any_waiting_request
 from schedproof_spec.states.running_list import AnyQueues
+from schedproof_spec.states.turned import is_in_order, label_of, moment_after
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +218,10 @@ def all_are_somewhere(moment: Moment, frame: StepFrame) -> bool:
         return num_counted == frame.num_running
     somewhere: bool = all_of(
         num_counted <= frame.num_running,
-        any_of(num_counted == frame.num_running, ledger.num_preempted > 0),
+        any_of(
+            num_counted == frame.num_running,
+            all_of(ledger.num_preempted > 0, ledger.num_kept == 0, ledger.num_running == ledger.num_visited),
+        ),
         ledger.num_kept >= 0,
         any_of(ledger.num_kept == 0, ledger.num_preempted > 0),
         any_of(moment.num_unvisited == 0, moment.num_unvisited <= ledger.num_running - ledger.num_visited),
@@ -280,6 +277,8 @@ def queues_at(ctx: Context, moment: Moment, frame: StepFrame, num_items: int = 1
     seen: list[Any] = []
 
     def running(name: str, position: Any) -> Request:
+        if frame.policy.preempts_only_decodes and position >= ledger.num_running:
+            raise IndexError("the loop looks for a request where it has preempted somebody")
         request = any_running_request(ctx, name, config, frame.policy, num_items)
         is_decode = ctx.merged(lambda: is_live_decode(request, config))
         if position >= ledger.num_visited:
@@ -324,40 +323,6 @@ def queues_at(ctx: Context, moment: Moment, frame: StepFrame, num_items: int = 1
     )
 
 
-def moment_after(ctx: Context, before: Moment, turn: Turn, config: ServingConfig) -> Moment:
-    """Return the point of the step after a turn: the ledger as the turn left it, and what is so."""
-    world, request = before.world, turn.request
-    if isinstance(turn, Passing | Skip):
-        return replace(before, ledger=turn.after)
-    if isinstance(turn, Preemption | Abort):
-        num_live = ctx.merged(lambda: count_decode(0, request, config))
-        world = replace(
-            world,
-            num_decoding=world.num_decoding - num_live,
-            num_free_blocks=world.num_free_blocks + request.num_blocks - request.num_shared_blocks,
-        )
-        return replace(before, ledger=turn.after, world=world, num_unvisited=before.num_unvisited - num_live)
-    world = replace(world, num_free_blocks=world.num_free_blocks - turn.grant.num_new_blocks)
-    if turn.phase is Phase.DECODE:
-        return replace(before, ledger=turn.after, world=world, num_unvisited=before.num_unvisited - 1)
-    world = replace(world, prefill_tokens=world.prefill_tokens + turn.grant.num_tokens)
-    if turn.phase is Phase.ADMISSION:
-        num_new_slots = ctx.merged(lambda: 0 if request.holds_slot else 1)
-        world = replace(world, num_slots_used=world.num_slots_used + num_new_slots)
-    finished = ctx.merged(lambda: before.all_finished and turn.grant.num_tokens == request.num_prefill_tokens_left)
-    seen = True if turn.phase is Phase.PREFILL else before.prompt_seen
-    return replace(before, ledger=turn.after, world=world, prompt_seen=seen, all_finished=finished)
-
-
-def label_of(turn: Turn) -> str:
-    """Return the kind of a turn in a word."""
-    return turn.phase.value if isinstance(turn, Visit) else type(turn).__name__.lower()
-
-
-TURNS = ("decode", "prefill", "admission", "preemption")
-"""The kinds of turn that change what a step hands out."""
-
-
 def prove_count(ctx: Context, configs: Configs, policy: Policy) -> None:
     """Each running request that the worker runs is counted once, and nobody else."""
     config = configs(ctx, policy)
@@ -391,10 +356,12 @@ def by_induction(ctx: Context, configs: Configs, policy: Policy, claim: Claim, g
         before = any_moment(ctx, frame)
         ctx.assume(ctx.merged(lambda: given(before, frame)))
         ctx.assume(ctx.merged(lambda: claim(before, frame)))
-        turn = next_turn(before.ledger, queues_at(ctx, before, frame), frame.config, policy)
+        queues = queues_at(ctx, before, frame)
+        turn = next_turn(before.ledger, queues, frame.config, policy)
         if turn is None:
             return
         after, label = moment_after(ctx, before, turn, frame.config), label_of(turn)
+        ctx.prove(f"{label}: it is in order", ctx.merged(lambda: is_in_order(turn, queues, frame.config, policy)))
     ctx.assume(ctx.merged(lambda: given(after, frame)))
     ctx.prove(f"{label}: the step is possible", ctx.merged(lambda: is_possible(after, frame)))
     ctx.prove(label, ctx.merged(lambda: claim(after, frame)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from schedproof.engines.fastdeploy.config import ServingConfig
@@ -31,6 +32,8 @@ def is_alive(request: Request, max_total_tokens: int, config: ServingConfig) -> 
 def any_living_request(ctx: Context, config: ServingConfig, num_items: int = 0) -> tuple[Request, Any]:
     """Draw a request between two steps, and the tokens at which it is finished."""
     request = any_request(ctx, "request", config, num_items)
+    request = replace(request, num_shared_blocks=ctx.integer("request.num_shared_blocks", 0))
+    ctx.assume(request.num_shared_blocks <= request.num_blocks)
     max_total_tokens = ctx.integer("max_total_tokens", 1)
     ctx.assume(ctx.merged(lambda: is_alive(request, max_total_tokens, config)))
     return request, max_total_tokens

@@ -23,4 +23,4 @@ class NotDrawn(StandIn):
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __floordiv__ = __rfloordiv__ = _refuse
     __mod__ = __rmod__ = __neg__ = __abs__ = __bool__ = __index__ = __int__ = __iter__ = __len__ = _refuse
-    __hash__ = object.__hash__
+    __hash__ = _refuse

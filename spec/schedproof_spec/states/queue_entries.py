@@ -19,7 +19,8 @@ def any_running_request(
     On a decode node everything decodes, but for what has just arrived where that still has a token to prefill.
     """
     drawn = any_request(ctx, name, config, num_items)
-    request = replace(drawn, num_shared_blocks=ctx.integer(f"{name}.num_shared_blocks", 0))
+    shared = ctx.integer(f"{name}.num_shared_blocks", 0)
+    request = replace(drawn, num_shared_blocks=shared, holds_slot=False, is_aborted=False)
     ctx.assume(request.num_shared_blocks <= request.num_blocks)
     if policy.aborts_when_visited:
         request = replace(request, is_aborted=ctx.boolean(f"{name}.is_aborted"))
@@ -35,7 +36,8 @@ def any_waiting_request(ctx: Context, name: str, config: ServingConfig, num_item
     in one call of the rule, two where a second call or another item is looked at.
     """
     drawn = any_request(ctx, name, config, num_items)
-    request = replace(drawn, num_free_cached_blocks=ctx.integer(f"{name}.num_free_cached_blocks", 0))
+    cached = ctx.integer(f"{name}.num_free_cached_blocks", 0)
+    request = replace(drawn, num_free_cached_blocks=cached, num_shared_blocks=0, holds_slot=False)
     ctx.assume(request.num_free_cached_blocks <= request.num_blocks)
     ctx.assume(config.role != Role.DECODE)
     ctx.assume(ctx.merged(lambda: not request.is_decoding))

@@ -21,19 +21,18 @@ from schedproof_spec.rules.budget import (
 )
 from schedproof_spec.states.domain import Configs
 from schedproof_spec.states.ledger import (
-    TURNS,
     Claim,
     Moment,
     StepFrame,
     any_frame,
     any_moment,
     by_induction,
-    label_of,
     queues_at,
 )
 from schedproof_spec.states.life import any_living_decode
 from schedproof_spec.states.merged import next_chunk
 from schedproof_spec.states.queue_entries import any_waiting_request
+from schedproof_spec.states.turned import TURNS, label_of
 
 BUDGET_FIELDS = ("max_num_batched_tokens", "max_num_seqs", "num_speculative_tokens", "max_multimodal_item_tokens")
 

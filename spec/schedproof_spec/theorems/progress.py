@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import copy
+from dataclasses import replace
 from typing import Any
 
 from schedproof.engines.fastdeploy.config import Role, ServingConfig
@@ -56,6 +57,8 @@ def prove_head_advances(ctx: Context, configs: Configs, policy: Policy) -> None:
     num_kv_blocks = any_pool_for(ctx, config)
     request, max_total_tokens = any_living_request(ctx, config, num_items=1)
     ctx.assume(request.num_blocks <= num_kv_blocks)
+    is_aborted = stage != "decodes" and policy.aborts_when_visited and ctx.boolean("request.is_aborted")
+    request = replace(request, holds_slot=False, is_aborted=is_aborted)
     if stage == "decodes":
         ctx.assume(ctx.merged(lambda: request.is_decoding and config.runs_decode))
         prove_decode_advances(ctx, request, max_total_tokens, num_kv_blocks, config, policy)
@@ -136,11 +139,13 @@ def prove_chunk_advances(
 def prove_admission_advances(
     ctx: Context, request: Request, max_total_tokens: Any, num_kv_blocks: Any, config: ServingConfig, policy: Policy
 ) -> None:
-    """With nothing running and all blocks free it is admitted with a chunk.
+    """With nothing running and all blocks free it is admitted with a chunk, behind a cached prefix or none.
 
+    With all blocks free, those of its prefix are free too.
     Slots may be held by preempted requests that wait; all but one, since the first in line was not preempted.
     """
-    ctx.assume(ctx.merged(lambda: request.num_blocks == 0 and request.num_computed_tokens == 0))
+    ctx.assume(ctx.merged(lambda: request.num_blocks * config.block_size == request.num_computed_tokens))
+    request = replace(request, num_free_cached_blocks=request.num_blocks)
     num_held = ctx.integer("num_held_slots", 0)
     ctx.assume(num_held < config.max_num_seqs)
     if not policy.keeps_slot_of_preempted:

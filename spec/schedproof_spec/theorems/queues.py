@@ -24,12 +24,12 @@ from schedproof_spec.states.ledger import (
     any_frame,
     any_moment,
     is_live_decode,
-    moment_after,
     order_stands,
     queues_at,
 )
 from schedproof_spec.states.merged import merged_on_path
 from schedproof_spec.states.queue_entries import any_running_request
+from schedproof_spec.states.turned import moment_after
 
 
 def prove_order_kept(ctx: Context, configs: Configs, policy: Policy) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 import sys
 from abc import ABCMeta
@@ -10,16 +11,25 @@ from types import (
     BuiltinFunctionType,
     ClassMethodDescriptorType,
     FunctionType,
+    GetSetDescriptorType,
     MethodDescriptorType,
     WrapperDescriptorType,
 )
+from typing import Any
 
+from schedproof_spec.prover.subset.facts import Use
 from schedproof_spec.prover.subset.language import OPERATOR_METHODS, UNASKED_METHODS
+from schedproof_spec.prover.subset.lookup import in_class
 from schedproof_spec.prover.subset.values import is_written_by_python
 
 METACLASSES = (type, ABCMeta, enum.EnumMeta)
 
 WRITTEN_IN_C = (BuiltinFunctionType, MethodDescriptorType, WrapperDescriptorType, ClassMethodDescriptorType)
+
+ANSWERING = frozenset(
+    {"__getattr__", "__getattribute__", "__dict__", "__class__", "__bool__", "__len__", "__index__"}
+)
+"""Members that Python asks instead of the object, or of which it needs a plain number."""
 
 PYTHONS_OWN = ("builtins", "abc", "enum", "typing", "numbers")
 """Modules whose classes run nothing of a person's."""
@@ -29,8 +39,8 @@ def class_problem(owner: type) -> str | None:
     """Return why objects of a class may not take part in a rule; None for a class that is on the list."""
     if type(owner) not in METACLASSES:
         return f"has the metaclass {type(owner).__name__}; write a dataclass"
-    if issubclass(owner, BaseException):
-        return None if issubclass(owner, Exception) else "ends more than the rule; raise an Exception"
+    if issubclass(owner, BaseException) and not issubclass(owner, Exception):
+        return "ends more than the rule; raise an Exception"
     is_named_tuple = hasattr(owner, "_fields") and issubclass(owner, tuple)
     is_container = issubclass(owner, int | str | tuple | list | dict | set | frozenset)
     if is_container and not is_named_tuple and not issubclass(owner, enum.Enum):
@@ -42,7 +52,12 @@ def class_problem(owner: type) -> str | None:
         if not is_enum and any(isinstance(member, WRITTEN_IN_C) for member in vars(base).values()):
             return "is not written in Python; write a dataclass"
         for name, member in vars(base).items():
-            if not isinstance(member, FunctionType | staticmethod | classmethod) or not is_dunder(name):
+            if not is_dunder(name):
+                continue
+            is_method = member is None or isinstance(member, FunctionType | GetSetDescriptorType)
+            if name in OPERATOR_METHODS | ANSWERING and not is_method:
+                return f"defines `{name}` as something else than a plain method; write a method"
+            if not isinstance(member, FunctionType | staticmethod | classmethod):
                 continue
             function = member if isinstance(member, FunctionType) else member.__func__
             if isinstance(function, FunctionType) and is_written_by_python(function, base):
@@ -64,6 +79,23 @@ def operators_of(owner: type) -> Iterator[FunctionType]:
                 continue
             if not is_written_by_python(member, base):
                 yield member
+
+
+def defaults_of(owner: type) -> Iterator[tuple[str, Any, Use]]:
+    """Yield what the fields of a dataclass or named tuple are when nothing is given for them, by name."""
+    for field in getattr(owner, "__dataclass_fields__", {}).values():
+        if field.default_factory is not dataclasses.MISSING:
+            yield field.name, field.default_factory, Use.CALL
+        if field.default is not dataclasses.MISSING:
+            yield field.name, field.default, Use.VALUE
+    for name, default in getattr(owner, "_field_defaults", {}).items():
+        yield name, default, Use.VALUE
+
+
+def own_missing(owner: type) -> FunctionType | None:
+    """Return what a person's enum does for a value that no member has; None where Python refuses it."""
+    function = getattr(in_class(owner, "_missing_"), "__func__", None)
+    return function if isinstance(function, FunctionType) and not is_written_by_python(function, owner) else None
 
 
 def is_pythons_own(owner: type) -> bool:

@@ -11,9 +11,8 @@ from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from schedproof.engines.fastdeploy.startup import StartupCheck
-from schedproof_spec.prover.subset import lookup
-from schedproof_spec.prover.subset.classes import class_problem, is_pythons_own, operators_of
-from schedproof_spec.prover.subset.facts import AttributeOf, Fact, Named, NoneTest, OfSuper, Refusal, Use
+from schedproof_spec.prover.subset import classes, lookup
+from schedproof_spec.prover.subset.facts import AttributeOf, Counted, Fact, Named, NoneTest, OfSuper, Refusal, Use
 from schedproof_spec.prover.subset.language import ATTRIBUTES, FUNCTIONS, LOGGING
 from schedproof_spec.prover.subset.lookup import MISSING, Binding
 from schedproof_spec.prover.subset.places import (
@@ -87,12 +86,16 @@ class Closure:
         code, line = function.__code__, function.__code__.co_firstlineno
         self.bindings.append(Binding(lambda: function.__code__, code))
         self.bindings.append(Binding(lambda: function.__defaults__, function.__defaults__))
-        for default in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
+        named = function.__kwdefaults__ or {}
+        self.bindings += [Binding(functools.partial(named.get, name), named[name]) for name in named]
+        for default in (*(function.__defaults__ or ()), *named.values()):
             if can_change(default):
                 self.refuse(place, line, "a default that can be changed is not supported; write a tuple")
             self.take(default, Use.VALUE, place, line)
+        is_of_schedproof = function.__globals__.get("__name__", "").partition(".")[0] == "schedproof"
         for fact in facts_of(code, code.co_filename):
-            self._follow(fact, place)
+            if not (isinstance(fact, Counted) and is_of_schedproof):
+                self._follow(fact, place)
 
     def _follow(self, fact: Fact, place: Place) -> None:
         if isinstance(fact, Refusal):
@@ -276,8 +279,6 @@ class Closure:
         elif found is not MISSING and not isinstance(found, DESCRIPTORS) and type(found) is not PAIR_FIELD:
             self.take(found, Use.VALUE, place, line)
 
-    # Values
-
     def take(self, value: Any, use: Use, place: Place, line: int, words: str = "") -> None:
         """Read a value that is known before the rule runs."""
         if (problem := kind_problem(value, words) or use_problem(value, use, words)) is not None:
@@ -342,19 +343,17 @@ class Closure:
             return
         self._waiting.append(place)
 
-    # Classes
-
     def _admit(self, owner: type, place: Place, line: int, *, is_made: bool = False) -> None:
         """Let objects of a class take part: what its operators run is read, and what others ask of it by name."""
         if is_made:
             self._made(owner, place, line)
-        if owner in self._classes or is_pythons_own(owner):
+        if owner in self._classes or classes.is_pythons_own(owner):
             return
         self._classes[owner] = None
-        if (problem := class_problem(owner)) is not None:
+        if (problem := classes.class_problem(owner)) is not None:
             self.refuse(place, line, f"`{owner.__name__}` {problem}")
             return
-        for operator in operators_of(owner):
+        for operator in classes.operators_of(owner):
             self.method(operator, MISSING, owner, place, line)
         for attribute, (first, at) in list(self.attributes.items()):
             self._member_of(owner, attribute, first, at)
@@ -363,16 +362,17 @@ class Closure:
         """Read what runs when an object of a class is made."""
         if issubclass(owner, enum.Enum):
             self.content.append(owner)
+            if (missing := classes.own_missing(owner)) is not None:
+                self.method(missing, owner, owner, place, line)
             return
-        if is_pythons_own(owner) and not issubclass(owner, Exception):
+        if classes.is_pythons_own(owner) and not issubclass(owner, Exception):
             self.refuse(place, line, builtin_problem(owner, owner.__name__))
             return
         begin = lookup.in_class(owner, "__init__")
         if isinstance(begin, FunctionType) and not is_written_by_python(begin, owner):
             self.method(begin, MISSING, owner, place, line)
-        for field in getattr(owner, "__dataclass_fields__", {}).values():
-            if field.default_factory is not dataclasses.MISSING:
-                self.take(field.default_factory, Use.CALL, place, line, field.name)
+        for name, value, use in classes.defaults_of(owner):
+            self.take(value, use, place, line, name)
 
     def _unknown(self, attribute: str, place: Place, line: int) -> None:
         """Read whatever an attribute can be, of any class whose objects take part."""
@@ -383,14 +383,15 @@ class Closure:
             self._member_of(owner, attribute, place, line)
 
     def _member_of(self, owner: type, attribute: str, place: Place, line: int) -> None:
-        if issubclass(owner, enum.Enum) and attribute in ATTRIBUTES:
-            return
         found = lookup.in_class(owner, attribute)
+        is_of_enums = issubclass(owner, enum.Enum) and attribute in ATTRIBUTES
+        if is_of_enums and (found is MISSING or classes.is_pythons_own(owner_of(owner, attribute))):
+            return
         self.bindings.append(Binding(lambda: lookup.in_class(owner, attribute), found))
         if isinstance(found, functools.cached_property):
             self.refuse(place, line, f"`.{attribute}` is kept between calls; make it a property")
             return
-        if attribute in getattr(owner, "__dataclass_fields__", {}):
+        if owner in ARGUMENTS and attribute in owner.__dataclass_fields__:
             return
         if not (isinstance(found, FunctionType) and is_written_by_python(found, owner)):
             self._member(found, MISSING, owner, place, line)

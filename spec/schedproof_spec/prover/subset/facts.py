@@ -77,4 +77,9 @@ class Refusal:
         return f"{self.construct} is not supported" + (f"; {self.instead}" if self.instead else "")
 
 
+@dataclass(frozen=True, slots=True)
+class Counted(Refusal):
+    """Items are looked at one by one: on the list for schedproof's own rules, of which it is known what they do."""
+
+
 Fact = Named | AttributeOf | OfSuper | NoneTest | Refusal

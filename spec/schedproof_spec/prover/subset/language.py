@@ -22,7 +22,7 @@ SYNTAX: dict[type[ast.AST], str] = {
     ast.AnnAssign: "assignment with a type",
     ast.AugAssign: "`+=` and the like on local names",
     ast.If: "`if`",
-    ast.For: "`for` over requests, items, tuples, lists, enums and ranges of known length",
+    ast.For: "`for` over tuples, lists, enums and ranges of known length",
     ast.While: "`while`",
     ast.Match: "`match` over enums, integers, None and tuples that are written out",
     ast.Assert: "`assert`: a state in which it fails is a violation",

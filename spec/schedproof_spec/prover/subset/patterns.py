@@ -42,3 +42,8 @@ def values_of(pattern: ast.pattern) -> Iterator[ast.expr]:
     for node in ast.walk(pattern):
         if isinstance(node, ast.MatchValue):
             yield node.value
+
+
+def asks_for_none(pattern: ast.pattern) -> bool:
+    """Return whether a pattern compares anything with None, which is by identity."""
+    return any(isinstance(node, ast.MatchSingleton) for node in ast.walk(pattern))

@@ -1,21 +1,22 @@
 """Reads the text of one function: everything that is not on the list, and everything that it takes from outside."""
 
 from __future__ import annotations
+import __future__
 
 import ast
 import functools
 from collections.abc import Iterable
 from types import CodeType
 
-from schedproof_spec.prover.subset.facts import AttributeOf, Fact, Named, NoneTest, OfSuper, Refusal, Use
+from schedproof_spec.prover.subset.facts import AttributeOf, Counted, Fact, Named, NoneTest, OfSuper, Refusal, Use
+from schedproof_spec.prover.subset.items import CONSTRUCT, INSTEAD, items_counted
 from schedproof_spec.prover.subset.language import IN_PLACE, LIST_METHODS, OPERATORS, REFUSED, SYNTAX
 from schedproof_spec.prover.subset.names import Names
-from schedproof_spec.prover.subset.patterns import pattern_problem, values_of
+from schedproof_spec.prover.subset.patterns import asks_for_none, pattern_problem, values_of
 from schedproof_spec.prover.subset.scopes import parameters_of, scope_of
 from schedproof_spec.prover.subset.shapes import (
     annotations_of,
     constant_problem,
-    is_called_in,
     is_none,
     is_ratio,
     is_request_id,
@@ -36,15 +37,17 @@ def facts_of(code: CodeType, filename: str) -> tuple[Fact, ...]:
         return (Refusal(code.co_firstlineno, f"`{code.co_name}`, whose source is not what runs,", reason),)
     found: list[Fact] = []
     for node in nodes:
-        found += Reader(node).facts
+        found += Reader(node, bool(code.co_flags & __future__.annotations.compiler_flag)).facts
     return tuple(sorted(found, key=lambda fact: fact.line))
 
 
 class Reader(Names):
     """Walks through one function."""
 
-    def __init__(self, node: FunctionNode) -> None:
+    def __init__(self, node: FunctionNode, keeps_annotations: bool) -> None:
         super().__init__()
+        self.keeps_annotations = keeps_annotations
+        """Whether types are kept as texts, and never run."""
         self.facts: list[Fact] = []
         if isinstance(node, ast.AsyncFunctionDef):
             self.refuse(node, *REFUSED["AsyncFunctionDef"])
@@ -53,6 +56,8 @@ class Reader(Names):
         if first not in set(rebound_in(node)):
             self.own_object = first
         self.scopes.append(scope_of(node))
+        for items in items_counted(node):
+            self.facts.append(Counted(items.lineno, CONSTRUCT, INSTEAD))
         if isinstance(node, ast.Lambda):
             self.value(node.body)
         else:
@@ -89,8 +94,9 @@ class Reader(Names):
             if isinstance(default, ast.List | ast.Dict | ast.ListComp):
                 self.refuse(default, "a default that can be changed", "write a tuple")
             self.value(default)
-        if isinstance(node, ast.FunctionDef) and any(map(is_called_in, annotations_of(node))):
-            self.refuse(node, "a call in an annotation", "name a type")
+        types = () if self.keeps_annotations or isinstance(node, ast.Lambda) else tuple(annotations_of(node))
+        if not all(isinstance(each, ast.Name | ast.Constant) for each in types):
+            self.refuse(node, "an annotation that is more than a name", "add `from __future__ import annotations`")
         self.scopes.append(scope_of(node))
         if isinstance(node, ast.Lambda):
             self.value(node.body)
@@ -152,6 +158,9 @@ class Reader(Names):
                 self.refuse(case.pattern, *problem)
             for value in values_of(case.pattern):
                 self.value(value)
+            if asks_for_none(case.pattern):
+                attribute = node.subject.attr if isinstance(node.subject, ast.Attribute) else None
+                self.facts.append(NoneTest(case.pattern.lineno, attribute))
             if case.guard is not None:
                 self.value(case.guard)
             self.statements(case.body)

@@ -26,11 +26,6 @@ def annotations_of(node: ast.FunctionDef) -> Iterator[ast.expr]:
         yield node.returns
 
 
-def is_called_in(node: ast.expr) -> bool:
-    """Return whether an expression runs anything."""
-    return any(isinstance(each, ast.Call | ast.NamedExpr | ast.Lambda) for each in ast.walk(node))
-
-
 def constant_problem(node: ast.Constant) -> tuple[str, str] | None:
     """Return what is wrong with a constant and what to write instead; None for one that is supported."""
     if isinstance(node.value, float | complex):

@@ -8,10 +8,12 @@ import enum
 import functools
 import logging
 import sysconfig
+from abc import ABC
 from collections.abc import Hashable, Iterator
 from numbers import Number
 from types import (
     BuiltinFunctionType,
+    CodeType,
     FunctionType,
     GetSetDescriptorType,
     MemberDescriptorType,
@@ -151,9 +153,13 @@ def can_change(value: Any) -> bool:
 
 def is_written_by_python(function: FunctionType, owner: type) -> bool:
     """Return whether a method comes with dataclasses, enums, named tuples or abstract classes."""
-    if function.__code__.co_filename == "<string>":
-        return dataclasses.is_dataclass(owner) or hasattr(owner, "_fields")
-    return function.__code__.co_filename in STANDARD_FILES or function.__code__.co_filename.startswith("<frozen ")
+    code = function.__code__
+    if code.co_filename == "<string>":
+        name = function.__name__
+        is_of_owner = any(function.__qualname__ == f"{base.__qualname__}.{name}" for base in owner.__mro__)
+        is_made = name in MADE_BY_DATACLASSES and dataclasses.is_dataclass(owner) and is_of_owner
+        return is_made or (name == "__new__" and hasattr(owner, "_fields"))
+    return code in PYTHONS_CODES or code.co_filename in STANDARD_FILES
 
 
 def is_of_python(function: FunctionType) -> bool:
@@ -166,7 +172,29 @@ STANDARD_LIBRARY = sysconfig.get_path("stdlib")
 
 STANDARD_FILES = frozenset(
     function.__code__.co_filename
-    for function in (enum.Enum.__repr__, dataclasses.dataclass, functools.wraps, collections.namedtuple)
-    if isinstance(function, FunctionType)
+    for function in (enum.Enum.__repr__, dataclasses.dataclass, ABC.register)
+    if isinstance(function, FunctionType | MethodType)
 )
-"""Files whose methods are Python's own."""
+"""Files whose methods are Python's own, and run nothing of a person's."""
+
+MADE_BY_DATACLASSES = frozenset(
+    f"__{name}__"
+    for name in ("init", "repr", "eq", "lt", "le", "gt", "ge", "hash", "setattr", "delattr", "replace")
+)
+"""Methods whose text `dataclasses` puts together."""
+
+
+def pythons_codes() -> Iterator[CodeType]:
+    """Yield the code of what named tuples have, and of what `functools.total_ordering` adds."""
+    made: list[type] = [collections.namedtuple("Made", "first")]
+    for name in ("__lt__", "__le__", "__gt__", "__ge__"):
+        made.append(functools.total_ordering(type("Made", (), {name: lambda self, other: True})))
+    for owner in made:
+        for member in vars(owner).values():
+            function = getattr(member, "__func__", member)
+            if isinstance(function, FunctionType) and function.__code__.co_filename != __file__:
+                yield function.__code__
+
+
+PYTHONS_CODES = frozenset(pythons_codes())
+"""Code of Python's own that people's classes have by a decorator or a base."""
