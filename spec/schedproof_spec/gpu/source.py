@@ -149,8 +149,6 @@ def same_code(ours: CodeType, theirs: CodeType) -> bool:
 def function_code(tree: ast.Module, name: str, filename: str) -> CodeType:
     """Compile a module that holds one function, and return the function's code."""
     definition = tree.body[0]
-    assert isinstance(definition, ast.FunctionDef)
-    definition.decorator_list = []
     future = ast.ImportFrom(module="__future__", names=[ast.alias(name="annotations")], level=0)
     module = ast.fix_missing_locations(ast.Module(body=[future, definition], type_ignores=[]))
     compiled = compile(module, filename, "exec")
@@ -267,7 +265,7 @@ def statements_at(place: ast.stmt, *lines: str) -> list[ast.stmt]:
 
 
 def definition_of(function: FunctionType) -> ast.FunctionDef:
-    """Return a function's source as a tree of its own, whose first line is 1.
+    """Return a function's source without decorators as a tree of its own, whose first line is that of its text.
 
     Raises:
         UnsupportedError: there is none, or it is not a plain definition.
@@ -275,6 +273,7 @@ def definition_of(function: FunctionType) -> ast.FunctionDef:
     definition = ast.parse(read_source(function)).body[0]
     if not isinstance(definition, ast.FunctionDef):
         refuse(function, definition, "anything but `def`", "define a plain function")
+    definition.decorator_list = []
     return definition
 
 
