@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import z3
 
@@ -25,8 +25,47 @@ class Arithmetic(Protocol):
     def divide(self, left: z3.ArithRef, right: z3.ArithRef) -> tuple[z3.ArithRef, z3.ArithRef]:
         """Return quotient and remainder."""
 
-    def any_truth(self) -> SymBool:
+    def any_truth(self) -> Truth:
         """Return a truth value of which nothing is known."""
+
+
+COUNTING = (
+    *("add", "radd", "sub", "rsub", "mul", "rmul", "floordiv", "rfloordiv", "mod", "rmod", "divmod", "rdivmod"),
+    *("truediv", "rtruediv", "lshift", "rlshift", "rshift", "rrshift", "pow", "rpow", "neg", "pos", "abs"),
+    *("invert", "lt", "le", "gt", "ge"),
+)
+"""Operators that take a truth value for a number."""
+
+
+class Truth(SymBool):
+    """A condition that differs from state to state; it is no number, whose width would have to be watched."""
+
+    __slots__ = ()
+    __hash__ = SymBool.__hash__
+
+    def __eq__(self, other: object) -> Any:
+        return as_truth(super().__eq__(other))
+
+    def __ne__(self, other: object) -> Any:
+        return as_truth(super().__ne__(other))
+
+    def _combine(self, of_truths: Any, of_integers: Any, other: object) -> Any:
+        if not isinstance(other, SymBool | bool):
+            raise UnsupportedError("a condition as a number; write `1 if condition else 0`")
+        return as_truth(super()._combine(of_truths, of_integers, other))
+
+
+def as_truth(value: Any) -> Any:
+    """Return a condition as one of a thread."""
+    return Truth(value.term) if isinstance(value, SymBool) else value
+
+
+def _no_number(self: Truth, *_: object) -> NoReturn:
+    raise UnsupportedError("a condition as a number; write `1 if condition else 0`")
+
+
+for _name in COUNTING:
+    setattr(Truth, f"__{_name}__", _no_number)
 
 
 class DeviceInt(SymInt):
@@ -58,6 +97,34 @@ class DeviceInt(SymInt):
 
     __rmul__ = __mul__
 
+    def __rfloordiv__(self, other: Any) -> Any:
+        term = integer_term(other)
+        return NotImplemented if term is None else self.thread.result(self.thread.divide(term, self.term)[0])
+
+    def __rmod__(self, other: Any) -> Any:
+        term = integer_term(other)
+        return NotImplemented if term is None else self.thread.result(self.thread.divide(term, self.term)[1])
+
+    def __eq__(self, other: object) -> Any:
+        return as_truth(super().__eq__(other))
+
+    def __ne__(self, other: object) -> Any:
+        return as_truth(super().__ne__(other))
+
+    def __lt__(self, other: Any) -> Any:
+        return as_truth(super().__lt__(other))
+
+    def __le__(self, other: Any) -> Any:
+        return as_truth(super().__le__(other))
+
+    def __gt__(self, other: Any) -> Any:
+        return as_truth(super().__gt__(other))
+
+    def __ge__(self, other: Any) -> Any:
+        return as_truth(super().__ge__(other))
+
+    __hash__ = SymInt.__hash__
+
     def __floordiv__(self, other: Any) -> Any:
         term = integer_term(other)
         return NotImplemented if term is None else self.thread.result(self.thread.divide(self.term, term)[0])
@@ -83,11 +150,18 @@ class Data:
 
     __hash__ = None  # type: ignore[assignment]
 
-    def __init__(self, thread: Arithmetic) -> None:
+    def __init__(self, thread: Arithmetic, *, is_whole: bool = False) -> None:
         self.thread = thread
+        self.is_whole = is_whole
+        """Whether it is an integer, of which nothing more is known."""
 
-    def _data(self, *_: object) -> Data:
+    def _data(self, *others: object) -> Data:
+        if self.is_whole and not all(is_integer(other) for other in others):
+            return Data(self.thread)
         return self
+
+    def __bool__(self) -> bool:
+        return bool(self.thread.any_truth())
 
     def _either(self, _: object) -> Any:
         return self.thread.any_truth()
@@ -95,6 +169,22 @@ class Data:
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _data
     __and__ = __rand__ = __or__ = __ror__ = __lshift__ = __rshift__ = _data
     __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = _either
+
+
+def is_integer(value: object) -> bool:
+    """Return whether a value is an integer, known or not."""
+    return isinstance(value, SymInt | SymBool | int) or (isinstance(value, Data) and value.is_whole)
+
+
+def as_word(value: Any) -> Any:
+    """Return a computed number as it is.
+
+    Raises:
+        UnsupportedError: it is a constant that 64 bits do not hold.
+    """
+    if type(value) is int and not -(2**63) <= value < 2**63:
+        raise UnsupportedError(f"{value}, which 64 bits do not hold")
+    return value
 
 
 def smaller(first: Any, second: Any) -> Any:
@@ -108,9 +198,9 @@ def larger(first: Any, second: Any) -> Any:
 
 
 def _chosen(first: Any, second: Any, takes_first: Any, plain: Any) -> Any:
-    for value in (first, second):
+    for value, other in ((first, second), (second, first)):
         if isinstance(value, Data):
-            return value
+            return value if is_integer(other) else Data(value.thread)
     for value in (first, second):
         if isinstance(value, DeviceInt):
             a, b = integer_term(first), integer_term(second)

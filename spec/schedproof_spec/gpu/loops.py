@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, Protocol
 
+import numpy as np
 import z3
 
-from schedproof_spec.gpu.integers import Arithmetic, Data, DeviceInt
-from schedproof_spec.prover.symbolic import SymInt
+from schedproof_spec.gpu.integers import Arithmetic, Data, DeviceInt, is_integer
+from schedproof_spec.prover.symbolic import SymBool, SymInt
+from schedproof_spec.prover.unsupported import UnsupportedError
 
 Claim = Callable[[SimpleNamespace, Any], Any]
 """Given a function's variables and its loop's variable: what holds at the beginning of that iteration."""
@@ -80,9 +82,28 @@ class Loop:
             thread.know(claim, SimpleNamespace(**{**self.scope, **self.state}), self.at)
 
     def _any(self, name: str, value: Any) -> Any:
+        """Return what a variable may hold before any iteration, of the kind that it has before the first."""
+        if isinstance(value, SymBool):
+            return self.thread.any_truth()
         if isinstance(value, SymInt | int):
             return self.thread.fresh(name)
-        return Data(self.thread)
+        if isinstance(value, Data | float | np.floating):
+            return Data(self.thread, is_whole=is_integer(value))
+        raise UnsupportedError(
+            f"{name} changes in the loop and is no number; give it a name of its own in the loop"
+        )
+
+    def _check_kinds(self, after: Mapping[str, Any]) -> None:
+        """Refuse a variable that holds one kind of value before the loop and another one behind an iteration."""
+        for name, before in self.state.items():
+            if isinstance(before, SymBool):
+                is_kept = isinstance(after[name], SymBool | bool)
+            elif isinstance(before, SymInt) or before.is_whole:
+                is_kept = is_integer(after[name])
+            else:
+                is_kept = isinstance(after[name], Data | SymInt | SymBool | int | float | np.floating)
+            if not is_kept:
+                raise UnsupportedError(f"{name} changes its type in the loop; begin with a value of the later type")
 
     def __iter__(self) -> Iterator[DeviceInt]:
         assert self.at is not None
@@ -93,6 +114,7 @@ class Loop:
         """Prove that the iteration keeps the loop's claim, and end it."""
         assert self.at is not None
         claim = self.thread.claims.get(self.function)
+        self._check_kinds(scope)
         if claim is not None:
             after = {name: scope[name] for name in self.state}
             self._prove(claim, after, DeviceInt(self.thread.simplify(self.at.term + 1), self.thread))

@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Protocol
 
+import numpy as np
 import z3
 
 from schedproof_spec.gpu.integers import Arithmetic, Data, DeviceInt
 from schedproof_spec.gpu.products import Product, Unknowns
 from schedproof_spec.prover.symbolic import SymBool, SymInt, integer_term
+from schedproof_spec.prover.unsupported import UnsupportedError
 
 INT32 = (-(2**31), 2**31 - 1)
 INT64 = (-(2**63), 2**63 - 1)
@@ -41,13 +43,19 @@ class Memory(Arithmetic, Protocol):
     def element(self, term: z3.ArithRef, limits: tuple[int, int]) -> DeviceInt:
         """Return an element of an array, known to lie within its type."""
 
+    def is_written(self, name: str) -> bool:
+        """Return whether the launch may write to an array of this name."""
+
+    def unknown_element(self, limits: tuple[int, int]) -> DeviceInt:
+        """Return an integer of which its type alone is known."""
+
     def know(self, facts: Facts, *arguments: Any) -> None:
         """Assume a fact about what was read."""
 
 
 @dataclass(slots=True)
 class Array:
-    """An array of unknown integers; equal indices read equal values."""
+    """An array of unknown integers; equal indices read equal values, unless the launch itself may write to it."""
 
     thread: Memory
     name: str
@@ -59,18 +67,29 @@ class Array:
     """What is known of every element that is read."""
     promise: Facts | None = None
     """What is claimed of every element that is written."""
+    is_whole: bool = False
+    """Whether data are integers."""
 
     def __getitem__(self, index: Any) -> Any:
         indices = self._indices(index)
         self.thread.access(self, indices, None)
         if self.limits is None:
-            return Data(self.thread)
+            return Data(self.thread, is_whole=self.is_whole)
+        if self.thread.is_written(self.name):
+            return self.thread.unknown_element(self.limits)
         value = self.thread.element(self.at(*indices), self.limits)
         if self.facts is not None:
             self.thread.know(self.facts, *indices, value)
         return value
 
     def __setitem__(self, index: Any, value: Any) -> None:
+        is_number = integer_term(value) is not None
+        if not (is_number or isinstance(value, Data | float | np.floating)):
+            raise UnsupportedError(f"{value!r} written to {self.name}, which is no number; return one on every way")
+        if not is_number and self.limits is not None:
+            raise UnsupportedError(
+                f"data written to {self.name}, an array of integers; keep integers apart from data"
+            )
         self.thread.access(self, self._indices(index), value)
 
     def at(self, *indices: Any) -> z3.ArithRef:
@@ -80,7 +99,14 @@ class Array:
     def _indices(self, index: Any) -> tuple[Any, ...]:
         indices = index if isinstance(index, tuple) else (index,)
         if len(indices) != len(self.shape):
-            raise IndexError(f"{self.name} has {len(self.shape)} dimensions, got {len(indices)} indices")
+            raise UnsupportedError(
+                f"{len(indices)} indices into {self.name}, which has {len(self.shape)} dimensions; index every one"
+            )
+        for each in indices:
+            if integer_term(each) is None or isinstance(each, SymBool | bool):
+                raise UnsupportedError(
+                    f"an index into {self.name} that is not an integer; keep indices apart from data"
+                )
         return indices
 
 
@@ -168,6 +194,8 @@ class Log:
     barriers: set[int] = field(default_factory=set)
     """How many barriers a thread meets, path by path."""
     unknowns: Unknowns = field(default_factory=Unknowns)
+    stores: dict[Callable[..., Any], frozenset[int]] = field(default_factory=dict)
+    """Positions of the arguments that a kernel may write to."""
 
     def add(self, access: Access) -> None:
         """Record an access, or one more path that does it."""

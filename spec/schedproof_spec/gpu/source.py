@@ -14,10 +14,16 @@ from dataclasses import dataclass, field
 from types import CodeType, FunctionType
 from typing import Any, Protocol
 
-from schedproof_spec.prover.symbolic import UnsupportedError
+from schedproof_spec.gpu.bindings import Bindings
+from schedproof_spec.gpu.integers import as_word
+from schedproof_spec.gpu.reader import read_function
+from schedproof_spec.gpu.refusal import refuse
+from schedproof_spec.gpu.stores import Stores
+from schedproof_spec.prover.unsupported import UnsupportedError
 
 LOOPS = "__loops__"
-"""The name under which the source finds the stand-in for its loops."""
+AS_WORD = "__as_word__"
+"""The names under which the source finds what stands in for its loops and looks at its results."""
 
 
 class Edit(Protocol):
@@ -110,13 +116,16 @@ def text_on_disk(function: FunctionType, code: CodeType) -> str:
     """Return the function's text, which is the code that runs.
 
     Raises:
-        ValueError: it is not.
+        UnsupportedError: it is not, or there is no text.
     """
-    text = textwrap.dedent(inspect.getsource(function))
-    module = importlib.import_module(function.__module__)
-    on_disk = code_named(module_code(inspect.getsource(module)), function.__qualname__)
+    try:
+        text = textwrap.dedent(inspect.getsource(function))
+        module = importlib.import_module(function.__module__)
+        on_disk = code_named(module_code(inspect.getsource(module)), function.__qualname__)
+    except (OSError, TypeError, KeyError, ImportError, SyntaxError):
+        refuse(function, ast.Pass(), "a function whose source is not on disk", "define it in a module")
     if not same_code(on_disk, code):
-        raise ValueError(f"{function.__module__}.{function.__qualname__} does not run the source that is on disk")
+        refuse(function, ast.Pass(), "a function that does not run its source on disk", "import it anew")
     return text
 
 
@@ -132,19 +141,17 @@ def same_code(ours: CodeType, theirs: CodeType) -> bool:
         ours.co_code == theirs.co_code
         and ours.co_names == theirs.co_names
         and ours.co_varnames == theirs.co_varnames
-        and [c for c in ours.co_consts if not isinstance(c, CodeType)]
-        == [c for c in theirs.co_consts if not isinstance(c, CodeType)]
+        and [(type(c), c) for c in ours.co_consts if not isinstance(c, CodeType)]
+        == [(type(c), c) for c in theirs.co_consts if not isinstance(c, CodeType)]
     )
 
 
-def function_code(tree: ast.Module, name: str) -> CodeType:
+def function_code(tree: ast.Module, name: str, filename: str) -> CodeType:
     """Compile a module that holds one function, and return the function's code."""
     definition = tree.body[0]
-    assert isinstance(definition, ast.FunctionDef)
-    definition.decorator_list = []
     future = ast.ImportFrom(module="__future__", names=[ast.alias(name="annotations")], level=0)
     module = ast.fix_missing_locations(ast.Module(body=[future, definition], type_ignores=[]))
-    compiled = compile(module, f"<{name} as a thread>", "exec")
+    compiled = compile(module, filename, "exec")
     return next(c for c in compiled.co_consts if isinstance(c, CodeType) and c.co_name == name)
 
 
@@ -194,75 +201,124 @@ def joined(parts: Sequence[ast.expr], operator: ast.operator) -> ast.expr:
     return functools.reduce(lambda left, right: ast.BinOp(left=left, op=operator, right=right), parts)
 
 
+class WholeNumbers(ast.NodeTransformer):
+    """Rewrites arithmetic so that a result of constants alone, which no claim is made of, is looked at."""
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        """Look at a result."""
+        self.generic_visit(node)
+        if not isinstance(node.op, ast.Add | ast.Sub | ast.Mult | ast.LShift):
+            return node
+        call = ast.Call(func=ast.Name(id=AS_WORD, ctx=ast.Load()), args=[node], keywords=[])
+        return ast.copy_location(call, node)
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
+        """Write an assignment to a name in full; an element's result is looked at where it is written."""
+        self.generic_visit(node)
+        if not isinstance(node.target, ast.Name):
+            return node
+        before = ast.copy_location(ast.Name(id=node.target.id, ctx=ast.Load()), node)
+        value = self.visit_BinOp(ast.copy_location(ast.BinOp(left=before, op=node.op, right=node.value), node))
+        assert isinstance(value, ast.expr)
+        return ast.copy_location(ast.Assign(targets=[node.target], value=value), node)
+
+
 class ArbitraryIteration(ast.NodeTransformer):
-    """Rewrites every ``for … in range(…)`` so that its body runs once, for any iteration.
+    """Rewrites every ``for name in range(...)`` so that its body runs once, for any iteration.
 
     Variables that the body changes hold what they may hold at its beginning, and after the loop at its end.
     """
 
-    def __init__(self, function: ast.FunctionDef) -> None:
-        self.function = function.name
-        self.assigned = {argument.arg for argument in function.args.args}
+    def __init__(self, function: str, carried: Mapping[ast.For, Sequence[str]]) -> None:
+        self.function = function
+        self.carried = carried
         self.count = 0
-
-    def visit_Assign(self, node: ast.Assign) -> ast.AST:
-        """Note the names that are bound."""
-        self.assigned |= stored_names(node)
-        return self.generic_visit(node)
-
-    def visit_While(self, node: ast.While) -> ast.AST:
-        """Refuse what has no such rewriting."""
-        raise UnsupportedError(f"{self.function}: a while loop")
 
     def visit_For(self, node: ast.For) -> list[ast.stmt]:
         """Rewrite one loop."""
-        call = node.iter
-        is_range = isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "range"
-        leaves = (ast.Break, ast.Continue, ast.Return)
-        if not is_range or node.orelse or any(isinstance(inner, leaves) for inner in ast.walk(node)):
-            raise UnsupportedError(f"{self.function}: a loop that is not a plain walk over a range")
-        assert isinstance(call, ast.Call)
-        assert isinstance(node.target, ast.Name)
-        carried = sorted({name for part in node.body for name in stored_names(part)} & self.assigned)
+        assert isinstance(node.iter, ast.Call)
+        carried = list(self.carried.get(node, ()))
         loop = f"__loop_{self.count}"
         self.count += 1
-        begin = ast.parse(f"{loop} = {LOOPS}.begin({self.function!r}, locals(), {carried!r})").body[0]
+        begin, *unpack = statements_at(
+            node,
+            f"{loop} = {LOOPS}.begin({self.function!r}, locals(), {carried!r})",
+            *(f"{name} = {loop}.state[{name!r}]" for name in carried),
+        )
         assert isinstance(begin, ast.Assign)
         assert isinstance(begin.value, ast.Call)
-        begin.value.args.append(ast.Tuple(elts=call.args, ctx=ast.Load()))
-        unpack = ast.parse("".join(f"{name} = {loop}.state[{name!r}]\n" for name in carried)).body
-        node.iter = ast.Name(id=loop, ctx=ast.Load())
-        self.assigned.add(node.target.id)
-        inner: list[ast.stmt] = []
-        for part in node.body:
-            visited = self.visit(part)
-            inner.extend(visited if isinstance(visited, list) else [visited])
-        node.body = [*inner, *ast.parse(f"{loop}.end(locals())").body]
+        begin.value.args.append(ast.copy_location(ast.Tuple(elts=node.iter.args, ctx=ast.Load()), node))
+        node.iter = ast.copy_location(ast.Name(id=loop, ctx=ast.Load()), node)
+        self.generic_visit(node)
+        node.body += statements_at(node, f"{loop}.end(locals())")
         return [begin, *unpack, node]
 
 
-def stored_names(node: ast.AST) -> set[str]:
-    """Return the names that a statement binds."""
-    return {
-        inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store)
-    }
+def statements_at(place: ast.stmt, *lines: str) -> list[ast.stmt]:
+    """Return statements that are not in the source, at the line of one that is."""
+    line = ast.Pass(lineno=place.lineno, col_offset=0, end_lineno=place.lineno, end_col_offset=0)
+    statements = ast.parse("\n".join(lines)).body
+    for statement in statements:
+        for each in ast.walk(statement):
+            ast.copy_location(each, line)
+    return statements
 
 
-_codes: dict[tuple[FunctionType, str], CodeType] = {}
+def definition_of(function: FunctionType) -> ast.FunctionDef:
+    """Return a function's source without decorators as a tree of its own, whose first line is that of its text.
+
+    Raises:
+        UnsupportedError: there is none, or it is not a plain definition.
+    """
+    definition = ast.parse(read_source(function)).body[0]
+    if not isinstance(definition, ast.FunctionDef):
+        refuse(function, definition, "anything but `def`", "define a plain function")
+    definition.decorator_list = []
+    return definition
 
 
-def thread_code(function: FunctionType) -> CodeType:
-    """Return the code that a thread runs instead of the function."""
-    text = read_source(function)
-    key = (function, text)
-    if key not in _codes:
-        tree = ast.parse(text)
-        definition = tree.body[0]
-        assert isinstance(definition, ast.FunctionDef)
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """The code that a thread runs instead of a function, and what its names meant when it was read."""
+
+    code: CodeType
+    outside: dict[str, Any]
+
+    def is_current(self, function: FunctionType) -> bool:
+        """Return whether all names still mean the same."""
+        scope = function.__globals__
+        return all(scope.get(name) is value for name, value in self.outside.items())
+
+
+_translations: dict[tuple[FunctionType, str, bool], Translation] = {}
+
+
+def thread_code(function: FunctionType, *, is_kernel: bool) -> CodeType:
+    """Return the code that a thread runs instead of the function.
+
+    Raises:
+        UnsupportedError: something in it is not on the list of what kernels are made of.
+    """
+    key = (function, read_source(function), is_kernel)
+    known = _translations.get(key)
+    if known is None or not known.is_current(function):
+        definition = definition_of(function)
+        read_function(function, definition, is_kernel=is_kernel)
+        carried = Bindings(function, definition).carried
+        outside = {name: function.__globals__.get(name) for name in names_in(definition)}
         WholeConditions().visit(definition)
-        ArbitraryIteration(definition).visit(definition)
-        _codes[key] = function_code(tree, function.__name__)
-    return _codes[key]
+        WholeNumbers().visit(definition)
+        ArbitraryIteration(function.__name__, carried).visit(definition)
+        ast.increment_lineno(definition, function.__code__.co_firstlineno - 1)
+        tree = ast.Module(body=[definition], type_ignores=[])
+        known = Translation(function_code(tree, function.__name__, function.__code__.co_filename), outside)
+        _translations[key] = known
+    return known.code
+
+
+def names_in(definition: ast.FunctionDef) -> set[str]:
+    """Return every name in a function."""
+    return {each.id for each in ast.walk(definition) if isinstance(each, ast.Name)}
 
 
 @dataclass(slots=True)
@@ -275,6 +331,14 @@ class Translator:
     functions: Mapping[Callable[..., Any], Any]
     """Stand-ins for functions."""
     made: dict[Callable[..., Any], Any] = field(default_factory=dict)
+    kernel: Callable[..., Any] | None = None
+    """Which of them is launched."""
+
+    def written(self, kernel: Callable[..., Any]) -> frozenset[int]:
+        """Return the positions of the arguments that a kernel may write to."""
+        if not isinstance(kernel, FunctionType):
+            raise UnsupportedError(f"{kernel!r} is not a plain function")
+        return Stores(definition_of, self.functions).written(kernel)
 
     def thread_function(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return the function as one thread runs it."""
@@ -288,8 +352,8 @@ class Translator:
         if not isinstance(function, FunctionType):
             raise UnsupportedError(f"{function!r} is not a plain function")
         if function not in self.made:
-            code = thread_code(function)
-            scope = {**function.__globals__, **self.names, LOOPS: self.loops}
+            code = thread_code(function, is_kernel=function is self.kernel)
+            scope = {**function.__globals__, **self.names, LOOPS: self.loops, AS_WORD: as_word}
             self.made[function] = FunctionType(code, scope, function.__name__, function.__defaults__)
             for name in code.co_names:
                 named = function.__globals__.get(name)
@@ -297,8 +361,3 @@ class Translator:
                     scope[name] = self.thread_function(named)
         made: Callable[..., Any] = self.made[function]
         return made
-
-
-def carried_values(scope: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    """Return the variables that a loop changes and that exist before it."""
-    return {name: scope[name] for name in names if name in scope}

@@ -10,9 +10,10 @@ from typing import Any
 import z3
 
 from schedproof_spec.gpu import claims as product_claims
-from schedproof_spec.gpu.integers import Data, DeviceInt, as_it_is, larger, magnitude, smaller
+from schedproof_spec.gpu.integers import DeviceInt, Truth, as_it_is, larger, magnitude, smaller
 from schedproof_spec.gpu.loops import Claim, IterationEnd, Loop
 from schedproof_spec.gpu.memory import (
+    BOOL,
     INT32,
     INT64,
     Access,
@@ -25,11 +26,15 @@ from schedproof_spec.gpu.memory import (
     in_bounds,
 )
 from schedproof_spec.gpu.products import Product
-from schedproof_spec.gpu.source import Translator, carried_values
+from schedproof_spec.gpu.reader import element_type
+from schedproof_spec.gpu.source import Translator
 from schedproof_spec.prover.context import Context, SymbolicContext
 from schedproof_spec.prover.symbolic import SymBool, SymInt, integer_term, term_of
+from schedproof_spec.prover.unsupported import UnsupportedError
 
 FITS = "integers fit the machine"
+SHARED = "shared"
+"""The name of all shared arrays of a kernel."""
 
 
 class Thread:
@@ -68,6 +73,10 @@ class Thread:
         self.coordinates: tuple[SymInt, ...] = ()
         self.block: tuple[SymInt, ...] = ()
         self.num_fresh = 0
+        self.names: set[str] = set()
+        """Of the launch's arrays."""
+        self.written: frozenset[str] = frozenset()
+        """The arrays that the launch may write to."""
         self.reasons = False
         """Whether integers are a claim's, which no machine computes."""
         self.translator = Translator(self, {}, functions or {})
@@ -87,11 +96,22 @@ class Thread:
         *,
         facts: Facts | None = None,
         promise: Facts | None = None,
-        place: Place = Place.GLOBAL,
     ) -> Array:
         """Return an array of the launch; flat offsets into it fit the machine's integers."""
+        if limits not in (None, INT32, INT64, BOOL):
+            raise UnsupportedError(
+                f"an array of integers that are not signed: {name}; declare its elements as data"
+            )
+        if name == SHARED or name in self.names:
+            raise UnsupportedError(f"two arrays of one name: {name}; give each its own")
+        self.names.add(name)
         self.result(integer_term(flat_length(tuple(shape))))
-        return Array(self, name, tuple(shape), limits, place, facts, promise)
+        return Array(self, name, tuple(shape), limits, Place.GLOBAL, facts, promise)
+
+    def shared_array(self, length: int, element: Any) -> Array:
+        """Return an array of a block's own."""
+        is_whole = not element_type(element).startswith("float")
+        return Array(self, SHARED, (length,), None, Place.SHARED, is_whole=is_whole)
 
     def launch(
         self, kernel: Callable[..., None], *arguments: Any, grid: Sequence[Any], block: Any, name: str = "kernel"
@@ -117,12 +137,12 @@ class Thread:
             blockDim=SimpleNamespace(x=block),
             grid=lambda dimensions: axes["x"] * block + thread,
             gridsize=lambda dimensions: lengths["x"] * block,
-            shared=SimpleNamespace(
-                array=lambda length, _: self.array("shared", (length,), None, place=Place.SHARED)
-            ),
+            shared=SimpleNamespace(array=self.shared_array),
             syncthreads=self._barrier,
         )
         self.translator.names = {"cuda": cuda, "min": smaller, "max": larger, "int": as_it_is, "abs": magnitude}
+        self.translator.kernel = kernel
+        self.written = self._written(kernel, arguments)
         try:
             self.translator.thread_function(kernel)(*arguments)
             self.log.barriers.add(self.phase)
@@ -130,6 +150,22 @@ class Thread:
         except IterationEnd:
             self.claim_all([])
         self._cover()
+
+    def _written(self, kernel: Callable[..., None], arguments: Sequence[Any]) -> frozenset[str]:
+        """Return the names of the arrays that the launch may write to."""
+        if kernel not in self.log.stores:
+            self.log.stores[kernel] = self.translator.written(kernel)
+        return frozenset(arguments[position].name for position in self.log.stores[kernel])
+
+    def is_written(self, name: str) -> bool:
+        """Return whether the launch may write to an array of this name."""
+        return name in self.written
+
+    def unknown_element(self, limits: tuple[int, int]) -> DeviceInt:
+        """Return an integer of which its type alone is known: this thread may have written it, or another one."""
+        term = self.unknown("read")
+        self._add(holds(limits, SymInt(term)))
+        return DeviceInt(term, self)
 
     def _barrier(self) -> None:
         self.phase += 1
@@ -186,13 +222,18 @@ class Thread:
         self.num_fresh += 1
         return self.log.unknowns.own_unknown(f"{name}!{self.num_fresh}")
 
-    def any_truth(self) -> SymBool:
+    def any_truth(self) -> Truth:
         """Return a truth value of which nothing is known."""
-        return SymBool(self.unknown("truth") == 0)
+        return Truth(self.unknown("truth") == 0)
 
     def wrap(self, value: Any) -> DeviceInt:
         """Return a number or a symbol as an integer of this thread."""
-        return value if isinstance(value, DeviceInt) else DeviceInt(integer_term(value), self)
+        if isinstance(value, DeviceInt):
+            return value
+        term = integer_term(value)
+        if term is None or isinstance(value, SymBool | bool):
+            raise UnsupportedError("a bound of a loop that is not an integer; keep bounds apart from data")
+        return DeviceInt(term, self)
 
     def simplify(self, term: z3.ArithRef) -> z3.ArithRef:
         """Return an equal term, the same one for the same term."""
@@ -254,7 +295,7 @@ class Thread:
         verb = "read" if value is None else "write"
         claims = [(f"{verb} of {array.name} in bounds", lambda: in_bounds(indices, array.shape))]
         term, limits = None, array.limits
-        if value is not None and not isinstance(value, Data) and limits is not None:
+        if value is not None and limits is not None:
             claims.append((f"value written to {array.name} fits", lambda: holds(limits, value)))
             term = SymInt(integer_term(value))
             if array.promise is not None:
@@ -282,7 +323,7 @@ class Thread:
         """Begin a loop of a function."""
         start, stop = (0, bounds[0]) if len(bounds) == 1 else bounds[:2]
         step = bounds[2] if len(bounds) == 3 else 1
-        before = carried_values(scope, names)
+        before = {name: scope[name] for name in names}
         loop = Loop(self, function, dict(scope), before, self.wrap(start), self.wrap(stop), self.wrap(step))
         loop.enter()
         return loop
