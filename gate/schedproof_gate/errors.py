@@ -1,5 +1,9 @@
 """The one way in which the command refuses an input: a single line for a person, and exit code 2."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+
 MAX_SHOWN = 120
 """Characters of a person's text that a message repeats."""
 
@@ -17,11 +21,19 @@ class InputError(Exception):
         self.key = key
         self.advice = advice
 
+    def __reduce__(self) -> tuple[Callable[..., InputError], tuple[str, str, int | None, str, str]]:
+        return from_process, (self.problem, self.source, self.line, self.key, self.advice)
+
     def __str__(self) -> str:
         place = shown(self.source) + ("" if self.line is None else f":{self.line}")
         key = f": {shown(self.key)}" if self.key else ""
         advice = f"; {self.advice}" if self.advice else ""
         return printable(f"{place}{key}: {self.problem}{advice}")
+
+
+def from_process(problem: str, source: str, line: int | None, key: str, advice: str) -> InputError:
+    """Return an error as another process raised it."""
+    return InputError(problem, source=source, line=line, key=key, advice=advice)
 
 
 def shown(text: str) -> str:

@@ -186,7 +186,7 @@ def failure_in_own(error: BaseException) -> InputError | None:
         source=as_given(last.filename, ""),
         line=last.lineno,
         key=last.name,
-        advice="mend the rule, or ask `schedproof prove` for a run that gets there",
+        advice="mend the rule, then ask again",
     )
 
 

@@ -184,3 +184,18 @@ def test_a_rule_of_ones_own_is_replayed_beside_a_version() -> None:
     assert [subject["policy"] for subject in subjects] == ["half-for-prompts", "reference"]
     statuses = [{each["invariant"]: each["status"] for each in subject["results"]} for subject in subjects]
     assert [each["budget_tight"] for each in statuses] == ["violated", "held"]
+
+
+def test_a_rule_that_raises_in_a_replay_is_one_sentence(tmp_path: Path) -> None:
+    rule = NOT_FOLLOWED.replace("return 0", 'raise RuntimeError("not yet")')
+    (tmp_path / "rule.py").write_text(rule, encoding="utf-8")
+    words = ["replay", str(ROOT / "examples/workloads/azure-code-2023-excerpt.csv"), "--limit", "3"]
+    words += ["--config", str(ROOT / "examples/mixed-mtp.yaml"), "--num-kv-blocks", "1024"]
+    line = rule.splitlines().index('            raise RuntimeError("not yet")') + 1
+    for others in ([], ["--policy", "reference"]):
+        done = schedproof(*words, "--policy", "rule.py:Tries", *others, cwd=tmp_path)
+        assert (done.returncode, done.stdout) == (2, "")
+        sentence = done.stderr.splitlines()[-1]
+        assert sentence.startswith(
+            f"schedproof: rule.py:{line}: decode_charge: raises RuntimeError: not yet; mend "
+        )

@@ -20,7 +20,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from schedproof import Policy
 from schedproof_gate.deployment.engines import named_policy
-from schedproof_gate.own_policy import spelling_of
+from schedproof_gate.own_policy import failure_in_own, spelling_of
 from schedproof_gate.replay.measurements import Measurements
 from schedproof_gate.replay.plan import ReplayPlan, Watch, replay_policy
 
@@ -55,14 +55,21 @@ def end_with_parent() -> None:
 
 
 def replay_in_process(plan: ReplayPlan, policy: str, slot: int) -> Measurements:
-    """Replay one policy, by its name on the command line, in a process that `begin` set up."""
+    """Replay one policy, by its name on the command line, in a process that `begin` set up.
+
+    Raises:
+        InputError: the trace cannot be read to its end, or a rule of one's own raises.
+    """
 
     def progress(num_done: int) -> None:
         _Shared.num_done[slot] = num_done
         if _Shared.stops.value:
             raise StoppedError
 
-    return replay_policy(plan, named_policy(policy), progress)
+    try:
+        return replay_policy(plan, named_policy(policy), progress)
+    except Exception as error:
+        raise failure_in_own(error) or error from None
 
 
 def replay_all(plan: ReplayPlan, policies: list[Policy], num_requests: int, jobs: int) -> list[Measurements]:

@@ -198,9 +198,14 @@ def read_witness(data: object, invariant: Invariant) -> Witness:
 
 
 def is_raised_by_a_rule(error: Exception, policy: Policy) -> bool:
-    """Return whether an exception comes out of what a policy decides in a step, and not out of the engine alone."""
-    asked = {id(getattr(getattr(policy, name), "__code__", None)) for name in RULES if name != "startup_checks"}
-    return any(id(frame.f_code) in asked for frame, _ in traceback.walk_tb(error.__traceback__))
+    """Return whether an exception comes out of what a policy decides in a step, and not out of the engine alone.
+
+    So does one that the engine raises while it plans a step with an answer of another type or size.
+    """
+    asked = {getattr(getattr(policy, name), "__code__", None) for name in RULES if name != "startup_checks"}
+    if isinstance(error, TypeError | LookupError | ArithmeticError | AssertionError):
+        asked.add(Engine.schedule.__code__)
+    return any(frame.f_code in asked for frame, _ in traceback.walk_tb(error.__traceback__))
 
 
 def with_equal_steps_together(accepted: list[Mapping[str, int]]) -> tuple[Steps, ...]:

@@ -226,6 +226,20 @@ def test_a_rule_that_raises_ends_the_replay_there_and_breaks_what_is_claimed() -
     assert run.replay(BUDGET, REFERENCE).holds
 
 
+class NoAnswer(ReferencePolicy):
+    name = "no-answer"
+
+    def initial_budget(self, config: ServingConfig, num_decoding: int) -> int:
+        return None  # type: ignore[return-value]
+
+
+def test_an_answer_of_another_type_breaks_what_is_claimed() -> None:
+    replay = OVERSHOT.replay(BUDGET, NoAnswer())
+    assert not replay.holds
+    assert replay.lines[-1].startswith("step 1: turns.py, line ")
+    assert replay.lines[-1].endswith("not supported between instances of 'NoneType' and 'int' (TypeError)")
+
+
 def test_what_the_engine_refuses_is_not_a_rule_that_raises() -> None:
     run = replace(OVERSHOT, config=replace(OVERSHOT.config, num_kv_blocks=None))
     with pytest.raises(ValueError, match="num_kv_blocks"):
