@@ -1,6 +1,6 @@
 """The output message word by word: whatever a thread writes to a word is what the reference puts there.
 
-The words of a slot are those of an arbitrary slot, position and column, at the places that the reference gives them.
+The words of a slot are those of any slot, position and column, at the places that the reference gives them.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 from launches import ANY_SIZE, KernelProof, names_of
 from proofs.mutants.mutant import Mutant
-from test_output_kernels import MAX_BLOCKS, SAVE, TOPK, TOPK_LIMITS
+from test_output_kernels import LOOP, MAX_BLOCKS, SAVE, TOPK, TOPK_LIMITS
 
 from schedproof.output import topk_layout
 from schedproof.output.message_layout import MAX_DRAFT_TOKENS, MAX_MESSAGE_SEQS, MESSAGE_WORDS
@@ -114,7 +114,7 @@ def save_output(thread):
 
 
 def topk_fixed(thread):
-    """`SaveTopk` in its fixed form with any rows, width and columns that it accepts; each word is the reference's."""
+    """`SaveTopk` in its fixed form with any sizes that it accepts; each word is the reference's."""
     rows, width = thread.size("rows", *ANY_SIZE), thread.size("width", *ANY_SIZE)
     columns = thread.size("columns", *ANY_SIZE)
     slot = thread.size("any_slot", 0, MAX_TOPK_SEQS - 1)
@@ -145,7 +145,25 @@ def topk_fixed(thread):
         thread.assume(counts(MISFITS, misfits_at, v.slot, at=at))
         return all_of(v.misfits == MISFITS(v.slot, at), v.misfits >= 0, v.misfits <= at * (MAX_TOPK_COLUMNS + 1))
 
+    def found_again(word):
+        """A slot's place is found again from its word: proved of the layout, then known of this word."""
+        inner = (word - topk_layout.SLOTS_BEGIN) % topk_layout.SLOT_WORDS
+        in_row = position * MAX_TOPK_COLUMNS + column
+        is_id = word == topk_layout.id_word(slot, position, column)
+        is_score = word == topk_layout.score_word(slot, position, column)
+        for step in (
+            implies(any_of(is_id, is_score), (word - topk_layout.SLOTS_BEGIN) // topk_layout.SLOT_WORDS == slot),
+            implies(is_id, inner == in_row),
+            implies(is_score, inner == in_row + topk_layout.ROW_SPAN),
+            implies(any_of(is_id, is_score), inner % topk_layout.ROW_SPAN == in_row),
+            implies(any_of(is_id, is_score), inner % topk_layout.ROW_SPAN // MAX_TOPK_COLUMNS == position),
+            implies(any_of(is_id, is_score), inner % topk_layout.ROW_SPAN % MAX_TOPK_COLUMNS == column),
+        ):
+            thread.claim("a slot's place is found again", lambda step=step: step.term)
+            thread.assume(step)
+
     def as_due(word, value):
+        found_again(word)
         count = count_of(slot)
         reported = chosen(MISFITS(slot, MAX_DRAFT_TOKENS) > 0, REFUSED_TOKEN, count)
         is_used = all_of(slot < batch, position < count)
@@ -296,5 +314,5 @@ def test_mutant_is_refuted(proof, mutant, theorem):
     with mutated(mutant):
         found = prove(lambda ctx: proof.run(Doubter(ctx, Log())))
     assert found.status is Status.VIOLATED, found.reason
-    assert found.reason in {AS_DUE, "the loop of reported_count keeps its claim", "the loop of row_misfits keeps its claim"}
+    assert found.reason in (AS_DUE, *(LOOP.format(name) for name in ("reported_count", "row_misfits")))
     theorem(f"{proof.name} with the mutant '{mutant.name}': its words", found, scope=proof.limits)

@@ -29,7 +29,14 @@ class Bindings:
         self.names = {argument.arg for argument in definition.args.args}
         self.locals = self.names | set(stored_names(definition))
         self.loop_variables = loop_variables(definition)
-        self.block(definition.body, frozenset(self.names))
+        end = self.block(definition.body, frozenset(self.names))
+        returns = [each for each in ast.walk(definition) if isinstance(each, ast.Return)]
+        bare = [each for each in returns if each.value is None]
+        if len(bare) < len(returns) and (bare or end is not None):
+            place = bare[0] if bare else definition.body[-1]
+            refuse(
+                function, place, "an end without a value, where others return one,", "return a value on every way"
+            )
 
     def block(self, statements: list[ast.stmt], names: Names) -> Names:
         """Follow several statements; return what has a value behind them."""

@@ -215,4 +215,4 @@ def as_it_is(value: Any) -> Any:
 
 def magnitude(value: Any) -> Any:
     """Stand in for ``abs``."""
-    return larger(value, -value)
+    return larger(value, as_word(-value))

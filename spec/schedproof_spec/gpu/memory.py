@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import numpy as np
 import z3
@@ -53,7 +53,7 @@ class Memory(Arithmetic, Protocol):
         """Assume a fact about what was read."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Array:
     """An array of unknown integers; equal indices read equal values, unless the launch itself may write to it."""
 
@@ -91,6 +91,15 @@ class Array:
                 f"data written to {self.name}, an array of integers; keep integers apart from data"
             )
         self.thread.access(self, self._indices(index), value)
+
+    def __bool__(self) -> NoReturn:
+        raise UnsupportedError(f"{self.name}, an array, as a condition; ask for an element")
+
+    def __eq__(self, other: object) -> NoReturn:
+        raise UnsupportedError(f"a comparison of {self.name}, an array; compare elements")
+
+    __ne__ = __eq__
+    __hash__ = object.__hash__
 
     def at(self, *indices: Any) -> z3.ArithRef:
         """Return the element's term, without an access."""

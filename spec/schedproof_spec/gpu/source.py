@@ -201,14 +201,25 @@ def joined(parts: Sequence[ast.expr], operator: ast.operator) -> ast.expr:
     return functools.reduce(lambda left, right: ast.BinOp(left=left, op=operator, right=right), parts)
 
 
+GROWING = (ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.LShift)
+"""Operators on integers whose result may be larger than both of them."""
+
+
 class WholeNumbers(ast.NodeTransformer):
     """Rewrites arithmetic so that a result of constants alone, which no claim is made of, is looked at."""
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         """Look at a result."""
         self.generic_visit(node)
-        if not isinstance(node.op, ast.Add | ast.Sub | ast.Mult | ast.LShift):
-            return node
+        return self.word(node) if isinstance(node.op, GROWING) else node
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
+        """Look at a result."""
+        self.generic_visit(node)
+        return self.word(node) if isinstance(node.op, ast.USub) else node
+
+    def word(self, node: ast.expr) -> ast.expr:
+        """Return a result that is looked at."""
         call = ast.Call(func=ast.Name(id=AS_WORD, ctx=ast.Load()), args=[node], keywords=[])
         return ast.copy_location(call, node)
 
