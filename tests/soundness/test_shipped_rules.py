@@ -45,7 +45,7 @@ def test_every_start_up_check_keeps_to_the_list() -> None:
     assert [read(check.holds).refusal for check in checks] == [None] * len(checks)
 
 
-NOT_OF_A_POLICY = ("output_reserve", "launch_forecast")
+NOT_OF_A_POLICY = ("output_reserve", "launch_forecast", "token_ratio")
 """Rules that no policy decides: theorems ask them of values of their own."""
 
 
@@ -65,12 +65,14 @@ def test_a_rule_of_the_reference_keeps_to_the_list(function: FunctionType) -> No
 
 
 def test_the_published_reserve_counts_in_floating_point() -> None:
-    """FastDeploy's decay is the one rule outside the list; no policy reaches it, and proofs draw what it yields."""
+    """FastDeploy's reserves are the rules outside the list; no policy reaches them, and proofs draw what they yield."""
     reserve = importlib.import_module(f"{rules.__name__}.output_reserve")
     refusal = read(reserve.published_reserve_after_step).refusal
     assert refusal is not None
     assert "`float` is not supported; stay with integers" in refusal
     assert read(reserve.reserve_after_step).refusal is None
+    ratio = importlib.import_module(f"{rules.__name__}.token_ratio")
+    assert "true division is not supported" in (read(ratio.after_preemption).refusal or "")
 
 
 DERIVED = [name for name, value in vars(ServingConfig).items() if isinstance(value, property)]
