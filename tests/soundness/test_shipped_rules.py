@@ -65,7 +65,7 @@ def test_a_rule_of_the_reference_keeps_to_the_list(function: FunctionType) -> No
 
 
 def test_the_published_reserve_counts_in_floating_point() -> None:
-    """FastDeploy's reserves are the rules outside the list; no policy reaches them, and proofs draw what they yield."""
+    """FastDeploy's reserves are the rules outside the list: no policy reaches them, and proofs draw the results."""
     reserve = importlib.import_module(f"{rules.__name__}.output_reserve")
     refusal = read(reserve.published_reserve_after_step).refusal
     assert refusal is not None
