@@ -78,6 +78,7 @@ def always_progresses(policy: Policy) -> Theorem:
         ctx.assume(prompt <= config.max_model_len)
         request = replace(
             any_request(ctx, "waiting[0]", config),
+            holds_slot=False,
             num_computed_tokens=0,
             num_blocks=0,
             need_prefill_tokens=prompt,

@@ -52,7 +52,7 @@ def prove_head_advances(ctx: Context, configs: Configs, policy: Policy) -> None:
 
     Preemption takes the others first, so that the pool is the first one's when it comes to that.
     """
-    stage = ctx.one_of("stage", ("decodes", "prefills", "waits"))
+    stage = ctx.one_of("stage", ("decodes", "prefills", "waits", "waits behind a cached prefix"))
     config = configs(ctx, policy)
     num_kv_blocks = any_pool_for(ctx, config)
     request, max_total_tokens = any_living_request(ctx, config, num_items=1)
@@ -69,6 +69,10 @@ def prove_head_advances(ctx: Context, configs: Configs, policy: Policy) -> None:
         prove_chunk_advances(ctx, request, max_total_tokens, num_kv_blocks, config, policy)
     else:
         ctx.assume(ctx.merged(lambda: config.role != Role.DECODE))
+        if stage == "waits":
+            ctx.assume(request.num_blocks == 0)
+        ctx.assume(ctx.merged(lambda: request.num_blocks * config.block_size == request.num_computed_tokens))
+        request = replace(request, num_free_cached_blocks=request.num_blocks)
         prove_admission_advances(ctx, request, max_total_tokens, num_kv_blocks, config, policy)
 
 
@@ -144,8 +148,6 @@ def prove_admission_advances(
     With all blocks free, those of its prefix are free too.
     Slots may be held by preempted requests that wait; all but one, since the first in line was not preempted.
     """
-    ctx.assume(ctx.merged(lambda: request.num_blocks * config.block_size == request.num_computed_tokens))
-    request = replace(request, num_free_cached_blocks=request.num_blocks)
     num_held = ctx.integer("num_held_slots", 0)
     ctx.assume(num_held < config.max_num_seqs)
     if not policy.keeps_slot_of_preempted:
