@@ -17,7 +17,6 @@ from tests.soundness.claims import Budget, policy_with, within_the_limit
 from schedproof import Role, ServingConfig
 from schedproof.engines.fastdeploy.reference_policy import ReferencePolicy
 from schedproof.engines.fastdeploy.speculation import SpeculativeMethod
-from schedproof.request import Request
 from schedproof_spec import Status
 
 LOG = logging.getLogger(__name__)
@@ -361,15 +360,3 @@ def rounded_up_below(self: ReferencePolicy, config: ServingConfig, num_decoding:
 
 def test_a_true_division_of_small_numbers_is_exact() -> None:
     assert within_the_limit(policy_with(rounded_up_below)).status is Status.HELD
-
-
-class ChunkByItems(ReferencePolicy):
-    """Looks at the items of a request in every way."""
-
-    name = "chunk-by-items"
-
-    def next_chunk(self, request: Request, budget: int, config: ServingConfig) -> int:
-        longest = max((item.end - item.start for item in request.items), default=0)
-        if (len(request.items) > 1 and longest > budget) or request.items == ():
-            return super().next_chunk(request, budget, config)
-        return super().next_chunk(request, budget, config)
