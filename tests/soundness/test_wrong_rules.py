@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from schedproof import Queues, Role, ServingConfig, new_request, schedule
+from schedproof import REFERENCE, Queues, Role, ServingConfig, new_request, schedule
 from schedproof.engines.fastdeploy.policy import Policy
 from schedproof.engines.fastdeploy.reference_policy import ReferencePolicy
 from schedproof.request import Request
@@ -205,6 +205,8 @@ def test_the_verdict_of_one_object_is_not_that_of_another() -> None:
 
 
 def test_a_misspelt_rule_is_undecided_whatever_is_asked() -> None:
+    """Also where an answer is remembered of a policy with the same rules."""
+    assert decide(INVARIANTS["budget_nonnegative"], REFERENCE).status is Status.HELD
     verdict = decide(INVARIANTS["budget_nonnegative"], WrongName())
     assert verdict.status is Status.UNDECIDED
     assert "did you mean `initial_budget`?" in verdict.message
