@@ -14,18 +14,23 @@ RESOURCE_LIMIT = 1_000_000
 """cvc5's own units for one question: a count of work, so that load changes no answer."""
 
 UNKNOWN = "unknown"
+UNREAD = "unread"
+"""What is said of a question that cvc5 cannot read, as it has a notation of Z3's own."""
 
 
 def opinion(text: str) -> str:
-    """Return what cvc5 answers to a question in SMT-LIB 2: sat, unsat, or unknown where it gives up."""
+    """Return what cvc5 answers to a question in SMT-LIB 2: sat, unsat, unknown where it gives up, or unread."""
     solver = cvc5.Solver(cvc5.TermManager())
     solver.setOption("rlimit-per", str(RESOURCE_LIMIT))
     parser = cvc5.InputParser(solver)
     parser.setStringInput(cvc5.InputLanguage.SMT_LIB_2_6, f"(set-logic ALL)\n{text}", "question")
     symbols = parser.getSymbolManager()
     answers = []
-    while not (command := parser.nextCommand()).isNull():
-        answers.append(str(command.invoke(solver, symbols)).strip())
+    try:
+        while not (command := parser.nextCommand()).isNull():
+            answers.append(str(command.invoke(solver, symbols)).strip())
+    except RuntimeError:
+        return UNREAD
     answer = "".join(answers)
     return answer if answer in ("sat", "unsat") else UNKNOWN
 
@@ -51,6 +56,8 @@ def compare(questions: Iterable[Path], num_processes: int) -> tuple[Counter[str]
         for name, first, second in pool.map(answers_to, questions, chunksize=20):
             if second == UNKNOWN:
                 counts[f"{first}, and cvc5 gives up"] += 1
+            elif second == UNREAD:
+                counts[f"{first}, and cvc5 cannot read it"] += 1
             elif first == second:
                 counts[f"{first}, by both"] += 1
             else:

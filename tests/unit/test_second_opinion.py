@@ -24,6 +24,13 @@ def test_what_cvc5_gives_up_on_is_unknown() -> None:
     assert opinion(f"{cubes}(assert (= (+ (* x x x) (* y y y) (* z z z)) 114))(check-sat)") == "unknown"
 
 
+def test_what_cvc5_cannot_read_is_counted_apart(tmp_path: Path) -> None:
+    write_question(tmp_path, "(declare-const x Int)\n(assert (no-such-operator x))\n(check-sat)\n", "sat")
+    counts, different = compare(chosen(tmp_path, None, seed=1), num_processes=1)
+    assert counts == {"sat, and cvc5 cannot read it": 1}
+    assert different == []
+
+
 def test_a_difference_is_named(tmp_path: Path) -> None:
     for number, said in ((6, "sat"), (7, "unsat"), (8, "unsat")):
         write_question(tmp_path, EVEN.format(number), said)
