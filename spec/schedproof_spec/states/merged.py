@@ -88,22 +88,7 @@ def merged_rule(name: str) -> Callable[..., Any]:
     return ask
 
 
-def noted_habit(name: str) -> property:
-    """Return an attribute that says what the policy's own does, and notes that it was asked."""
-
-    def ask(self: Any) -> bool:
-        self.asked.add(name)
-        habit: bool = getattr(self.policy, name)
-        return habit
-
-    return property(ask)
-
-
-MergedRules: Any = type(
-    "MergedRules",
-    (Policy,),
-    {name: merged_rule(name) for name in RULES} | {name: noted_habit(name) for name in HABITS},
-)
+MergedRules: Any = type("MergedRules", (Policy,), {name: merged_rule(name) for name in RULES})
 
 
 def asked_on_symbols(check: StartupCheck) -> StartupCheck:
@@ -114,13 +99,15 @@ def asked_on_symbols(check: StartupCheck) -> StartupCheck:
 
 
 class MergedPolicy(MergedRules):  # type: ignore[misc]
-    """A policy whose rules are each one conditional value; it notes what it was asked."""
+    """A policy whose rules are each one conditional value; it notes which of them were asked."""
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
         self.asked: set[str] = set()
         self.read: dict[str, Callable[..., Any]] = {}
         """Rules that are ready to be asked on symbols."""
+        for name in HABITS:
+            setattr(self, name, getattr(policy, name))
 
     def startup_checks(self) -> tuple[StartupCheck, ...]:
         """See `Policy`."""

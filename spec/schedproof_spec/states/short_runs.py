@@ -120,7 +120,10 @@ SPECULATION = (
     SpeculativeConfig(method=SpeculativeMethod.NAIVE, num_speculative_tokens=5),
 )
 BLOCK_SIZES = (4,)
-"""With blocks this small a run of a few steps meets the end of one; one of 1 token would show nothing else."""
+"""With blocks this small a run of a few steps meets the end of one."""
+
+SIZES = f"KV blocks of {BLOCK_SIZES[0]} tokens, at most 5 drafts"
+"""What is not free about the configurations of short runs, for people."""
 
 
 def any_run_config(shape: RunShape) -> Configs:

@@ -225,7 +225,7 @@ def prove_order(ctx: Context, configs: Configs, policy: Policy) -> None:
     """
     engine = any_engine(ctx, policy)
     any_two_in_order(ctx, engine)
-    event = ctx.one_of("event", ("admission", "preemption", "acknowledgement", "arrival", "end", "abort", "skip"))
+    event = ctx.one_of("event", (*ORDER_EVENTS, "skip"))
     waiting, running = (list(engine.places[place]) for place in (Place.WAITING, Place.RUNNING))
     if event == "admission":
         ctx.assume(len(waiting) > 0 and not engine.places[Place.PREEMPTED])
@@ -288,10 +288,7 @@ PROGRESS = Invariant(
     covers=frozenset(
         {
             "arrival: a new request is behind all others",
-            *(
-                f"{e}: nobody overtakes"
-                for e in ("admission", "preemption", "acknowledgement", "arrival", "abort", "end")
-            ),
+            *(f"{event}: nobody overtakes" for event in ORDER_EVENTS),
             "decodes: the loop visits it",
             "decodes: its measure falls",
             "prefills: the loop visits it",

@@ -56,12 +56,17 @@ def decide_where(invariant: Invariant, policy: Policy, condition: Condition) -> 
 
 
 def answer(question: Question) -> Verdict:
-    """Answer a question, or remember the answer that an equal policy got."""
+    """Answer a question, or remember the answer that an equal policy got.
+
+    A policy that is wrong as a whole shares no answer: what is wrong may be a rule that nobody asks.
+    """
+    if policy_problem(question.policy) is not None:
+        refusal = proved(question).outcome
+        return Decision(question, MergedPolicy(question.policy), refusal).verdict(refusal, None)
     known = _decided.recall(question)
     if known is None:
         known = decide_anew(question)
-        if known.rules:
-            _decided.keep(question, known.rules, known)
+        _decided.keep(question, known.rules, known)
     return replace(known, policy=question.policy.name)
 
 
@@ -104,8 +109,6 @@ def decide_anew(question: Question) -> Verdict:
     proof = proved(question)
     decision = Decision(question, MergedPolicy(question.policy), proof.outcome)
     decision.policy.asked |= proof.rules
-    if policy_problem(question.policy) is not None:
-        return decision.verdict(proof.outcome, None)
     if proof.outcome.status is Status.HELD and question.invariant.existence is not None:
         return decide_existence(decision, proof)
     if proof.outcome.status in (Status.HELD, Status.VACUOUS):

@@ -16,6 +16,7 @@ from schedproof_spec.states.merged import MergedPolicy
 from schedproof_spec.states.short_runs import (
     BOUND,
     SHAPES,
+    SIZES,
     RunShape,
     any_arrivals,
     any_run_config,
@@ -44,7 +45,7 @@ def find_run(question: Question, policy: MergedPolicy) -> FoundRun:
         crowd = smallest_crowd(question.invariant, question.policy, question.config)
         if crowd is not None and breaks(crowd, question):
             return FoundRun([], crowd, crowds.BOUND)
-    searches, bound = [], BOUND if question.config is None else f"{crowds.BOUND}; {BOUND}"
+    searches, bound = [], f"{BOUND}, {SIZES}" if question.config is None else f"{crowds.BOUND}; {BOUND}"
     for shape in shapes_of(question):
         found, witness = shortest_run(question, policy, shape)
         searches.append(found)

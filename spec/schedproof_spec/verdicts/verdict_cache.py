@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from schedproof.engines.fastdeploy.policy import Policy
-from schedproof_spec.prover.subset.policies import HABITS, policy_problem, rule_of
+from schedproof_spec.prover.subset.policies import HABITS, rule_of
 from schedproof_spec.prover.subset.reading import read
 
 
@@ -50,12 +50,7 @@ class VerdictCache(Generic[A]):
         self.kind = kind
 
     def recall(self, question: Asked) -> A | None:
-        """Return the answer that a policy got whose rules are the same, as far as the answer rests on them.
-
-        A policy that is wrong as a whole shares no answer: what is wrong may be a rule that nobody asks.
-        """
-        if policy_problem(question.policy) is not None:
-            return None
+        """Return the answer that a policy got whose rules are the same, as far as the answer rests on them."""
         for known in _answers.get(self._key(question), ()):
             if all(content_of_rule(question.policy, name) == content for name, content in known.content.items()):
                 return known.answer  # type: ignore[no-any-return]
