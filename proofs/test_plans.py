@@ -25,6 +25,7 @@ from schedproof_spec.states.merged import MergedPolicy
 LENGTHS = {
     "the reference's turns": [(r, w) for r in range(4) for w in range(4) if r + w <= 3],
     "upstream's turns": [(r, w) for r in range(3) for w in range(4) if r + w <= 3],
+    "turns that preempt decodes alone": [(2, 0), (1, 1), (2, 1)],
 }
 
 
@@ -58,7 +59,17 @@ class SimpleRulesOfUpstream(SimpleRules):
         return request.num_prefill_tokens_left if request.num_prefill_tokens_left <= budget else 0
 
 
-POLICIES = {"the reference's turns": SimpleRules(), "upstream's turns": SimpleRulesOfUpstream()}
+class SimpleRulesOfDecodes(SimpleRulesOfUpstream):
+    """The same where only decodes are preempted."""
+
+    preempts_only_decodes = True
+
+
+POLICIES = {
+    "the reference's turns": SimpleRules(),
+    "upstream's turns": SimpleRulesOfUpstream(),
+    "turns that preempt decodes alone": SimpleRulesOfDecodes(),
+}
 ROLES = (Role.MIXED, Role.PREFILL)
 """A decode node's loop is that of a mixed node."""
 
