@@ -27,6 +27,8 @@ from schedproof.engines.fastdeploy.life.job import (
 )
 from schedproof.engines.fastdeploy.life.outcome import Ending, Launch, StepOutcome
 from schedproof.engines.fastdeploy.life.places import SLOT_HOLDERS, Place, Places
+from schedproof.engines.fastdeploy.life.queues import cached_prefix, queues_of
+from schedproof.engines.fastdeploy.life.reception import may_receive
 from schedproof.engines.fastdeploy.loop import StepPlan, schedule
 from schedproof.engines.fastdeploy.policies import REFERENCE
 from schedproof.engines.fastdeploy.policy import Policy
@@ -38,15 +40,11 @@ from schedproof.engines.fastdeploy.rules.output_reserve import (
     reserve_after_step,
     reserved_blocks_per_seq,
 )
-from schedproof.engines.fastdeploy.rules.token_ratio import RatioReserve, TokenRatio, reserved_blocks
-from schedproof.engines.fastdeploy.rules.transfers import leaves_room_to_finish
+from schedproof.engines.fastdeploy.rules.token_ratio import RatioReserve, TokenRatio
 from schedproof.engines.fastdeploy.turns import Phase, Queues
 from schedproof.kv.pool import BlockPool
 from schedproof.kv.prefix_cache import (
     PrefixCache,
-    num_blocks_free_without,
-    num_blocks_held_twice,
-    num_shared_blocks,
 )
 from schedproof.output.output_sender import finish_step
 from schedproof.request import MultimodalItem, Request, new_request
@@ -169,35 +167,11 @@ class Engine:
             return False
         newcomer = replace(new_request(request_id, num_prompt_tokens, items), num_blocks=num_blocks)
         receives = self.config.role == Role.DECODE
-        if receives and not self._may_receive(newcomer, num_slots, job):
+        if receives and not may_receive(self, newcomer, num_slots, job):
             return False
         self.put(Place.RECEIVING if receives else Place.RUNNING, newcomer, job)
         self._take_blocks(request_id, num_blocks)
         return True
-
-    def _may_receive(self, newcomer: Request, num_slots: int, job: Job) -> bool:
-        reserved = 0
-        if self.ratio_reserve is not None:
-            running = (self._with_most_output(self.requests[name]) for name in self.places[Place.RUNNING])
-            reserved = reserved_blocks(running, self.ratio_reserve, self.config.block_size)
-        num_needed = self.policy.blocks_to_admit(
-            newcomer.num_blocks,
-            len(self.places[Place.RUNNING]),
-            num_slots,
-            self.num_reserved_blocks_per_seq,
-            reserved,
-            self.config,
-        )
-        if num_needed > self.pool.num_free_blocks:
-            return False
-        return not self.policy.plans_transfers or num_slots == 0 or self._lets_all_finish(newcomer, job)
-
-    def _lets_all_finish(self, newcomer: Request, job: Job) -> bool:
-        receiving = [(newcomer, job.max_total_tokens), *self._with_limits(Place.RECEIVING)]
-        return leaves_room_to_finish(receiving, self._with_limits(Place.RUNNING), self.config)
-
-    def _with_limits(self, place: Place) -> list[tuple[Request, int]]:
-        return [(self.requests[name], self.jobs[name].max_total_tokens) for name in self.places[place]]
 
     def receive(self, request_id: str) -> None:
         """On a decode node: a preallocated request's first token and cache have arrived; it joins the batch.
@@ -270,32 +244,8 @@ class Engine:
         return self.launched
 
     def queues(self) -> Queues:
-        """Return what the scheduler finds now.
-
-        A request that waits for its hand-over keeps its slot and its blocks, and is listed only where the policy
-        counts it: nothing preempts it, because its first token must not be generated again. Nothing is listed as
-        waiting while an older request is preempted and not acknowledged yet: it would be overtaken.
-        """
-        lists_all = self.policy.counts_prefilled
-        running = [name for name in self.places[Place.RUNNING] if lists_all or not self._awaits_hand_over(name)]
-        waiting = () if self.places[Place.PREEMPTED] else self.first_waiting()
-        return Queues(
-            running=tuple(self._with_most_output(one) for one in self._as_victims(running)),
-            waiting=tuple(
-                self._with_cached_prefix(self._with_most_output(self.requests[name])) for name in waiting
-            ),
-            num_free_blocks=self.pool.num_free_blocks,
-            num_held_slots=self.num_slots_used - len(running),
-            num_reserved_blocks_per_seq=self.num_reserved_blocks_per_seq,
-            num_reserved_blocks_after_preemption=0 if self.ratio_reserve else self.reserve.initial_blocks,
-            ratio_reserve=self.ratio_reserve,
-        )
-
-    def _with_most_output(self, request: Request) -> Request:
-        if self.ratio_reserve is None:
-            return request
-        most = self.jobs[request.request_id].max_total_tokens - request.num_prompt_tokens
-        return replace(request, max_output_tokens=most)
+        """Return what the scheduler finds now."""
+        return queues_of(self)
 
     def first_waiting(self) -> Iterable[str]:
         """Return the waiting requests that a step could admit; all of them where it may skip some."""
@@ -309,7 +259,8 @@ class Engine:
         """Slots of requests that run, receive, or left and still hold theirs."""
         return self.places.num_in(SLOT_HOLDERS) + self.num_waiting_with_slot
 
-    def _awaits_hand_over(self, request_id: str) -> bool:
+    def awaits_hand_over(self, request_id: str) -> bool:
+        """Return whether a request of a prefill node is prefilled, and not handed over yet."""
         return not self.config.runs_decode and self.requests[request_id].is_decoding
 
     @property
@@ -318,31 +269,6 @@ class Engine:
         if self.ratio_reserve is not None:
             return 0
         return reserved_blocks_per_seq(self.reserve, self.reserve_state)
-
-    def _as_victims(self, running: Sequence[str]) -> list[Request]:
-        if not self.prefix_cache.has_content:
-            return [self.requests[request_id] for request_id in running]
-        shared = num_shared_blocks(self.pool, running)
-        shared |= {
-            name: num_blocks_held_twice(self.pool, name) for name in running if self._leaves_when_visited(name)
-        }
-        return [replace(self.requests[name], num_shared_blocks=shared[name]) for name in running]
-
-    def _leaves_when_visited(self, request_id: str) -> bool:
-        request = self.requests[request_id]
-        return self.policy.aborts_when_visited and request.is_aborted and request.is_decoding
-
-    def _cached_prefix(self, request: Request) -> list[int]:
-        cached = self.prefix_cache.longest_prefix(self.jobs[request.request_id].block_hashes)
-        return cached[: life.num_usable_cached_blocks(request, len(cached), self.config)]
-
-    def _with_cached_prefix(self, request: Request) -> Request:
-        if not self.prefix_cache.has_content:
-            return request
-        blocks = self._cached_prefix(request)
-        leaving = [name for name in self.places[Place.RUNNING] if self._leaves_when_visited(name)]
-        num_free = num_blocks_free_without(self.pool, blocks, leaving)
-        return life.with_cached_prefix(request, len(blocks), num_free, self.config)
 
     def preempt(self, request_id: str) -> None:
         """Take a running request's blocks; its slot stays occupied until the worker acknowledges."""
@@ -379,7 +305,7 @@ class Engine:
 
     def admit(self, request: Request) -> None:
         """Give a request its cached prefix, before any block is taken and its content forgotten."""
-        for block_id in self._cached_prefix(request):
+        for block_id in cached_prefix(self, request):
             self.pool.share(request.request_id, block_id)
         self.requests[request.request_id] = life.after_admission(request)
         self.places.move(request.request_id, Place.RUNNING)
@@ -449,7 +375,7 @@ class Engine:
         Raises ValueError when its prompt is not prefilled yet, or it is aborted.
         """
         self._needs_no_launch("hand_over")
-        if self._place(request_id) is not Place.RUNNING or not self._awaits_hand_over(request_id):
+        if self._place(request_id) is not Place.RUNNING or not self.awaits_hand_over(request_id):
             raise ValueError(f"request {request_id!r} is not a prefilled request of a prefill node")
         self.end(request_id, Ending.HANDED_OVER)
 
