@@ -99,5 +99,12 @@ MUTANTS: dict[str, tuple[Mutant, ...]] = {
             old="self.places.move(request_id, Place.PREEMPTED)",
             new="self.places.move_to_front(request_id, Place.PREEMPTED)",
         ),
+        Mutant(
+            name="take no prompt on a prefill node",
+            module="schedproof.engines.fastdeploy.policy",
+            function="Policy.takes_another_prompt",
+            old="return True",
+            new="return False",
+        ),
     ),
 }

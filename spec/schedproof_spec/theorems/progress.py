@@ -7,6 +7,8 @@ these, a decode before a prefill; and then the tokens that it has left to prefil
 in this order, cannot fall for ever, so the first request ends; then the next is first. An end to all work follows
 for any number of requests. A decode that preempts itself falls too: its prefill ends with a new token.
 
+What no node takes is in no queue: an empty node of a pair takes a request (`prove_door`).
+
 It needs that the worker acknowledges what left the batch before the next step, and that a prefill node's finished
 prompts are handed over. On a decode node a request that loses its blocks is dropped, and so has ended.
 """
@@ -184,6 +186,8 @@ FIRST, SECOND, NEW = "first", "second", "new"
 """Any two requests, in the order of service, and one that arrives."""
 
 
+DOOR = "arrival: an empty node of a pair takes a request"
+
 ORDER_EVENTS = ("admission", "preemption", "acknowledgement", "arrival", "abort", "end")
 """What changes who is where, under every policy."""
 
@@ -253,12 +257,22 @@ def prove_order(ctx: Context, configs: Configs, policy: Policy) -> None:
     ctx.prove(f"{event}: nobody overtakes", after == [name for name in (FIRST, SECOND) if name in after])
 
 
+def prove_door(ctx: Context, policy: Policy) -> None:
+    """Where requests are not queued, an empty node takes one; a small one, in a pool of 64 blocks."""
+    engine = any_engine(ctx, policy)
+    ctx.assume(engine.config.role != Role.MIXED)
+    ctx.prove(DOOR, engine.preallocate(NEW, 1, 2))
+
+
 def prove_progress(ctx: Context, configs: Configs, policy: Policy, given: Claim) -> None:
-    """The order of service stands, and the first request advances in every step."""
-    if ctx.one_of("part", ("head", "order")) == "head":
+    """The order of service stands, the first request advances in every step, and an empty node is not shut."""
+    part = ctx.one_of("part", ("head", "order", "door"))
+    if part == "head":
         prove_head_advances(ctx, configs, policy)
-    else:
+    elif part == "order":
         prove_order(ctx, configs, policy)
+    else:
+        prove_door(ctx, policy)
 
 
 def run_moves_on(step: RunStep, policy: Policy) -> bool:
@@ -288,6 +302,7 @@ PROGRESS = Invariant(
     covers=frozenset(
         {
             "arrival: a new request is behind all others",
+            DOOR,
             *(f"{event}: nobody overtakes" for event in ORDER_EVENTS),
             "decodes: the loop visits it",
             "decodes: its measure falls",
