@@ -142,7 +142,7 @@ def test_what_only_a_shell_can_tell_stays_unknown_and_is_named(script: str, name
         ("docker run image bash -c 'engine 1'", ["1"]),
         ("bash <<'EOF'\nengine 1\nEOF\n", ["1"]),
         ("cat > run.sh <<'EOF'\nengine $1\nEOF\nbash run.sh 8\n", ["8"]),
-        ("N=8\ncat <<EOF > /tmp/run.sh\nengine $N\nEOF\nchmod +x /tmp/run.sh\n/tmp/run.sh\n", ["8"]),
+        ("N=8\ncat <<EOF > ./run.sh\nengine $N\nEOF\nchmod +x ./run.sh\n./run.sh\n", ["8"]),
         ('C="engine --a 1"\neval "$C"', ["--a", "1"]),
         ("case $1 in\n  a) engine 1 ;;\nesac", ["1"]),
         ("set -- 1 2\nengine $2", ["2"]),
