@@ -150,8 +150,7 @@ class Script:
         elif name == "eval":
             self.inside(joined(arguments[1:]), self.values)
         elif name == "set":
-            if len(arguments) > 1 and arguments[1].text == "--":
-                self.set_arguments(arguments[2:])
+            self.set_options(arguments[1:])
         elif changed := set_by_command(arguments):
             for variable, why in changed.items():
                 self.values.lose(variable, why)
@@ -292,6 +291,8 @@ class Script:
         before = self.values.scalars.get(name)
         self.values.arrays.pop(name, None)
         self.values.scalars[name] = value
+        if self.values.exports_all:
+            self.values.exported.add(name)
         if self.depth > 0 and (before is None or not same((before,), (value,))):
             self.values.lose(name, IN_A_BRANCH)
 
@@ -301,6 +302,16 @@ class Script:
             self.values.unset(name)
         elif name in self.values.scalars or name in self.values.arrays:
             self.values.lose(name, IN_A_BRANCH)
+
+    def set_options(self, words: tuple[Argument, ...]) -> None:
+        """Take in ``set``: whether variables are exported, and what ``$1`` and those behind it are."""
+        for option, after in zip(words, (*(word.text for word in words[1:]), ""), strict=True):
+            sign, letters = option.text[:1], option.text[1:]
+            if option.text == "--":
+                self.set_arguments(words[words.index(option) + 1 :])
+                return
+            if sign in ("-", "+") and ("a" in letters or (letters == "o" and after == "allexport")):
+                self.values.exports_all = sign == "-"
 
     def set_arguments(self, arguments: tuple[Argument, ...]) -> None:
         """Set what ``$1`` and those behind it are; those that a branch of the script sets are not known."""

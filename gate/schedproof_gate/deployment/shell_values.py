@@ -40,6 +40,8 @@ class Values:
     exported: set[str] = field(default_factory=set)
     arguments: tuple[Argument, ...] | None = None
     """Those of the function or script that runs; None when only its caller knows them."""
+    exports_all: bool = False
+    """Whether what is set from here on reaches the commands, by ``set -a``."""
     not_read: str = ""
     """The script that was sourced and is not here, for a person: it may have set anything."""
 

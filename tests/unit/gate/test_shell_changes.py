@@ -84,6 +84,19 @@ def test_what_a_script_sets_after_it_sources_another_is_known() -> None:
     assert unknown("source env.sh\nN=1\nengine $N") == [()]
 
 
+@pytest.mark.parametrize("how", ["source", "."])
+@pytest.mark.parametrize("name", ["env.sh", "./env.sh"])
+def test_a_script_that_is_sourced_and_here_is_followed(how: str, name: str) -> None:
+    script = f"N=1\ncat > env.sh <<E\nN=2\nE\n{how} {name}\nengine $N"
+    assert (words(script), unknown(script)) == (["2"], [()])
+
+
+@pytest.mark.parametrize("option", ["-a", "-ea", "-o allexport"])
+def test_variables_reach_the_engine_while_all_are_exported(option: str) -> None:
+    launch = run(f"A=1\nset {option}\nB=2\nset +a\nC=3\nset -euo pipefail\nD=4\nengine")
+    assert sorted(launch.environment) == ["B"]
+
+
 def test_an_exported_variable_that_a_sourced_script_may_set_is_asked_for() -> None:
     script = "export N=1\nsource env.sh\nengine"
     assert run(script).environment["N"].unknown_variables == (f"$N {SOURCED}",)
