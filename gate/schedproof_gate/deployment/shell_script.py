@@ -20,10 +20,9 @@ from schedproof_gate.deployment.shell_conditions import is_question
 from schedproof_gate.deployment.shell_files import file_of
 from schedproof_gate.deployment.shell_inner import ASSIGNMENT, SOURCING, assigned_words, inner_script, joined
 from schedproof_gate.deployment.shell_run import IsLaunch, Run
-from schedproof_gate.deployment.shell_values import Values, same
+from schedproof_gate.deployment.shell_values import Values, is_pattern, same
 from schedproof_gate.deployment.shell_words import Command, Elements, Redirection, ShellReader, Text, Word
 
-PATTERN = re.compile(r"[*?\[\]{}~]")
 DECLARING = {"export", "declare", "typeset", "readonly", "local"}
 ELEMENT = re.compile(r"([A-Za-z_]\w*)\[[^\]]*\]\+?=", re.ASCII)
 IN_A_BRANCH = " (set in a branch)"
@@ -148,6 +147,8 @@ class Script:
         elif name in self.functions:
             self.call(name, arguments, prefix)
         elif name == "eval":
+            if any(argument.unknown_variables and argument.text[:1] in "$`" for argument in arguments[1:]):
+                self.run.notes[f"what eval runs in line {arguments[0].line} is not known"] = None
             self.inside(joined(arguments[1:]), self.values)
         elif name == "set":
             self.set_options(arguments[1:])
@@ -316,11 +317,6 @@ class Script:
     def set_arguments(self, arguments: tuple[Argument, ...]) -> None:
         """Set what ``$1`` and those behind it are; those that a branch of the script sets are not known."""
         self.values.arguments = arguments if self.depth == 0 else None
-
-
-def is_pattern(word: Word) -> bool:
-    """Return whether a shell looks for files by a word, or makes several words of it."""
-    return any(isinstance(part, Text) and not part.quoted and PATTERN.search(part.text) for part in word.parts)
 
 
 def assignment_name(word: Word) -> tuple[str, bool] | None:

@@ -15,6 +15,7 @@ from schedproof_gate.deployment.shell_words import Elements, Text, Variable, Wor
 from schedproof_gate.deployment.tree import check_count
 
 NAMED = re.compile(r"\$[A-Za-z_]")
+PATTERN = re.compile(r"[*?\[\]{}~]")
 BLANKS = re.compile(r"[ \t\n]+")
 ValueT = TypeVar("ValueT", Argument, Argument | None)
 
@@ -180,3 +181,8 @@ def same(before: tuple[Argument, ...], after: tuple[Argument, ...]) -> bool:
     """Return whether values are known, and the same."""
     is_known = not any(value.unknown_variables for value in (*before, *after))
     return is_known and [value.text for value in before] == [value.text for value in after]
+
+
+def is_pattern(word: Word) -> bool:
+    """Return whether a shell looks for files by a word, or makes several words of it."""
+    return any(isinstance(part, Text) and not part.quoted and PATTERN.search(part.text) for part in word.parts)

@@ -116,3 +116,13 @@ def test_hostile_parentheses_are_answered(part: str) -> None:
         launches(part * 100_000 + ")" * 100_000, "run.sh", lambda words: True)
     except InputError as error:
         assert len(str(error)) < 500
+
+
+@pytest.mark.parametrize("command", ['eval "$(make-env)"', "eval `make-env`", 'eval "$X"'])
+def test_what_eval_gets_from_elsewhere_is_noted(command: str) -> None:
+    assert run(f"x\n{command}\nengine").notes == ("what eval runs in line 2 is not known",)
+
+
+def test_what_eval_runs_is_followed_where_it_is_known() -> None:
+    launch = run("C='N=2'\neval \"$C\"\neval 'M=$X'\nengine $N")
+    assert ([argument.text for argument in launch.arguments], launch.notes) == (["engine", "2"], ())
