@@ -183,7 +183,7 @@ class Script:
         """Take in that a script is sourced that cannot be read: it may set any variable."""
         self.run.notes[f"{name}, which the script sources, is not followed"] = None
         if PurePosixPath(name).name not in PATHS_ALONE:
-            self.values.lose_all(f" ({self.source}:{line} sources {name}, which is not here)")
+            self.values.lose_all(f" ({self.source}:{line} sources {name}, which is not here)", line)
 
     def call(self, name: str, arguments: tuple[Argument, ...], prefix: dict[str, Argument]) -> None:
         """Follow a function with the arguments of one call."""

@@ -72,10 +72,16 @@ class Values:
         value = self.scalars.get(name) or Argument(f"${name}", None)
         self.scalars[name] = replace(value, unknown_variables=(f"${name}{why}",))
 
-    def lose_all(self, why: str) -> None:
-        """Take in that any variable may have another value from here on."""
+    def lose_all(self, why: str, line: int | None) -> None:
+        """Take in that any variable may have another value from this line on.
+
+        Raises:
+            InputError: over the budget.
+        """
         self.not_read = why
-        for name in (*self.scalars, *self.arrays):
+        self.budget.count(len(self.scalars) + len(self.arrays), line)
+        known = [name for name, value in self.scalars.items() if not value.unknown_variables]
+        for name in (*known, *self.arrays):
             self.lose(name, why)
 
     def expand(self, word: Word) -> list[Argument]:

@@ -118,6 +118,12 @@ def test_hostile_parentheses_are_answered(part: str) -> None:
         assert len(str(error)) < 500
 
 
+@pytest.mark.parametrize("part", ["a", "a[", "a[b ", "a ", "--", "-- ", "=", "a="])
+def test_hostile_arithmetic_is_answered(part: str) -> None:
+    assert run(f"N=1\n(({part * 50_000}))\nengine $N").arguments[1].text == "1"
+    assert run(f"N=1\nlet '{part * 50_000}'\nengine $N").arguments[1].text == "1"
+
+
 @pytest.mark.parametrize("command", ['eval "$(make-env)"', "eval `make-env`", 'eval "$X"'])
 def test_what_eval_gets_from_elsewhere_is_noted(command: str) -> None:
     assert run(f"x\n{command}\nengine").notes == ("what eval runs in line 2 is not known",)
