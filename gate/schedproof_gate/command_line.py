@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import click
 
 from schedproof.version import __version__
-from schedproof_gate.errors import InputError, shown
+from schedproof_gate.errors import COMMAND_LINE, InputError, shown
 
 COMMANDS = {
     "check": "schedproof_gate.check.command",
@@ -91,4 +91,4 @@ def message_of_own(error: Exception) -> str:
 def usage_error(error: click.UsageError) -> str:
     """Return what is wrong with the command's own words, and where to look."""
     command = "schedproof" if error.ctx is None else error.ctx.command_path
-    return f"command line: {shown(error.format_message()).rstrip('.')}; see {command} --help"
+    return f"{COMMAND_LINE}: {shown(error.format_message()).rstrip('.')}; see {command} --help"

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+COMMAND_LINE = "command line"
+"""The source of what stands in the command's own words."""
+
 MAX_SHOWN = 120
 """Characters of a person's text that a message repeats."""
 

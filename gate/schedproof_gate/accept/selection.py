@@ -6,12 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from schedproof_gate.accept.entries import nearest
-from schedproof_gate.errors import InputError, quoted
+from schedproof_gate.errors import COMMAND_LINE, InputError, quoted
 from schedproof_gate.report.counting import LEVELS
 from schedproof_gate.report.report import STARTUP, NotApplicable, Subject
 from schedproof_gate.rules_by_id import DEPLOYMENT_RULES
 
-COMMAND_LINE = "command line"
 NOT_SELECTED = "not asked for with --select"
 IGNORED = "left out with --ignore"
 

@@ -156,6 +156,8 @@ def notes_on(auditor: Auditor, form: TraceForm, deployment: Deployment, chosen: 
         notes.append(
             f"after {counted(auditor.num_between, 'line')} the log leaves out decode steps, which are bounded"
         )
+    if auditor.num_uncounted:
+        notes.append(f"in {counted(auditor.num_uncounted, 'step')} {form.leaves_open}")
     if auditor.num_odd_decodes:
         notes.append(
             f"in {counted(auditor.num_odd_decodes, 'step')} a decode does not run {config.tokens_per_seq} tokens, "

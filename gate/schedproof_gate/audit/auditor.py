@@ -45,6 +45,8 @@ class Auditor:
     lists_requests: bool = False
     num_missing: int = 0
     """Steps that ran and are not in the file."""
+    num_uncounted: int = 0
+    """Steps of which the log does not count the requests."""
 
     def take(self, batch: StepBatch) -> None:
         """Hold a batch against every rule that applies."""
@@ -54,6 +56,7 @@ class Auditor:
         self.num_steps += int(np.count_nonzero(~is_between))
         self.num_between += int(np.count_nonzero(is_between))
         self.num_missing += batch.num_missing
+        self.num_uncounted += batch.num_uncounted
         self._note_largest(batch, ~is_between)
         self._note_odd_decodes(batch)
         for step_check in STEP_CHECKS:

@@ -8,12 +8,12 @@ import click
 
 from schedproof_gate.accept.options import FindingOptions, finding_options
 from schedproof_gate.check.reporting import report_on
-from schedproof_gate.deployment.deployment_file import COMMAND_LINE, outcomes_of_command
+from schedproof_gate.deployment.deployment_file import outcomes_of_command
 from schedproof_gate.deployment.engines import ENGINES, NamedVersion, engine_named, named_policy, release_version
 from schedproof_gate.deployment.given import Origin
 from schedproof_gate.deployment.given_values import given_values
 from schedproof_gate.deployment.inputs import Inputs, read_inputs
-from schedproof_gate.errors import InputError
+from schedproof_gate.errors import COMMAND_LINE, InputError
 from schedproof_gate.report.counting import fail_on_option
 from schedproof_gate.report.options import layout_options, output_option, policy_option, release_option
 from schedproof_gate.report.output import emit

@@ -20,9 +20,7 @@ from schedproof_gate.deployment.settings import Engine
 from schedproof_gate.deployment.starting import TITLES, OtherEngine
 from schedproof_gate.deployment.text_file import read_text
 from schedproof_gate.deployment.tree import Node
-from schedproof_gate.errors import InputError
-
-COMMAND_LINE = "command line"
+from schedproof_gate.errors import COMMAND_LINE, InputError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

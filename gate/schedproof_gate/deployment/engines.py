@@ -9,7 +9,7 @@ from schedproof_gate.deployment.fastdeploy import FASTDEPLOY
 from schedproof_gate.deployment.flags import closest
 from schedproof_gate.deployment.given import Origin
 from schedproof_gate.deployment.settings import Engine
-from schedproof_gate.errors import quoted
+from schedproof_gate.errors import COMMAND_LINE, quoted
 from schedproof_gate.own_policy import is_own, own_policy
 
 ENGINES = {engine.name: engine for engine in (FASTDEPLOY,)}
@@ -74,7 +74,7 @@ def named_policies(names: Iterable[str]) -> list[Policy]:
     for name in names:
         policy = named_policy(name)
         if found.setdefault(policy.name, policy) is not policy:
-            raise Origin("command line", None, "--policy").error(
+            raise Origin(COMMAND_LINE, None, "--policy").error(
                 f"two policies have the name {quoted(policy.name)}", "give each class a name of its own"
             )
     return list(found.values())
@@ -86,5 +86,5 @@ def named_policy(name: str) -> Policy:
     Raises:
         InputError: there is no such policy, or it cannot be made.
     """
-    origin = Origin("command line", None, "--policy")
+    origin = Origin(COMMAND_LINE, None, "--policy")
     return own_policy(name, origin) if is_own(name) else policy_named(name, origin)

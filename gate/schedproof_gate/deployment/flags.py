@@ -37,7 +37,8 @@ def flags_of_command(
         argument = arguments[position]
         position += 1
         spelling, has_value, text = argument.text.partition("=")
-        if argument.unknown_variables and ("$" in spelling or not is_flag(argument)):
+        is_unknown = "$" in spelling or not has_value or not is_flag(argument)
+        if argument.unknown_variables and is_unknown:
             note_unknown_word(argument, source, notes)
             continue
         if not is_flag(argument):

@@ -49,12 +49,22 @@ class Given:
         name = self.unknown_variables[0]
         return self.origin.error(f"the value of {name} is not known here", how_to_give(name))
 
+    def check_known(self) -> None:
+        """Refuse a value of which only a shell knows what it is, even where the file shows what it may be.
+
+        Raises:
+            InputError: it is one.
+        """
+        if self.unknown_variables:
+            raise self.unset_variable()
+
     def whole_number(self, least: int = 0) -> int:
         """Return the value as an integer between `least` and 2**31 - 1.
 
         Raises:
             InputError: another type, or out of range.
         """
+        self.check_known()
         number = self.value
         if self.is_text and isinstance(number, str):
             number = parsed_number(number)
@@ -70,6 +80,7 @@ class Given:
         Raises:
             InputError: another type.
         """
+        self.check_known()
         if isinstance(self.value, bool):
             return self.value
         if self.is_text and self.value in ("0", "1"):
@@ -85,8 +96,7 @@ class Given:
         """
         if not isinstance(self.value, str):
             raise self.fail(f"{described(self.value)} is not text", "give text")
-        if self.unknown_variables:
-            raise self.unset_variable()
+        self.check_known()
         return self.value
 
     def choice(self, choices: dict[str, str]) -> str:
@@ -95,6 +105,7 @@ class Given:
         Raises:
             InputError: none of them.
         """
+        self.check_known()
         name = self.value
         if not isinstance(name, str) or name not in choices:
             raise self.fail(f"{described(name)} is not one of {', '.join(choices)}", "give one of these")
@@ -118,6 +129,9 @@ class Given:
                 key = spelling if error.key in ("", spelling) else f"{spelling}.{error.key}"
                 line = None if self.origin.line is None else error.line
                 raise Origin(self.origin.source, line, key).error(error.problem, error.advice) from None
+        seen = {name: name.partition(" ")[0] in str(self.value) for name in self.unknown_variables}
+        if not all(seen.values()):
+            raise self.unset_variable()
         if not isinstance(value, dict):
             raise self.fail(f"{described(value)} is not a JSON object", """write '{"name": value}'""")
         return {
@@ -128,7 +142,9 @@ class Given:
                     None if self.origin.line is None else node.line,
                     f"{self.origin.spelling}.{name}",
                 ),
-                unknown_variables=self.unknown_variables,
+                unknown_variables=tuple(
+                    name for name in self.unknown_variables if name.partition(" ")[0] in str(node.value)
+                ),
             )
             for name, node in value.items()
         }

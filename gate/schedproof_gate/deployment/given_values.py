@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from schedproof_gate.errors import InputError
+from schedproof_gate.errors import COMMAND_LINE, InputError
 
 OPTION = "--set"
 SETTING = re.compile(r"([A-Za-z_][A-Za-z0-9_]*|[0-9]+)=(.*)", re.DOTALL)
@@ -36,7 +36,7 @@ class GivenValues:
             if name not in self.asked:
                 raise InputError(
                     "no file leaves this variable open",
-                    source="command line",
+                    source=COMMAND_LINE,
                     key=f"{OPTION} {name}",
                     advice="check the name, or leave the option out",
                 )
@@ -54,14 +54,14 @@ def given_values(settings: Iterable[str]) -> GivenValues:
         if match is None:
             raise InputError(
                 "is not NAME=VALUE",
-                source="command line",
+                source=COMMAND_LINE,
                 key=f"{OPTION} {setting}",
                 advice="write --set NAME=VALUE",
             )
         name, value = match.groups()
         if name in values:
             raise InputError(
-                "the name is given twice", source="command line", key=f"{OPTION} {name}", advice="keep one of them"
+                "the name is given twice", source=COMMAND_LINE, key=f"{OPTION} {name}", advice="keep one of them"
             )
         values[name] = value
     return GivenValues(values)

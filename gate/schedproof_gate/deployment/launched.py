@@ -40,10 +40,11 @@ def started_by(part: ContainerCommand | ShellText, document: Document) -> list[S
     arguments = part.arguments
     if not arguments or is_flag(arguments[0].text):
         engine = started_by_image(part.image, part.default_engine)
-        launch = Launch(arguments=arguments, environment=part.environment, files=part.files)
+        launch = Launch(arguments=arguments, environment=part.environment, files=part.files, notes=part.notes)
         return [] if engine is None else [Started(with_place(launch, part.place, part.line), engine)]
     found = launches_of_words(arguments, document.source, is_launch, document.given, part.environment, part.files)
-    return [Started(with_place(launch, part.place, part.line), engine_of(launch)) for launch in found]
+    noted = [replace(launch, notes=(*part.notes, *launch.notes)) for launch in found]
+    return [Started(with_place(launch, part.place, part.line), engine_of(launch)) for launch in noted]
 
 
 def is_flag(word: str) -> bool:

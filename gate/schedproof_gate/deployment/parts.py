@@ -32,6 +32,8 @@ class ContainerCommand:
     files: Mapping[str, WrittenFile] = field(default_factory=dict)
     default_engine: str = ""
     """What the form starts when no command is given."""
+    notes: tuple[str, ...] = ()
+    """As for `Launch`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -111,6 +111,7 @@ def commands_of(
             image="" if image is None else image.text.text,
             files=files_of(found, document),
             default_engine=default_engine(found),
+            notes=tuple(unread_environment(found, document)),
         )
 
 
@@ -166,6 +167,16 @@ def environment_of(node: Node, found: Found, document: Document, budget: Budget)
             result[key] = Argument(value.text.text, value.line)
     add_variables(found.node.get("env"), result, document, budget)
     return result
+
+
+def unread_environment(found: Found, document: Document) -> Iterator[str]:
+    """Yield what to say of the sources of a container's environment that the file does not hold."""
+    sources = found.node.get("envFrom")
+    for source in [] if sources is None else sources.items:
+        for key, kind in (("configMapRef", "ConfigMap"), ("secretRef", "Secret")):
+            name = source.get(key, "name")
+            if name is not None and not (kind == "ConfigMap" and config_map(name.text.text, document)):
+                yield f"{kind} {name.text.text}, which envFrom names, is not here: what it sets is not known"
 
 
 def add_variables(node: Node | None, result: dict[str, Argument], document: Document, budget: Budget) -> None:

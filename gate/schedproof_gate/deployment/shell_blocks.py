@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from schedproof_gate.deployment.shell_words import Command, Word
+from schedproof_gate.deployment.shell_words import Command, Text, Word
 from schedproof_gate.deployment.tree import check_depth
 
 
@@ -72,12 +72,17 @@ class BlockBuilder:
             elif first in ("{", "("):
                 self.enter(first, words[0].line)
                 words = words[1:]
+            elif first == "for" and len(words) > 1 and words[1].bare == "let":
+                self.begin(Block(Kind.BRANCH), words[0].line)
+                words = words[1:]
             elif first == "for":
                 self.begin(Block(Kind.LOOP, words=words[1:]), words[0].line)
                 words = []
             elif first in BRANCHES:
                 self.begin(Block(BRANCHES[first]), words[0].line)
-                words = [] if first in ("case", "select") else words[1:]
+                words = [] if first == "case" else words[1:]
+                if first == "select":
+                    words = [Word(command.words[0].line, [Text("read", quoted=False)]), *words[:1]]
             elif first in CLOSED_BY:
                 self.close(first)
                 words = words[1:]

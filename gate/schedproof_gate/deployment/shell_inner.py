@@ -47,7 +47,8 @@ def inner_script(
         is_sourced = index == 1 and arguments[0].text in SOURCING
         if file is not None and (is_sourced or looks_like_script(file, argument.text)):
             before = "" if index == 0 else arguments[index - 1].text
-            if not before or before.startswith("-") or PurePosixPath(before).name in {*SHELLS, *RUNNING}:
+            is_run = before in RUNNING or PurePosixPath(before).name in {*SHELLS, *RUNNING}
+            if not before or before.startswith("-") or is_run:
                 return InnerScript(file.content, arguments[index + 1 :], file.source)
         if name in SHELLS:
             rest = arguments[index + 1 :]

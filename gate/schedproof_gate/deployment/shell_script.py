@@ -15,18 +15,20 @@ from schedproof_gate.deployment.given_values import GivenValues
 from schedproof_gate.deployment.launch import Argument, Launch, WrittenFile
 from schedproof_gate.deployment.placed_text import PlacedText
 from schedproof_gate.deployment.shell_blocks import Block, Kind, blocks_of
+from schedproof_gate.deployment.shell_changes import set_by_command
+from schedproof_gate.deployment.shell_conditions import is_question
+from schedproof_gate.deployment.shell_files import file_of
 from schedproof_gate.deployment.shell_inner import ASSIGNMENT, SOURCING, assigned_words, inner_script, joined
 from schedproof_gate.deployment.shell_run import IsLaunch, Run
-from schedproof_gate.deployment.shell_values import Values
+from schedproof_gate.deployment.shell_values import Values, is_pattern, same
 from schedproof_gate.deployment.shell_words import Command, Elements, Redirection, ShellReader, Text, Word
 
-PATTERN = re.compile(r"[*?\[\]{}~]")
 DECLARING = {"export", "declare", "typeset", "readonly", "local"}
-CHANGING = {"read", "mapfile", "readarray", "getopts", "let"}
-"""Commands that give variables values which only a shell knows."""
-
 ELEMENT = re.compile(r"([A-Za-z_]\w*)\[[^\]]*\]\+?=", re.ASCII)
-TESTS = {"[", "[[", "test"}
+IN_A_BRANCH = " (set in a branch)"
+PATHS_ALONE = {"activate", "conda.sh"}
+"""Scripts of Python environments, which set ``PATH`` and variables of their own."""
+
 MAX_CALLS = 16
 """Functions and scripts that may be inside each other."""
 INNER_COST = 8
@@ -70,15 +72,14 @@ class Script:
 
     def body(self, block: Block) -> None:
         """Follow the commands of a block."""
-        is_conditional = is_test = False
+        is_conditional = is_asked = False
         for each in block.body:
-            is_conditional = each.operator == "||" or (each.operator == "&&" and (is_conditional or is_test))
+            is_conditional = each.operator == "||" or (each.operator == "&&" and (is_conditional or is_asked))
             self.depth += is_conditional
+            is_asked = is_question(each)
             if isinstance(each, Block):
-                is_test = False
                 self.block(each)
             else:
-                is_test = bool(each.words) and each.words[0].literal in TESTS
                 self.run.count(each.words[0].line if each.words else each.redirections[0].target.line)
                 self.command(each)
             self.depth -= is_conditional
@@ -92,7 +93,7 @@ class Script:
         is_constant = not any(turn.unknown_variables for turn in turns) and not any(map(is_pattern, words))
         if name is None or not has_list or not is_constant or not 0 < len(turns) <= MAX_TURNS:
             if name is not None:
-                self.values.unset(name)
+                self.values.lose(name)
             self.depth += 1
             self.body(block)
             self.depth -= 1
@@ -113,7 +114,8 @@ class Script:
             if not self.assign_array(word, *assigned):
                 prefix[assigned[0]] = self.assigned_value(word, *assigned)
         if words and (element := ELEMENT.match(words[0].bare or "")) is not None:
-            self.values.unset(element.group(1))
+            self.values.arrays.setdefault(element.group(1), ())
+            self.values.lose(element.group(1))
             return
         if not words:
             for name, value in prefix.items():
@@ -125,7 +127,7 @@ class Script:
             self.declare(words[1:], str(first))
         elif first == "unset":
             for word in words[1:]:
-                self.values.unset(word.literal or "")
+                self.unset(word.literal or "")
         else:
             arguments = tuple(argument for word in words for argument in self.values.expand(word))
             self.keep_files(command, arguments)
@@ -141,17 +143,18 @@ class Script:
         if name == "shift":
             known, count = self.values.arguments, arguments[1].text if len(arguments) > 1 else "1"
             if known is not None and count.isdigit() and len(count) < 4:
-                self.values.arguments = known[int(count) :]
+                self.set_arguments(known[int(count) :])
         elif name in self.functions:
             self.call(name, arguments, prefix)
         elif name == "eval":
+            if any(argument.unknown_variables and argument.text[:1] in "$`" for argument in arguments[1:]):
+                self.run.notes[f"what eval runs in line {arguments[0].line} is not known"] = None
             self.inside(joined(arguments[1:]), self.values)
         elif name == "set":
-            if len(arguments) > 1 and arguments[1].text == "--":
-                self.values.arguments = arguments[2:]
-        elif name in CHANGING:
-            for argument in arguments[1:]:
-                self.values.unset(argument.text)
+            self.set_options(arguments[1:])
+        elif changed := set_by_command(arguments):
+            for variable, why in changed.items():
+                self.values.lose(variable, why)
         elif (inner := inner_script(arguments, redirections, self.run.files)) is not None:
             if name in SOURCING:
                 self.inside(inner.text, self.values, inner.source)
@@ -159,8 +162,8 @@ class Script:
             before = prefix | dict(assigned_words(arguments))
             environment = self.values.environment() | before
             self.inside(inner.text, started_with(self.values, environment, inner.arguments), inner.source)
-        elif name in SOURCING and len(arguments) > 1:
-            self.run.notes[f"{arguments[1].text}, which the script sources, is not followed"] = None
+        elif name in SOURCING:
+            self.not_here(arguments[1].text if len(arguments) > 1 else "a command's output", arguments[0].line)
         elif self.run.is_launch(arguments):
             environment = self.values.environment() | prefix
             self.run.count_launch(arguments[0].line)
@@ -175,6 +178,12 @@ class Script:
                     notes=tuple(self.run.notes),
                 )
             )
+
+    def not_here(self, name: str, line: int | None) -> None:
+        """Take in that a script is sourced that cannot be read: it may set any variable."""
+        self.run.notes[f"{name}, which the script sources, is not followed"] = None
+        if PurePosixPath(name).name not in PATHS_ALONE:
+            self.values.lose_all(f" ({self.source}:{line} sources {name}, which is not here)", line)
 
     def call(self, name: str, arguments: tuple[Argument, ...], prefix: dict[str, Argument]) -> None:
         """Follow a function with the arguments of one call."""
@@ -226,28 +235,9 @@ class Script:
             names = [argument.text for argument in arguments[1:] if not argument.text.startswith("-")]
         if not bodies or not names or not arguments or arguments[0].text not in ("cat", "tee"):
             return
-        file = self.written_file(bodies[-1])
+        file = file_of(bodies[-1], self.values, self.source)
         for name in names:
             self.run.files[PurePosixPath(name).name] = file
-
-    def written_file(self, heredoc: Redirection) -> WrittenFile:
-        """Return a here-document's text, in which variables count unless its delimiter is quoted."""
-        body = heredoc.body or PlacedText(())
-        if heredoc.target.bare is None:
-            return WrittenFile(body)
-        unknown: list[str] = []
-
-        def expanded(line: str) -> str:
-            reader = ShellReader(PlacedText.of(line.replace('"', '\\"')), self.source)
-            word = Word(body.first_line)
-            reader.text = f'"{reader.text}"'
-            reader.double_quoted(word)
-            found = self.values.expand(word)
-            for argument in found:
-                unknown.extend(argument.unknown_variables)
-            return "".join(argument.text for argument in found)
-
-        return WrittenFile(body.changed(expanded), tuple(dict.fromkeys(unknown)))
 
     def declare(self, words: list[Word], how: str) -> None:
         """Take in ``export NAME=value`` and its relatives."""
@@ -274,11 +264,10 @@ class Script:
         before = self.values.arrays.get(name)
         if appends:
             values = (*(before or ()), *values)
-        if self.depth > 0 and (before is None or [v.text for v in before] != [v.text for v in values]):
-            unknown = (f"${name} (set in a branch)",)
-            values = tuple(replace(value, unknown_variables=unknown) for value in values)
         self.values.scalars.pop(name, None)
         self.values.arrays[name] = values
+        if self.depth > 0 and (before is None or not same(before, values)):
+            self.values.lose(name, IN_A_BRANCH)
         return True
 
     def assigned_value(self, word: Word, name: str, appends: bool) -> Argument:
@@ -301,15 +290,33 @@ class Script:
     def assign(self, name: str, value: Argument) -> None:
         """Set a variable; one that depends on a branch of the script has no known value."""
         before = self.values.scalars.get(name)
-        if self.depth > 0 and (before is None or before.text != value.text):
-            value = replace(value, unknown_variables=(f"${name} (set in a branch)",))
         self.values.arrays.pop(name, None)
         self.values.scalars[name] = value
+        if self.values.exports_all:
+            self.values.exported.add(name)
+        if self.depth > 0 and (before is None or not same((before,), (value,))):
+            self.values.lose(name, IN_A_BRANCH)
 
+    def unset(self, name: str) -> None:
+        """Forget a variable; one that a branch of the script forgets has no known value."""
+        if self.depth == 0:
+            self.values.unset(name)
+        elif name in self.values.scalars or name in self.values.arrays:
+            self.values.lose(name, IN_A_BRANCH)
 
-def is_pattern(word: Word) -> bool:
-    """Return whether a shell looks for files by a word, or makes several words of it."""
-    return any(isinstance(part, Text) and not part.quoted and PATTERN.search(part.text) for part in word.parts)
+    def set_options(self, words: tuple[Argument, ...]) -> None:
+        """Take in ``set``: whether variables are exported, and what ``$1`` and those behind it are."""
+        for option, after in zip(words, (*(word.text for word in words[1:]), ""), strict=True):
+            sign, letters = option.text[:1], option.text[1:]
+            if option.text == "--":
+                self.set_arguments(words[words.index(option) + 1 :])
+                return
+            if sign in ("-", "+") and ("a" in letters or (letters == "o" and after == "allexport")):
+                self.values.exports_all = sign == "-"
+
+    def set_arguments(self, arguments: tuple[Argument, ...]) -> None:
+        """Set what ``$1`` and those behind it are; those that a branch of the script sets are not known."""
+        self.values.arguments = arguments if self.depth == 0 else None
 
 
 def assignment_name(word: Word) -> tuple[str, bool] | None:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from schedproof_gate.deployment.budget import Budget
 from schedproof_gate.deployment.given_values import GivenValues
 from schedproof_gate.deployment.launch import Argument
 from schedproof_gate.deployment.placed_text import PlacedText
+from schedproof_gate.deployment.shell_changes import BY_ARITHMETIC
 from schedproof_gate.deployment.shell_words import Elements, Text, Variable, Word
 from schedproof_gate.deployment.tree import check_count
 
 NAMED = re.compile(r"\$[A-Za-z_]")
+PATTERN = re.compile(r"[*?\[\]{}~]")
 BLANKS = re.compile(r"[ \t\n]+")
+ValueT = TypeVar("ValueT", Argument, Argument | None)
 
 
 @dataclass(slots=True)
@@ -37,6 +41,10 @@ class Values:
     exported: set[str] = field(default_factory=set)
     arguments: tuple[Argument, ...] | None = None
     """Those of the function or script that runs; None when only its caller knows them."""
+    exports_all: bool = False
+    """Whether what is set from here on reaches the commands, by ``set -a``."""
+    not_read: str = ""
+    """The script that was sourced and is not here, for a person: it may have set anything."""
 
     def copy(self) -> Values:
         """Return what a subshell starts with."""
@@ -44,12 +52,37 @@ class Values:
 
     def environment(self) -> dict[str, Argument]:
         """Return the variables that a command of the script gets."""
-        return {name: self.scalars[name] for name in sorted(self.exported) if name in self.scalars}
+        names = (name for name in sorted(self.exported) if name in self.scalars)
+        return {name: self.given_if_unknown(name, self.scalars[name]) for name in names}
 
     def unset(self, name: str) -> None:
         """Forget a variable."""
         self.scalars.pop(name, None)
         self.arrays.pop(name, None)
+
+    def lose(self, name: str, why: str = "") -> None:
+        """Take in that only a shell knows a variable's value from here on; its text still tells what it may be."""
+        elements = self.arrays.get(name)
+        if elements is not None:
+            written = f"${{{name}[@]}}"
+            elements = elements or (Argument(written, None),)
+            unknown = (f"${name}{why}" if why else written,)
+            self.arrays[name] = tuple(replace(element, unknown_variables=unknown) for element in elements)
+            return
+        value = self.scalars.get(name) or Argument(f"${name}", None)
+        self.scalars[name] = replace(value, unknown_variables=(f"${name}{why}",))
+
+    def lose_all(self, why: str, line: int | None) -> None:
+        """Take in that any variable may have another value from this line on.
+
+        Raises:
+            InputError: over the budget.
+        """
+        self.not_read = why
+        self.budget.count(len(self.scalars) + len(self.arrays), line)
+        known = [name for name, value in self.scalars.items() if not value.unknown_variables]
+        for name in (*known, *self.arrays):
+            self.lose(name, why)
 
     def expand(self, word: Word) -> list[Argument]:
         """Return the words that a word becomes: one, or several by an array or a variable that holds blanks."""
@@ -104,6 +137,9 @@ class Values:
         """Return a part's text, or how it is written, noted as unknown; and the line of its value."""
         if isinstance(part, Text):
             return part.text, None
+        if isinstance(part, Variable):
+            for name in part.changes:
+                self.lose(name, BY_ARITHMETIC)
         if isinstance(part, Elements):
             unknown.append("(…)")
             return "(…)", None
@@ -121,15 +157,21 @@ class Values:
         if value is None and name in self.arrays and not variable.is_array:
             elements = self.arrays[name]
             value = elements[0] if elements else Argument("", None)
-        if value is None or value.unknown_variables:
-            given = self.given.get(name) if name else None
-            if given is not None:
-                return Argument(given, None)
-        if value is None and name and variable.default is not None:
-            value = Argument(variable.default, None)
+        value = self.given_if_unknown(name, value)
+        is_replaced = value is None or (variable.replaces_empty and not value.text and not value.unknown_variables)
+        if is_replaced and name and variable.default is not None:
+            unknown = (f"${name}{self.not_read}",) if value is None and self.not_read else ()
+            value = Argument(variable.default, None, unknown)
             if variable.assigns:
                 self.scalars[name] = value
         return value
+
+    def given_if_unknown(self, name: str, value: ValueT) -> ValueT | Argument:
+        """Return a variable's value, or the one that the person gives where it is not known."""
+        if value is not None and not value.unknown_variables:
+            return value
+        given = self.given.get(name) if name else None
+        return value if given is None else Argument(given, None)
 
     def argument_of(self, name: str) -> Argument | None:
         """Return one of the arguments by its number; one that is not given is empty where the others are known."""
@@ -139,3 +181,14 @@ class Values:
         if not 1 <= number <= len(self.arguments):
             return None
         return self.arguments[number - 1]
+
+
+def same(before: tuple[Argument, ...], after: tuple[Argument, ...]) -> bool:
+    """Return whether values are known, and the same."""
+    is_known = not any(value.unknown_variables for value in (*before, *after))
+    return is_known and [value.text for value in before] == [value.text for value in after]
+
+
+def is_pattern(word: Word) -> bool:
+    """Return whether a shell looks for files by a word, or makes several words of it."""
+    return any(isinstance(part, Text) and not part.quoted and PATTERN.search(part.text) for part in word.parts)

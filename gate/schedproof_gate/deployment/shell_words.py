@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from schedproof_gate.deployment.placed_text import LineIndex, PlacedText
+from schedproof_gate.deployment.shell_changes import ARITHMETIC, set_by_arithmetic
 from schedproof_gate.deployment.tree import check_count, check_depth
 from schedproof_gate.errors import InputError
 
@@ -42,6 +43,10 @@ class Variable:
     """Whether all elements of an array, or all arguments, are meant."""
     assigns: bool = False
     """Whether the default becomes the variable's value."""
+    changes: tuple[str, ...] = ()
+    """Variables that get another value while it is expanded."""
+    replaces_empty: bool = False
+    """Whether the default also counts in the place of an empty value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +132,7 @@ class ShellReader:
                 self.skip_comment()
             elif character in "<>" or self.text.startswith("&>", self.position):
                 self.redirection(command)
-            elif character == "(" and len(command.words) <= 2 and self.function_name(command) is not None:
+            elif character == "(" and (self.function_name(command) is not None or self.arithmetic(command)):
                 continue
             elif character in SEPARATORS:
                 line = self.line
@@ -158,6 +163,17 @@ class ShellReader:
         if not has_keyword:
             command.words.insert(0, Word(name.line, [Text("function", quoted=False)]))
         return name.bare
+
+    def arithmetic(self, command: Command) -> bool:
+        """Take in ``((…))``, which then reads as ``let "…"``; return whether it stands here."""
+        match = ARITHMETIC.match(self.text, self.position)
+        if match is None:
+            return False
+        line = self.line
+        command.words.append(Word(line, [Text("let", quoted=False)]))
+        command.words.append(Word(line, [Text(match.group(1), quoted=True)]))
+        self.advance(len(match.group()))
+        return True
 
     def advance(self, count: int) -> str:
         """Move forward over characters and return them."""
@@ -309,8 +325,10 @@ class ShellReader:
             return Text(self.until_quote("'"), quoted=True)
         if self.text.startswith("(", rest):
             self.advance(1)
+            match = ARITHMETIC.match(self.text, self.position)
             self.skip_parentheses()
-            return Variable("$(…)", "", None, quoted)
+            changes = () if match is None else set_by_arithmetic(match.group(1))
+            return Variable("$(…)", "", None, quoted, changes=changes)
         if self.text.startswith("{", rest):
             return self.braced(quoted)
         name = NAME.match(self.text, rest)
@@ -340,7 +358,10 @@ class ShellReader:
             return Variable(written, "", None, quoted)
         name, operator, default = known.groups()
         is_all = name in ("@", "*")
-        return Variable(f"${name}", name, default, quoted, is_array=is_all, assigns="=" in (operator or ""))
+        assigns, replaces_empty = "=" in (operator or ""), ":" in (operator or "")
+        return Variable(
+            f"${name}", name, default, quoted, is_array=is_all, assigns=assigns, replaces_empty=replaces_empty
+        )
 
     def skip_parentheses(self) -> None:
         """Move past a parenthesis and everything in it."""

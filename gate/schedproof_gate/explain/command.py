@@ -9,7 +9,7 @@ import click
 
 from schedproof import NEWEST, POLICIES
 from schedproof_gate.deployment.engines import named_policy
-from schedproof_gate.errors import InputError
+from schedproof_gate.errors import COMMAND_LINE, InputError
 from schedproof_gate.explain.explaining import explain as explain_invariant
 from schedproof_gate.explain.explaining import explanation_json, explanation_text, invariant_named
 from schedproof_gate.explain.explaining_work import explain_work, work_json, work_text
@@ -91,14 +91,14 @@ def refuse_policy_and_state(name: str | None, policy_name: str | None, state: st
         if name is None:
             raise InputError(
                 "needs the invariant that it speaks of",
-                source="command line",
+                source=COMMAND_LINE,
                 key=key,
                 advice=f"give its name: schedproof explain NAME {key} …",
             )
         what = "functions" if name in WORK_RULES else "the deployment itself"
         raise InputError(
             f"{name} is a rule of {what}, not of a policy",
-            source="command line",
+            source=COMMAND_LINE,
             key=key,
             advice=f"leave {key} away",
         )

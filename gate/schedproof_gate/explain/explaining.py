@@ -12,7 +12,7 @@ import click
 from schedproof import Policy, ServingConfig
 from schedproof_gate.check.shown_witness import replay_command, replay_lines
 from schedproof_gate.deployment.flags import closest
-from schedproof_gate.errors import InputError
+from schedproof_gate.errors import COMMAND_LINE, InputError
 from schedproof_gate.policies.stored import stored_sentences
 from schedproof_gate.report.progress import Tell, silent
 from schedproof_gate.report.renderers.text import column, labelled, sentence, styled, wrapped
@@ -62,7 +62,7 @@ def invariant_named(name: str) -> Invariant:
         names = (*INVARIANTS, *WORK_RULES)
         close = closest(name, names, similarity=0.6)
         advice = f"did you mean {close}?" if close else f"give one of: {', '.join(names)}"
-        raise InputError("unknown invariant", source="command line", key=name, advice=advice)
+        raise InputError("unknown invariant", source=COMMAND_LINE, key=name, advice=advice)
     return INVARIANTS[name]
 
 

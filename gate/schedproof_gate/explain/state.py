@@ -10,7 +10,7 @@ import click
 from schedproof import Policy
 from schedproof_gate.deployment.json_text import read_json
 from schedproof_gate.deployment.text_file import MAX_FILE_BYTES, read_text
-from schedproof_gate.errors import InputError
+from schedproof_gate.errors import COMMAND_LINE, InputError
 from schedproof_gate.report.renderers.text import sentence, styled, wrapped
 from schedproof_spec import ConfigWitness, Invariant, RunWitness, Status, Witness
 from schedproof_spec.prover.context import AssumptionFailedError, ConcreteContext
@@ -27,7 +27,7 @@ def read_state(state: str, invariant: Invariant) -> Witness:
     Raises:
         InputError: not the JSON of a witness of this invariant.
     """
-    source, text = "command line", state
+    source, text = COMMAND_LINE, state
     if state.startswith("@"):
         path = Path(state[1:])
         source, text = str(path), read_text(path)
@@ -64,7 +64,7 @@ def replay_text(invariant: Invariant, policy: Policy, witness: Witness) -> tuple
         reason = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
         raise InputError(
             f"policy {policy.name} has no such {what}: {reason}",
-            source="command line",
+            source=COMMAND_LINE,
             key="--state",
             advice=ADVICE,
         ) from None

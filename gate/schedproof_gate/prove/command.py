@@ -8,6 +8,7 @@ import click
 
 from schedproof_gate.accept.options import FindingOptions, finding_options
 from schedproof_gate.deployment.given import Origin
+from schedproof_gate.errors import COMMAND_LINE
 from schedproof_gate.own_policy import own_policy
 from schedproof_gate.prove.proving import prove as prove_policy
 from schedproof_gate.report.counting import fail_on_option
@@ -36,7 +37,7 @@ def prove(
     files and traces never run anything. docs/policy.md shows how to write a rule, and docs/subset.md what it may be
     made of.
     """
-    policy = own_policy(name, Origin("command line", None, "MODULE:CLASS"))
+    policy = own_policy(name, Origin(COMMAND_LINE, None, "MODULE:CLASS"))
     with progress() as tell:
         subject = prove_policy(policy, findings.selection, tell)
     report = findings.decided(Report(subjects=(subject,), fail_on=fail_on), [])

@@ -14,10 +14,10 @@ import click
 
 from schedproof import NEWEST, POLICIES, Policy
 from schedproof_gate.deployment.deployment import Deployment
-from schedproof_gate.deployment.deployment_file import COMMAND_LINE, read_deployments
+from schedproof_gate.deployment.deployment_file import read_deployments
 from schedproof_gate.deployment.engines import ASSUMED, named_policies
 from schedproof_gate.deployment.given import Given, Origin
-from schedproof_gate.errors import InputError
+from schedproof_gate.errors import COMMAND_LINE, InputError
 from schedproof_gate.replay.findings import PolicyReplay, Replay, report_of
 from schedproof_gate.replay.measurements import Measurements
 from schedproof_gate.replay.options import MAX_KV_BLOCKS, ReplayOptions, replay_options

@@ -9,8 +9,7 @@ import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from schedproof_gate.deployment.deployment_file import COMMAND_LINE
-from schedproof_gate.errors import InputError, shown
+from schedproof_gate.errors import COMMAND_LINE, InputError, shown
 from schedproof_gate.replay.findings import Replay, seconds
 from schedproof_gate.replay.measurements import Measurements
 from schedproof_gate.replay.series import Bucket

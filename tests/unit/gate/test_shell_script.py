@@ -107,6 +107,14 @@ def test_variables_of_the_same_script_are_substituted(script: str, expected: lis
         ("N=1\nbash -c 'engine $N'", "$N"),
         ('A=(1)\nif x; then A=(2); fi\nengine "${A[@]}"', "$A (set in a branch)"),
         ("read N\nengine $N", "$N"),
+        ("read N\nengine ${N:-8}", "$N"),
+        ("N=1\nprintf -v N 2\nengine $N", "$N"),
+        ("N=1\nselect N in 1 2; do break; done\nengine $N", "$N"),
+        ("if x; then N=4; fi\nif y; then N=4; fi\nengine $N", "$N (set in a branch)"),
+        ("N=1\nif x; then unset N; fi\nengine ${N:-8}", "$N (set in a branch)"),
+        ("grep -q a b && N=4\nengine $N", "$N (set in a branch)"),
+        ('A=(1)\nif x; then A=(); fi\nengine "${A[@]}"', "$A (set in a branch)"),
+        ("if x; then set -- 4; fi\nengine $1", "$1"),
     ],
 )
 def test_what_only_a_shell_can_tell_stays_unknown_and_is_named(script: str, name: str) -> None:
@@ -142,7 +150,7 @@ def test_what_only_a_shell_can_tell_stays_unknown_and_is_named(script: str, name
         ("docker run image bash -c 'engine 1'", ["1"]),
         ("bash <<'EOF'\nengine 1\nEOF\n", ["1"]),
         ("cat > run.sh <<'EOF'\nengine $1\nEOF\nbash run.sh 8\n", ["8"]),
-        ("N=8\ncat <<EOF > /tmp/run.sh\nengine $N\nEOF\nchmod +x /tmp/run.sh\n/tmp/run.sh\n", ["8"]),
+        ("N=8\ncat <<EOF > ./run.sh\nengine $N\nEOF\nchmod +x ./run.sh\n./run.sh\n", ["8"]),
         ('C="engine --a 1"\neval "$C"', ["--a", "1"]),
         ("case $1 in\n  a) engine 1 ;;\nesac", ["1"]),
         ("set -- 1 2\nengine $2", ["2"]),
@@ -169,6 +177,10 @@ def test_a_word_stands_where_its_array_or_its_variable_was_set() -> None:
     assert [argument.line for argument in launch.arguments] == [5, 2, 2, 4, 4, 5, 5]
 
 
+def test_a_default_stands_for_an_empty_value_where_the_script_says_so() -> None:
+    assert words("N=\nengine ${N:-8} ${N-9}") == ["8"]
+
+
 @pytest.mark.parametrize(
     "script",
     ["bash -c '\nengine \\\n  --a 1'", 'bash -c "\nengine \\\n  --a 1"', "bash <<EOF\nengine \\\n  --a 1\nEOF"],
@@ -183,6 +195,12 @@ def test_a_written_file_comes_with_the_launch() -> None:
     file = launch.files["c.yaml"]
     assert (file.content.text, file.content.first_line) == ("a: 8\nb: $M\n", 3)
     assert file.unknown_variables == ("$M",)
+
+
+def test_what_is_not_known_in_a_written_file_is_seen_in_it() -> None:
+    (launch,) = run("if x; then N=8; fi\ncat > c.yaml <<EOF\na: $N\nEOF\nengine --config c.yaml")
+    assert launch.files["c.yaml"].content.text == "a: $N\n"
+    assert launch.files["c.yaml"].unknown_variables == ("$N",)
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,8 @@ class StepBatch:
     """Which of them stand for steps that the log leaves out, after a line; None when none does."""
     num_missing: int = 0
     """Steps that, by the numbers, ran before one of them and are not in the file."""
+    num_uncounted: int = 0
+    """Steps of which the file does not count the requests, so that something else bounds them."""
     begins_anew: bool = False
     """Whether the engine was started before the first of them, so that it has nothing to do with steps before."""
     header: TraceHeader | None = None

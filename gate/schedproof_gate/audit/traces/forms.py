@@ -68,6 +68,7 @@ FORMS = {
             is_step_line=tensorrt_llm.is_step_line,
             read=tensorrt_llm.read_tensorrt_llm,
             how_to_get="start TensorRT-LLM with print_iter_log: true",
+            leaves_open="the log does not count the requests, so that their tokens bound them",
         ),
         TraceForm(
             name="fastdeploy",

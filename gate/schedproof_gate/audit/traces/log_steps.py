@@ -69,7 +69,7 @@ class EngineSteps:
         return num_missing
 
 
-def bounded_batch(steps: list[LogStep], num_missing: int = 0) -> StepBatch:
+def bounded_batch(steps: list[LogStep], num_missing: int = 0, num_uncounted: int = 0) -> StepBatch:
     """Return steps by columns."""
     return StepBatch(
         lines=integers([step.line for step in steps]),
@@ -78,6 +78,7 @@ def bounded_batch(steps: list[LogStep], num_missing: int = 0) -> StepBatch:
         high=one_side(steps, 1),
         is_between=np.array([step.is_between for step in steps], dtype=np.bool_),
         num_missing=num_missing,
+        num_uncounted=num_uncounted,
     )
 
 

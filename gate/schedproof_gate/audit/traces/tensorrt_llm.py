@@ -40,6 +40,7 @@ def read_tensorrt_llm(blocks: Iterable[Block], source: str, config: ServingConfi
     order = EngineSteps(source)
     for block in blocks:
         found = []
+        num_uncounted = 0
         for line, text in enumerate(block.lines, start=block.first_line):
             begin = BEGIN.search(text) if MARK in text else None
             if begin is None or NOTHING_YET in text:
@@ -50,8 +51,10 @@ def read_tensorrt_llm(blocks: Iterable[Block], source: str, config: ServingConfi
             (step,) = numbers(begin, source, line)
             num_contexts, context_tokens, generation_tokens = (numbers(match, source, line)[0] for match in states)
             scheduled = SCHEDULED.search(text)
-            num_decoding = bounds_of_generations(generation_tokens, config)
-            if scheduled is not None:
+            if scheduled is None:
+                num_uncounted += 1
+                num_decoding = bounds_of_generations(generation_tokens, config)
+            else:
                 (num_requests,) = numbers(scheduled, source, line)
                 num_decoding = (max(num_requests - num_contexts, 0),) * 2
             rank = RANK.search(text)
@@ -67,7 +70,7 @@ def read_tensorrt_llm(blocks: Iterable[Block], source: str, config: ServingConfi
                 )
             )
         if found:
-            yield bounded_batch(found, order.taken_missing())
+            yield bounded_batch(found, order.taken_missing(), num_uncounted)
 
 
 def bounds_of_generations(num_tokens: int, config: ServingConfig) -> tuple[int, int]:

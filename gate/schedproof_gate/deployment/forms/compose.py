@@ -50,7 +50,7 @@ class Variables:
     def __init__(self, document: Document) -> None:
         self.given: GivenValues = document.given
         self.budget = Budget(document.source)
-        self.file = settings_of(document, ".env")
+        self.file = settings_of(document, ".env") or {}
 
     def interpolated(self, placed: PlacedText) -> tuple[PlacedText, tuple[str, ...]]:
         """Return text with its variables replaced, and those that are not known as they are written."""
@@ -81,15 +81,15 @@ class Variables:
         return Argument(text.text, text.first_line if node.placed else node.line, unknown, text)
 
 
-def settings_of(document: Document, name: str) -> dict[str, str]:
-    """Return the settings of a file beside the document; none when there is no such file."""
+def settings_of(document: Document, name: str) -> dict[str, str] | None:
+    """Return the settings of a file beside the document; None when it cannot be read."""
     path = document.base / name
     try:
         if not path.is_file() or path.stat().st_size > MAX_FILE_BYTES:
-            return {}
+            return None
         text = path.read_text(encoding="utf-8", errors="replace")
     except (OSError, ValueError):
-        return {}
+        return None
     found = {}
     for line in text.splitlines():
         match = SETTING.match(line)
@@ -135,6 +135,11 @@ def container(name: str, chain: list[Node], variables: Variables, document: Docu
         line=arguments[0].line or service.line if arguments else service.line,
         image="" if image is None else variables.argument(image).text,
         files=mounted(service, document),
+        notes=tuple(
+            f"{file.text.text}, which env_file names, is not here: what it sets is not known"
+            for file in environment_files(chain)
+            if settings_of(document, file.text.text) is None
+        ),
     )
 
 
@@ -151,15 +156,18 @@ def words(node: Node | None, variables: Variables, document: Document) -> tuple[
 def environment(chain: list[Node], variables: Variables, document: Document) -> dict[str, Argument]:
     """Return a service's environment, over that of the files that it names."""
     found: dict[str, Argument] = {}
-    for service in chain:
-        files = service.get("env_file")
-        for file in [] if files is None else files.items or [files]:
-            path = file.get("path") or file
-            for name, text in settings_of(document, path.text.text).items():
-                found[name] = Argument(text, file.line)
+    for file in environment_files(chain):
+        for name, text in (settings_of(document, file.text.text) or {}).items():
+            found[name] = Argument(text, file.line)
     for service in chain:
         found |= settings_in(service.get("environment"), variables)
     return found
+
+
+def environment_files(chain: list[Node]) -> list[Node]:
+    """Return the paths of the files that a service takes variables from."""
+    named = [files for service in chain if (files := service.get("env_file")) is not None]
+    return [file.get("path") or file for files in named for file in files.items or [files]]
 
 
 def settings_in(node: Node | None, variables: Variables) -> dict[str, Argument]:

@@ -10,7 +10,7 @@ from schedproof_gate.deployment.parts import Form, Part, ShellText
 from schedproof_gate.deployment.placed_text import PlacedText
 from schedproof_gate.deployment.tree import Node
 
-SCRIPT_NAME = re.compile(r"(?<![\w-])[\w-]++\.(?:sh|bash|env)\b", re.ASCII)
+SCRIPT_NAME = re.compile(r"(?<![\w-])[\w-]*+\.(?:sh|bash|env)\b", re.ASCII)
 MAX_NAMES = 64
 
 

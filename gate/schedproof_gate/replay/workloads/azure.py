@@ -6,42 +6,14 @@ inference using phase splitting", ISCA 2024.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
-from schedproof_gate.deployment.line_file import Line
-from schedproof_gate.replay.workloads.arrival import Arrival
 from schedproof_gate.replay.workloads.fields import Record, shown
-from schedproof_gate.replay.workloads.table import read_rows
+from schedproof_gate.replay.workloads.table import RequestTable
 
 TIME = "TIMESTAMP"
-PROMPT = "ContextTokens"
-OUTPUT = "GeneratedTokens"
-COLUMNS = (TIME, PROMPT, OUTPUT)
-
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
-
-
-def recognises(first_line: str) -> bool:
-    """Return whether a file that begins like this is such a trace."""
-    return all(column in first_line for column in COLUMNS)
-
-
-def read(lines: Iterable[Line], source: str) -> Iterator[Arrival]:
-    """Yield the requests; the line number is the request's name.
-
-    Raises:
-        InputError: a row that cannot be used.
-    """
-    for row in read_rows(lines, source, COLUMNS):
-        yield Arrival(
-            line=row.line,
-            request_id=str(row.line),
-            time_us=microseconds_of(row),
-            num_prompt_tokens=row.count(PROMPT),
-            max_new_tokens=row.count(OUTPUT),
-        )
 
 
 def microseconds_of(row: Record) -> int:
@@ -58,3 +30,6 @@ def microseconds_of(row: Record) -> int:
             f"{shown(text)} is not a date with a time", TIME, "write it as 2023-11-16 18:17:03.979960"
         ) from None
     return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - EPOCH) // MICROSECOND
+
+
+TABLE = RequestTable(time=TIME, prompt="ContextTokens", output="GeneratedTokens", time_us=microseconds_of)

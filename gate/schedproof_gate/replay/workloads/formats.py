@@ -25,8 +25,8 @@ class Format:
 
 
 FORMATS = {
-    "azure": Format(azure.recognises, azure.read),
-    "burstgpt": Format(burstgpt.recognises, burstgpt.read),
+    "azure": Format(azure.TABLE.recognises, azure.TABLE.read),
+    "burstgpt": Format(burstgpt.TABLE.recognises, burstgpt.TABLE.read),
     "mooncake": Format(mooncake.recognises, mooncake.read),
     "jsonl": Format(generic.recognises_json, generic.read_json_lines),
     "csv": Format(generic.recognises_csv, generic.read_csv),

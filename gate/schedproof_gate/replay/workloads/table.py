@@ -3,12 +3,50 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 from schedproof_gate.deployment.line_file import Line
 from schedproof_gate.errors import InputError, quoted
+from schedproof_gate.replay.workloads.arrival import Arrival
 from schedproof_gate.replay.workloads.fields import Record
 from schedproof_gate.report.wording import plural
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestTable:
+    """A published trace with a row for each request: when it arrives, and how many tokens it has."""
+
+    time: str
+    """The column's name, as those of the two below."""
+    prompt: str
+    output: str
+    time_us: Callable[[Record], int]
+    """Returns a row's time in microseconds; raises `InputError` for one that cannot be used."""
+
+    @property
+    def columns(self) -> tuple[str, str, str]:
+        """The columns that count."""
+        return self.time, self.prompt, self.output
+
+    def recognises(self, first_line: str) -> bool:
+        """Return whether a file that begins like this is such a trace."""
+        return all(column in first_line for column in self.columns)
+
+    def read(self, lines: Iterable[Line], source: str) -> Iterator[Arrival]:
+        """Yield the requests; the line number is the request's name.
+
+        Raises:
+            InputError: a row that cannot be used.
+        """
+        for row in read_rows(lines, source, self.columns):
+            yield Arrival(
+                line=row.line,
+                request_id=str(row.line),
+                time_us=self.time_us(row),
+                num_prompt_tokens=row.count(self.prompt),
+                max_new_tokens=row.count(self.output),
+            )
 
 
 def read_rows(lines: Iterable[Line], source: str, required: tuple[str, ...]) -> Iterator[Record]:

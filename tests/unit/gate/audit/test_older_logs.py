@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import recorded_audits
 
 from schedproof import ServingConfig, SpeculativeConfig, SpeculativeMethod
 from schedproof_gate.audit.traces.blocks import read_blocks
 from schedproof_gate.audit.traces.forms import FORMS, form_of
 from schedproof_gate.audit.traces.tensorrt_llm import bounds_of_generations
 from schedproof_gate.errors import InputError
+from schedproof_spec import Status
 
 CONFIG = ServingConfig(max_num_seqs=64, max_num_batched_tokens=8192, max_model_len=32768)
 DRAFTS = SpeculativeConfig(method=SpeculativeMethod.MTP, num_speculative_tokens=3)
@@ -35,6 +37,29 @@ def test_tensorrt_llm_without_a_count_of_requests_bounds_them(tmp_path: Path, st
     for columns in (batch.low, batch.high):
         assert int(columns.num_tokens[0]) == 10
         assert int(columns.num_slots_used[0]) == 4
+
+
+UNCOUNTED = "the log does not count the requests, so that their tokens bound them"
+
+
+def test_the_report_says_which_steps_have_requests_that_are_bounded_alone(tmp_path: Path) -> None:
+    states = "states = {'num_ctx_requests': 0, 'num_ctx_tokens': 0, 'num_generation_tokens': 8}"
+    path = tmp_path / "trtllm.log"
+    path.write_text(
+        f"[TRT-LLM] [I] iter = 4, rank = 0, num_scheduled_requests: 2, {states}\n"
+        f"[TRT-LLM] [I] iter = 5, rank = 0, {states}\n[TRT-LLM] [I] iter = 6, rank = 0, {states}\n",
+        encoding="utf-8",
+    )
+    found = recorded_audits.audit_file(path, recorded_audits.CONFIG, form="tensorrt-llm")
+    assert f"in 2 steps {UNCOUNTED}" in found.subject.notes
+    slots = recorded_audits.results(found)["slots_within_limit"]
+    assert (slots.status, slots.line) == (Status.UNDECIDED, 2)
+    assert slots.message.endswith(f"{UNCOUNTED} (the first of 2 steps)")
+
+    path.write_text(path.read_text(encoding="utf-8").splitlines()[0] + "\n", encoding="utf-8")
+    found = recorded_audits.audit_file(path, recorded_audits.CONFIG, form="tensorrt-llm")
+    assert not any(UNCOUNTED in note for note in found.subject.notes)
+    assert recorded_audits.results(found)["slots_within_limit"].status is Status.HELD
 
 
 @pytest.mark.parametrize(

@@ -105,3 +105,11 @@ def test_what_cannot_be_used_is_named(body: str, problem: str, tmp_path: Path) -
     (found,) = written(tmp_path, "compose.yaml", service(body))
     assert isinstance(found, Unreadable)
     assert found.error.problem == problem
+
+
+def test_a_file_of_variables_that_is_not_here_is_noted(tmp_path: Path) -> None:
+    (tmp_path / "here.env").write_text("FD_DETERMINISTIC_MODE=1\n", encoding="utf-8")
+    body = f"command: {PREFIX} --max-num-seqs 4\nenv_file: [here.env, {{path: other.env}}]"
+    found = only(written(tmp_path, "compose.yaml", service(body)))
+    assert found.config.deterministic
+    assert found.notes == ("other.env, which env_file names, is not here: what it sets is not known",)

@@ -137,3 +137,15 @@ def test_values_of_the_wrong_kind_are_answered(key: str, value: str, tmp_path: P
         text = f"kind: Pod\nspec:\n  containers:\n    - {{name: x}}\n    - {key}: {value}\n"
     for outcome in written(tmp_path, "pod.yaml", text):
         assert not isinstance(outcome, Unreadable) or outcome.error.problem
+
+
+def test_sources_of_variables_that_are_not_here_are_noted(tmp_path: Path) -> None:
+    config_map = "---\nkind: ConfigMap\nmetadata: {name: here}\ndata: {FD_DETERMINISTIC_MODE: '1'}\n"
+    names = "[{configMapRef: {name: here}}, {configMapRef: {name: other}}, {secretRef: {name: token}}]"
+    text = f"{POD}{COMMAND}      args: [--max-num-seqs, '4']\n      envFrom: {names}\n{config_map}"
+    found = only(written(tmp_path, "pod.yaml", text))
+    assert found.config.deterministic
+    assert found.notes == (
+        "ConfigMap other, which envFrom names, is not here: what it sets is not known",
+        "Secret token, which envFrom names, is not here: what it sets is not known",
+    )

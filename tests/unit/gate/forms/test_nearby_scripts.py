@@ -63,3 +63,11 @@ def test_a_script_that_runs_itself_ends(tmp_path: Path) -> None:
     (tmp_path / "a.sh").write_text("bash b.sh\nbash a.sh\n")
     (tmp_path / "b.sh").write_text("bash a.sh\nbash b.sh\nfastdeploy serve\n")
     assert len(outcomes(tmp_path / "a.sh")) <= 20_000
+
+
+def test_a_file_of_variables_reaches_the_engine_where_all_are_exported(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("FD_DETERMINISTIC_MODE=1\nSEQS=4\n")
+    deployment = only(
+        written(tmp_path, "run.sh", "set -a\n. ./.env\nset +a\nfastdeploy serve --max-num-seqs $SEQS\n")
+    )
+    assert (deployment.config.max_num_seqs, deployment.config.deterministic, deployment.notes) == (4, True, ())
