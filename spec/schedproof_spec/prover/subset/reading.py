@@ -66,7 +66,7 @@ def read_anew(rule: Any) -> Reading:
     closure.read(rule)
     return Reading(
         refusal=closure.refusal,
-        content=tuple(closure.content),
+        content=tuple(closure.content.parts),
         tests_members=closure.tests_members,
         none_tests=frozenset(closure.none_tests),
         attributes={name: place.at(line) for name, (place, line) in closure.attributes.items()},
