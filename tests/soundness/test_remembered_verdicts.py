@@ -267,6 +267,34 @@ def test_an_object_that_is_changed_is_asked_anew() -> None:
     assert proved(question(policy)).outcome.status is Status.HELD
 
 
+class Plain:
+    """Is asked by a rule."""
+
+    def share(self) -> int:
+        return 0
+
+
+class Other(Plain):
+    """Gives another share."""
+
+    def share(self) -> int:
+        return 1
+
+
+ASKED = Plain()
+
+
+def test_an_object_that_changes_its_class_is_asked_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    policy: Policy = Shared()
+    before = content(policy)
+    policy.__class__ = SharedMore
+    assert content(policy) == content(SharedMore()) != before
+    asking = policy_with(lambda self, config, num_decoding: ASKED.share())
+    before = content(asking)
+    monkeypatch.setattr(ASKED, "__class__", Other)
+    assert content(asking) != before
+
+
 def test_versions_that_share_a_rule_share_its_content() -> None:
     contents = {name: content(POLICIES[name]) for name in ("7623", "7756", "7499")}
     assert contents["7623"] == contents["7756"]

@@ -146,7 +146,11 @@ def test_a_run_is_refused_where_the_rule_speaks_of_the_configuration_alone() -> 
     ("invariant", "state", "what"),
     [
         (OF_RUNS, '{"config": {"num_kv_blocks": 4, "max_num_seqs": 4096}, "arrivals": [], "steps": [{}]}', "run"),
-        (OF_RUNS, '{"config": {"num_kv_blocks": 4, "max_num_batched_tokens": 1}, "arrivals": [], "steps": [{}]}', "run"),
+        (
+            OF_RUNS,
+            '{"config": {"num_kv_blocks": 4, "max_num_batched_tokens": 1}, "arrivals": [], "steps": [{}]}',
+            "run",
+        ),
         (OF_RUNS, '{"config": {}, "arrivals": [], "steps": [{}]}', "run"),
     ],
 )

@@ -204,6 +204,7 @@ class Closure:
         kind = type(value)
         found = lookup.in_class(kind, attribute)
         kept = lookup.of_object(value, attribute)
+        self.bindings.append(Binding(lambda: type(value), kind))
         self.bindings.append(Binding(lambda: lookup.in_class(kind, attribute), found))
         self.bindings.append(Binding(lambda: lookup.of_object(value, attribute), kept))
         if self._is_odd(found, place, fact.line):

@@ -56,7 +56,7 @@ def key_of(rule: Any) -> Hashable:
     if isinstance(rule, MethodType):
         own = rule.__self__
         has_state = bool(getattr(own, "__dict__", None)) or any("__slots__" in vars(c) for c in type(own).__mro__)
-        return rule.__func__, id(own) if has_state or isinstance(own, type) else type(own)
+        return rule.__func__, type(own), id(own) if has_state or isinstance(own, type) else None
     return rule if isinstance(rule, FunctionType) else id(rule)
 
 
