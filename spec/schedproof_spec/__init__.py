@@ -6,7 +6,13 @@ from schedproof_spec.registry import INVARIANTS, WORK_RULES
 from schedproof_spec.verdicts.decide import Verdict, decide
 from schedproof_spec.verdicts.decide_work import WorkVerdict, decide_work
 from schedproof_spec.verdicts.repair import Change, find_repairs, find_repairs_of, find_repairs_of_startup
-from schedproof_spec.verdicts.stored_verdicts import Answer, known_answer, known_work, new_answer
+from schedproof_spec.verdicts.stored_verdicts import (
+    Answer,
+    StoredVerdictError,
+    known_answer,
+    known_work,
+    new_answer,
+)
 from schedproof_spec.verdicts.witness import ConfigWitness, Replay, RunWitness, Witness
 from schedproof_spec.work_rule import WorkRule
 
@@ -21,6 +27,7 @@ __all__ = [
     "Replay",
     "RunWitness",
     "Status",
+    "StoredVerdictError",
     "Verdict",
     "Witness",
     "WorkRule",

@@ -64,6 +64,22 @@ class OddValue(Enum):
         return 10**6 if isinstance(self, OddValue) and isinstance(self.name, str) else 0
 
 
+def asks_type(value: int) -> int:
+    return 10**6 if isinstance(value, int) else 0
+
+
+class Asking(Enum):
+    """Its value holds a function."""
+
+    TYPE = (asks_type,)
+
+
+class Listed(Enum):
+    """Its value can be changed."""
+
+    NONE = ([0],)
+
+
 @functools.cache
 def left_of(step: Any) -> int:
     return int(step.limit - step.taken)
@@ -148,6 +164,21 @@ def by_a_list_that_has_no_hash(self: Any, config: ServingConfig, num_decoding: i
 @refused("`isinstance`")
 def by_a_value_of_an_enum(self: Any, config: ServingConfig, num_decoding: int) -> int:
     return OddValue.ONE.value
+
+
+@refused("in asks_type: `isinstance`")
+def by_a_function_that_a_member_holds(self: Any, config: ServingConfig, num_decoding: int) -> int:
+    return Asking.TYPE.value[0](num_decoding)
+
+
+@refused("in asks_type: `isinstance`")
+def by_functions_that_all_members_hold(self: Any, config: ServingConfig, num_decoding: int) -> int:
+    return sum(ask(num_decoding) for each in Asking for ask in each.value)
+
+
+@refused("`Listed.NONE.value` can be changed")
+def by_a_list_that_a_member_holds(self: Any, config: ServingConfig, num_decoding: int) -> int:
+    return sum(sum(part) for part in Listed.NONE.value)
 
 
 @pytest.mark.parametrize(("rule", "words"), REFUSED, ids=[rule.__name__ for rule, _ in REFUSED])

@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 import pytest
@@ -138,6 +139,69 @@ def test_a_partial_counts_by_its_names_and_values(named: dict[str, int]) -> None
     assert content(with_partial(**named)) != content(with_partial(low=1))
 
 
+def giving(number: int) -> Callable[[], int]:
+    def give() -> int:
+        return number
+
+    return give
+
+
+def test_it_counts_which_of_two_functions_with_the_same_code_is_asked() -> None:
+    none, some = giving(0), giving(1)
+
+    def more_by(ask: Callable[[], int]) -> Policy:
+        def initial_budget(self: Any, config: ServingConfig, num_decoding: int) -> int:
+            return config.max_num_batched_tokens + (none() + some()) * 0 + ask()
+
+        return policy_with(initial_budget)
+
+    assert content(more_by(none)) == content(more_by(none))
+    assert content(more_by(none)) != content(more_by(some))
+
+
+def test_it_counts_which_of_two_tables_with_the_same_code_is_asked() -> None:
+    none, some = (giving(0),), (giving(1),)
+
+    def more_by(table: tuple[Callable[[], int]]) -> Policy:
+        def initial_budget(self: Any, config: ServingConfig, num_decoding: int) -> int:
+            return config.max_num_batched_tokens + (none[0]() + some[0]()) * 0 + table[0]()
+
+        return policy_with(initial_budget)
+
+    assert content(more_by(none)) == content(more_by(none))
+    assert content(more_by(none)) != content(more_by(some))
+
+
+class Extra(Enum):
+    """What a rule adds."""
+
+    share: int
+
+    NONE = 0
+
+    def __init__(self, share: int) -> None:
+        self.share = share
+
+
+@pytest.mark.parametrize("attribute", ["_value_", "share"])
+@pytest.mark.parametrize(
+    "more",
+    [
+        lambda self, config, num_decoding: Extra.NONE.value + Extra.NONE.share,
+        lambda self, config, num_decoding: Extra(0).value + Extra(0).share,
+        lambda self, config, num_decoding: sum(each.value + each.share for each in Extra),
+    ],
+)
+def test_what_a_member_of_an_enum_holds_counts(
+    more: Callable[..., Any], attribute: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy = policy_with(more)
+    before = content(policy)
+    assert before is not None
+    monkeypatch.setattr(Extra.NONE, attribute, 1)
+    assert content(policy) != before
+
+
 def test_what_is_not_asked_does_not_count() -> None:
     class Named(Slack):
         name = "named"
@@ -201,6 +265,34 @@ def test_an_object_that_is_changed_is_asked_anew() -> None:
     assert proved(question(policy)).outcome.status is Status.VIOLATED
     policy.slack = 0
     assert proved(question(policy)).outcome.status is Status.HELD
+
+
+class Plain:
+    """Is asked by a rule."""
+
+    def share(self) -> int:
+        return 0
+
+
+class Other(Plain):
+    """Gives another share."""
+
+    def share(self) -> int:
+        return 1
+
+
+ASKED = Plain()
+
+
+def test_an_object_that_changes_its_class_is_asked_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    policy: Policy = Shared()
+    before = content(policy)
+    policy.__class__ = SharedMore
+    assert content(policy) == content(SharedMore()) != before
+    asking = policy_with(lambda self, config, num_decoding: ASKED.share())
+    before = content(asking)
+    monkeypatch.setattr(ASKED, "__class__", Other)
+    assert content(asking) != before
 
 
 def test_versions_that_share_a_rule_share_its_content() -> None:

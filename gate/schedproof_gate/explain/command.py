@@ -15,6 +15,7 @@ from schedproof_gate.explain.explaining import explanation_json, explanation_tex
 from schedproof_gate.explain.explaining_work import explain_work, work_json, work_text
 from schedproof_gate.explain.listing import listing_json, listing_text, rule_json, rule_text
 from schedproof_gate.explain.state import read_state, replay_text
+from schedproof_gate.policies.stored import shipped_answer, shipped_work
 from schedproof_gate.report.options import colour_option, output_option, policy_option, verify_option
 from schedproof_gate.report.output import emit
 from schedproof_gate.report.progress import progress
@@ -25,8 +26,6 @@ from schedproof_spec import (
     WorkRule,
     WorkVerdict,
     decide_work,
-    known_answer,
-    known_work,
     new_answer,
 )
 
@@ -48,7 +47,7 @@ def explain(
     """
     if name is None or (name in RULES_BY_ID and name not in INVARIANTS):
         refuse_policy_and_state(name, policy_name, state)
-        emit(text_without_policy(name, form, decide_work if verify else known_work), output)
+        emit(text_without_policy(name, form, decide_work if verify else shipped_work), output)
         return 0
     invariant = invariant_named(name)
     policy = None if policy_name is None else named_policy(policy_name)
@@ -60,7 +59,7 @@ def explain(
         explanation = explain_invariant(
             invariant,
             POLICIES.values() if policy is None else [policy],
-            new_answer if verify else known_answer,
+            new_answer if verify else shipped_answer,
             tell,
         )
     emit(explanation_json(explanation) if form == "json" else explanation_text(explanation), output)

@@ -40,9 +40,23 @@ def write_atomically(path: Path, text: str) -> None:
 def replaced(path: Path, option: str) -> Iterator[BinaryIO]:
     """Open a file that takes the place of another one when all of it is written, and goes away otherwise.
 
+    A device or a pipe is written to, and a link stays: the file behind it is replaced.
+
     Raises:
         InputError: the file cannot be written; `option` is where the person named it.
     """
+    try:
+        is_special = path.exists() and not path.is_file() and not path.is_dir()
+        path = path if is_special else path.resolve()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise cannot_be_written(path, option, error) from None
+    if is_special:
+        try:
+            with open(path, "wb") as file:
+                yield file
+        except OSError as error:
+            raise cannot_be_written(path, option, error) from None
+        return
     try:
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
     except (OSError, ValueError) as error:
@@ -62,7 +76,7 @@ def replaced(path: Path, option: str) -> Iterator[BinaryIO]:
                 os.unlink(temporary)
 
 
-def cannot_be_written(path: Path, option: str, error: OSError | ValueError) -> InputError:
+def cannot_be_written(path: Path, option: str, error: OSError | RuntimeError | ValueError) -> InputError:
     """Return the error for a file that a person named and that cannot be written."""
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return InputError(f"cannot be written ({reason})", source=str(path), key=option, advice="check the path")

@@ -25,6 +25,10 @@ from schedproof_spec.work_rule import Version, WorkRule
 FOLDER = "stored"
 
 
+class StoredVerdictError(Exception):
+    """A file of stored verdicts is damaged: it says what none of them says. The message names the file."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What is known about an invariant under a policy in every configuration, decided now or before."""
@@ -62,29 +66,50 @@ def entry_of(verdict: Verdict) -> dict[str, Any]:
 
 
 def stored_answer(invariant: Invariant, policy: Policy) -> Answer | None:
-    """Return the answer that is shipped; None for a policy or an invariant without one."""
-    entry = read_stored(f"policy_{policy.name}").get(invariant.name)
+    """Return the answer that is shipped; None for a policy or an invariant without one.
+
+    Raises:
+        StoredVerdictError: what is shipped is no verdict, or its witness no state of an engine that starts.
+    """
+    file = f"policy_{policy.name}"
+    entry = read_stored(file).get(invariant.name)
     if entry is None or POLICIES.get(policy.name) is not policy:
         return None
     scope = Question(invariant, policy).scope
-    return Answer(
-        invariant=invariant.name,
-        policy=policy.name,
-        status=Status(entry["status"]),
-        scope=scope,
-        message=entry.get("message", scope),
-        witness=read_witness(entry["witness"], invariant) if "witness" in entry else None,
-        is_stored=True,
-    )
+    try:
+        witness = read_witness(entry["witness"], invariant) if "witness" in entry else None
+        problems = [] if witness is None else policy.problems(witness.config)
+        if problems:
+            raise ValueError(problems[0])
+        return Answer(
+            invariant=invariant.name,
+            policy=policy.name,
+            status=Status(entry["status"]),
+            scope=scope,
+            message=str(entry.get("message", scope)),
+            witness=witness,
+            is_stored=True,
+        )
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise StoredVerdictError(f"{file}.json: {invariant.name}: no verdict stands there ({error})") from None
 
 
 @cache
 def read_stored(name: str) -> dict[str, Any]:
-    """Return what is stored under a name; nothing where there is no such file."""
+    """Return what is stored under a name; nothing where there is no such file.
+
+    Raises:
+        StoredVerdictError: the file holds no table of verdicts.
+    """
     file = resources.files("schedproof_spec.verdicts").joinpath(FOLDER, f"{name}.json")
     if not file.is_file():
         return {}
-    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise StoredVerdictError(f"{name}.json: not valid JSON ({error})") from None
+    if not isinstance(found, dict):
+        raise StoredVerdictError(f"{name}.json: no table of verdicts")
     return found
 
 
@@ -112,6 +137,8 @@ def known_work(rule: WorkRule) -> tuple[WorkVerdict, ...]:
         entry = read_stored(work_name(rule, version))
         if not entry:
             return decide_work(rule)
+        if not isinstance(entry.get("broken"), str) or not isinstance(entry.get("smallest"), dict):
+            raise StoredVerdictError(f"{work_name(rule, version)}.json: no verdict stands there")
         broken.append(
             WorkVerdict(
                 rule=rule,

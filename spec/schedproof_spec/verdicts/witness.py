@@ -19,6 +19,7 @@ from schedproof_spec.prover.verdict import Status
 from schedproof_spec.states.domain import the_config
 from schedproof_spec.states.ledger import nothing
 from schedproof_spec.states.runs import NO_RESERVE, Arrival, RunStep, run_engine
+from schedproof_spec.verdicts.drawn_numbers import require_drawn
 from schedproof_spec.verdicts.plain import plain, read_plain
 from schedproof_spec.verdicts.run_text import arrival_line, step_lines
 
@@ -120,7 +121,8 @@ class RunWitness:
         """Return the run that `to_json` wrote.
 
         Raises:
-            ValueError: the data has another shape, or is too large; the message names the place.
+            ValueError: the data has another shape, or is too large, or no theorem is about such a configuration;
+                the message names the place.
         """
         run = read_plain(data, RunWitness, "run")
         for name, times in (
@@ -138,6 +140,10 @@ class RunWitness:
         ):
             if not 0 <= value <= most:
                 raise ValueError(f"run.{name}: expected at most {most}, got {value}")
+        names = [name for arrival in run.arrivals for name in arrival.names]
+        if len(names) > len(set(names)):
+            raise ValueError("run.arrivals: two requests have the same `request_id`")
+        require_drawn(run.config)
         return run
 
 
@@ -176,9 +182,12 @@ class ConfigWitness:
         """Return what `to_json` wrote.
 
         Raises:
-            ValueError: the data has another shape; the message names the place.
+            ValueError: the data has another shape, or no theorem is about such a configuration; the message names
+                the place.
         """
-        return read_plain(data, ConfigWitness, "state")
+        state = read_plain(data, ConfigWitness, "state")
+        require_drawn(state.config)
+        return state
 
 
 Witness = RunWitness | ConfigWitness

@@ -96,6 +96,8 @@ NO_RUNS = [
     '{"config": {"num_kv_blocks": 4}, "arrivals": [], "steps": [{"times": 100000}]}',
     '{"config": {"num_kv_blocks": 4}, "arrivals": [], "steps": [{"times": -1}]}',
     '{"config": {"num_kv_blocks": 99999999999}, "arrivals": [], "steps": []}',
+    '{"config": {"num_kv_blocks": 4, "max_num_seqs": 0}, "arrivals": [], "steps": [{}]}',
+    '{"config": {"num_kv_blocks": 4, "block_size": 0}, "arrivals": [], "steps": [{}]}',
     '{"config": {"num_kv_blocks": 4, "tensor_parallel_size": 9999999}, "arrivals": [], "steps": []}',
 ]
 
@@ -113,7 +115,7 @@ def test_what_is_no_run_is_refused_in_one_line(state: str) -> None:
         ({}, "no number is given for num_decoding"),
         ({"numbers": {"num_decoding": 8}}, "the rule says nothing about such numbers"),
         ({"numbers": {"num_decoding": -1}}, "the rule says nothing about such numbers"),
-        ({"config": {"max_num_seqs": 0}, "numbers": {"num_decoding": 0}}, "max_num_seqs"),
+        ({"config": {"max_num_seqs": 4096}, "numbers": {"num_decoding": 0}}, "max_num_seqs"),
     ],
 )
 def test_numbers_about_which_the_rule_says_nothing_are_not_held(state: dict[str, object], problem: str) -> None:
@@ -143,8 +145,12 @@ def test_a_run_is_refused_where_the_rule_speaks_of_the_configuration_alone() -> 
 @pytest.mark.parametrize(
     ("invariant", "state", "what"),
     [
-        (OF_RUNS, '{"config": {"num_kv_blocks": 4, "max_num_seqs": 0}, "arrivals": [], "steps": [{}]}', "run"),
-        (OF_RUNS, '{"config": {"num_kv_blocks": 4, "block_size": 0}, "arrivals": [], "steps": [{}]}', "run"),
+        (OF_RUNS, '{"config": {"num_kv_blocks": 4, "max_num_seqs": 4096}, "arrivals": [], "steps": [{}]}', "run"),
+        (
+            OF_RUNS,
+            '{"config": {"num_kv_blocks": 4, "max_num_batched_tokens": 1}, "arrivals": [], "steps": [{}]}',
+            "run",
+        ),
         (OF_RUNS, '{"config": {}, "arrivals": [], "steps": [{}]}', "run"),
     ],
 )

@@ -1,11 +1,15 @@
 """Shipped verdicts are what deciding gives, and are there only for what the proof run decides."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from schedproof import NEWEST, POLICIES, REFERENCE, Policy
 from schedproof.engines.fastdeploy.releases import VERSIONS
+from schedproof_gate.errors import InputError
+from schedproof_gate.policies.stored import shipped_answer, shipped_work
 from schedproof_spec import (
     INVARIANTS,
     WORK_RULES,
@@ -16,7 +20,7 @@ from schedproof_spec import (
     known_work,
     new_answer,
 )
-from schedproof_spec.verdicts.stored_verdicts import read_stored, stored_answer
+from schedproof_spec.verdicts.stored_verdicts import read_stored, stored_answer, work_name
 
 CHEAP = [INVARIANTS[name] for name in ("decode_fits_budget", "message_fits", "charge_follows_method")]
 
@@ -35,6 +39,67 @@ def test_every_cell_of_the_matrix_is_stored() -> None:
             answer = stored_answer(invariant, policy)
             assert answer is not None
             assert (answer.witness is None) is (answer.status is Status.HELD)
+
+
+def spoilt(path: tuple[str, ...], value: object) -> str:
+    """Return what is stored of the newest version with one value in another's place."""
+    table = json.loads(json.dumps(read_stored(f"policy_{NEWEST.name}")))
+    *above, last = path
+    place = table
+    for name in above:
+        place = place[name]
+    place[last] = value
+    return json.dumps(table)
+
+
+BROKEN = "blocks_cover_tokens"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "3",
+        "\x00",
+        "{",
+        spoilt((BROKEN,), [1]),
+        spoilt((BROKEN,), {}),
+        spoilt((BROKEN, "status"), "maybe"),
+        spoilt((BROKEN, "witness"), 3),
+        spoilt((BROKEN, "witness"), []),
+        spoilt((BROKEN, "witness", "config", "max_num_seqs"), -1),
+        spoilt((BROKEN, "witness", "config", "max_num_seqs"), 10**12),
+        spoilt((BROKEN, "witness", "config", "block_size"), 0),
+        spoilt((BROKEN, "witness", "steps"), None),
+    ],
+)
+def test_a_damaged_file_is_one_clear_error(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("schedproof_spec.verdicts.stored_verdicts.FOLDER", str(tmp_path))
+    (tmp_path / f"policy_{NEWEST.name}.json").write_text(text)
+    read_stored.cache_clear()
+    try:
+        with pytest.raises(InputError, match=rf"^stored verdicts: policy_{NEWEST.name}\.json: ") as caught:
+            shipped_answer(INVARIANTS[BROKEN], NEWEST)
+    finally:
+        read_stored.cache_clear()
+    assert str(caught.value).endswith("; install schedproof again, or give --verify")
+
+
+@pytest.mark.parametrize("text", ["", "3", '{"broken": 3, "smallest": {}}', '{"broken": "x"}'])
+def test_a_damaged_file_of_the_work_on_tensors_is_one_clear_error(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (rule,) = WORK_RULES["one_sender"]
+    monkeypatch.setattr("schedproof_spec.verdicts.stored_verdicts.FOLDER", str(tmp_path))
+    for version in rule.broken_by:
+        (tmp_path / f"{work_name(rule, version)}.json").write_text(text)
+    read_stored.cache_clear()
+    try:
+        with pytest.raises(InputError, match=r"^stored verdicts: one_sender_.*\.json: "):
+            shipped_work(rule)
+    finally:
+        read_stored.cache_clear()
 
 
 class OwnPolicy(type(NEWEST)):  # type: ignore[misc]

@@ -302,3 +302,34 @@ def test_an_arrival_of_several_names_each() -> None:
 def test_a_field_that_was_not_drawn_is_absent() -> None:
     drawn = replace(CONFIG, num_max_dispatch_tokens_per_rank=NotDrawn("num_max_dispatch_tokens_per_rank"))
     assert plain_config(drawn) == CONFIG
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        (("config", "block_size"), -1, "config.block_size: expected 1 or more, got -1"),
+        (("config", "data_parallel_size"), 0, "config.data_parallel_size: expected 1 or more, got 0"),
+        (("config", "num_experts"), -8, "config.num_experts: expected 0 or more, got -8"),
+        (
+            ("config", "num_max_dispatch_tokens_per_rank"),
+            -1,
+            "config.num_max_dispatch_tokens_per_rank: expected 0 or more, got -1",
+        ),
+        (
+            ("config", "speculation", "num_speculative_tokens"),
+            -2,
+            "config.num_speculative_tokens: expected 0 or more, got -2",
+        ),
+    ],
+)
+def test_a_configuration_that_no_theorem_is_about_is_refused(path: Any, value: int, words: str) -> None:
+    with pytest.raises(ValueError, match=f"^{words}$"):
+        RunWitness.from_json(changed(stored(RUN), path, value))
+    numbers = stored(ConfigWitness(config=CONFIG))
+    with pytest.raises(ValueError, match=f"^{words}$"):
+        ConfigWitness.from_json(changed(numbers, path, value))
+
+
+def test_two_requests_of_one_name_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"^run\.arrivals: two requests have the same `request_id`$"):
+        RunWitness.from_json(changed(stored(RUN), ("arrivals", 0, "request_id"), "b[2]"))

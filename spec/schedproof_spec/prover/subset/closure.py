@@ -6,12 +6,12 @@ import dataclasses
 import enum
 import functools
 import logging
-from collections.abc import Hashable
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from schedproof.engines.fastdeploy.startup import StartupCheck
 from schedproof_spec.prover.subset import classes, lookup
+from schedproof_spec.prover.subset.content import Content
 from schedproof_spec.prover.subset.facts import AttributeOf, Counted, Fact, Named, NoneTest, OfSuper, Refusal, Use
 from schedproof_spec.prover.subset.language import ATTRIBUTES, FUNCTIONS, LOGGING
 from schedproof_spec.prover.subset.lookup import MISSING, Binding
@@ -32,6 +32,7 @@ from schedproof_spec.prover.subset.values import (
     CACHED,
     DESCRIPTORS,
     FIXED,
+    PLAIN,
     UnlistedValueError,
     can_change,
     content_of,
@@ -49,7 +50,7 @@ class Closure:
 
     def __init__(self) -> None:
         self.refusal: str | None = None
-        self.content: list[Hashable] = []
+        self.content = Content()
         self.bindings: list[Binding] = []
         self.cached: list[CachedAt] = []
         self.tests_members = False
@@ -60,8 +61,6 @@ class Closure:
         """Attributes of values that are known only when the rule runs, with the first place of each."""
         self._classes: dict[type, None] = dict.fromkeys(ARGUMENTS)
         self._waiting: list[Place] = []
-        self._seen: set[Hashable] = set()
-        self._kept: list[Any] = []
 
     def read(self, rule: Any) -> None:
         """Read a rule, and whatever it can call."""
@@ -205,6 +204,7 @@ class Closure:
         kind = type(value)
         found = lookup.in_class(kind, attribute)
         kept = lookup.of_object(value, attribute)
+        self.bindings.append(Binding(lambda: type(value), kind))
         self.bindings.append(Binding(lambda: lookup.in_class(kind, attribute), found))
         self.bindings.append(Binding(lambda: lookup.of_object(value, attribute), kept))
         if self._is_odd(found, place, fact.line):
@@ -285,7 +285,7 @@ class Closure:
             self.refuse(place, line, problem)
             return
         try:
-            self.content.append(content := content_of(value))
+            self.content.add(content := content_of(value))
             if not isinstance(value, FIXED):
                 self.bindings.append(Binding(lambda: has_content(value, content), True))
             self._take_parts(value, place, line, words)
@@ -298,7 +298,6 @@ class Closure:
 
     def _take_parts(self, value: Any, place: Place, line: int, words: str) -> None:
         key = (id(value), place.owner)
-        self._kept.append(value)
         if isinstance(value, FunctionType):
             self._enqueue(Place(value))
         elif isinstance(value, MethodType):
@@ -315,8 +314,7 @@ class Closure:
             self._admit(value, place, line, is_made=True)
         elif type(value) is StartupCheck:
             self.take(value.holds, Use.CALL, place, line, f"{words}.holds")
-        elif key not in self._seen:
-            self._seen.add(key)
+        elif type(value) not in PLAIN and self.content.is_new(key, value):
             if isinstance(value, enum.Enum) or is_object(value) or is_named_tuple(type(value)):
                 self._admit(type(value), place, line)
             for part in parts_of(value):
@@ -329,15 +327,13 @@ class Closure:
         if not isinstance(function, FunctionType):
             self.refuse(place, line, f"a method that is not a plain function is not supported: {function!r}")
             return
-        self.content.append(("method", function.__code__))
+        self.content.add(("method", function.__code__))
         self._enqueue(Place(function, own, owner))
 
     def _enqueue(self, place: Place) -> None:
         key = (id(place.function), id(place.own), place.owner)
-        if key in self._seen:
+        if not self.content.is_new(key, place):
             return
-        self._seen.add(key)
-        self._kept.append(place)
         if place.function in FUNCTIONS:
             self.logs = self.logs or place.function.__module__ == "logging"
             return
@@ -361,7 +357,9 @@ class Closure:
     def _made(self, owner: type, place: Place, line: int) -> None:
         """Read what runs when an object of a class is made."""
         if issubclass(owner, enum.Enum):
-            self.content.append(owner)
+            self.content.add(owner)
+            for name, member in owner.__members__.items():
+                self.take(member, Use.VALUE, place, line, f"{owner.__name__}.{name}")
             if (missing := classes.own_missing(owner)) is not None:
                 self.method(missing, owner, owner, place, line)
             return

@@ -56,7 +56,7 @@ def key_of(rule: Any) -> Hashable:
     if isinstance(rule, MethodType):
         own = rule.__self__
         has_state = bool(getattr(own, "__dict__", None)) or any("__slots__" in vars(c) for c in type(own).__mro__)
-        return rule.__func__, id(own) if has_state or isinstance(own, type) else type(own)
+        return rule.__func__, type(own), id(own) if has_state or isinstance(own, type) else None
     return rule if isinstance(rule, FunctionType) else id(rule)
 
 
@@ -66,7 +66,7 @@ def read_anew(rule: Any) -> Reading:
     closure.read(rule)
     return Reading(
         refusal=closure.refusal,
-        content=tuple(closure.content),
+        content=tuple(closure.content.parts),
         tests_members=closure.tests_members,
         none_tests=frozenset(closure.none_tests),
         attributes={name: place.at(line) for name, (place, line) in closure.attributes.items()},

@@ -36,11 +36,15 @@ CACHED = type(functools.lru_cache(lambda: None))
 CALLABLES = (FunctionType, MethodType, BuiltinFunctionType, functools.partial, CACHED, type)
 
 
-FIXED = (*PLAIN, enum.Enum, FunctionType, BuiltinFunctionType, CACHED, type, range)
+FIXED = (*PLAIN, FunctionType, BuiltinFunctionType, CACHED, type, range)
 """Types of what stays as it is; the code of a function is looked at by itself."""
 
 DESCRIPTORS = (property, staticmethod, classmethod, MemberDescriptorType, GetSetDescriptorType)
 """What stands in a class for something else."""
+
+
+KEPT_BY_ENUMS = ("_name_", "__objclass__", "_sort_order_", "_inverted_")
+"""What Python itself keeps in a member of an enum, apart from its value."""
 
 
 class UnlistedValueError(Exception):
@@ -65,8 +69,15 @@ def parts_of(value: Any) -> Iterator[Any]:
     elif isinstance(value, MethodType):
         yield value.__self__
         yield value.__func__
+    elif isinstance(value, enum.Enum):
+        yield from state_of_member(value).values()
     elif is_object(value):
         yield from state_of(value).values()
+
+
+def state_of_member(member: enum.Enum) -> dict[str, Any]:
+    """Return the value of an enum's member and what its class has added, by name: somebody may set them anew."""
+    return {name: each for name, each in state_of(member).items() if name not in KEPT_BY_ENUMS}
 
 
 def is_object(value: Any) -> bool:
@@ -111,7 +122,8 @@ def content_of(value: Any) -> Hashable:
     if kind in PLAIN or isinstance(value, type):
         return (kind, value)
     if isinstance(value, enum.Enum):
-        return (kind, value.name)
+        state = tuple((name, content_of(each)) for name, each in sorted(state_of_member(value).items()))
+        return (kind, value.name, state)
     if isinstance(value, FunctionType):
         return (kind, value.__code__)
     if isinstance(value, BuiltinFunctionType | range):
