@@ -71,6 +71,7 @@ WHOLE = """
   `__bool__`, `__len__`, `__int__` and `__index__`, of which Python needs a plain number;
 - annotations inside a rule that are more than a name, unless the module imports `annotations` from `__future__`;
 - operators and the like that are anything but plain methods, and fields of a dataclass that are properties;
+- an enum whose members hold a list, a float or an object: it could change, or is no number;
 - NumPy numbers, which wrap around: write `int(...)` where they are defined;
 - what a function under `functools.cache` is given, unless it is a number, None, text, a plain enum, or what the
   rule itself was given: it could take two values for one;

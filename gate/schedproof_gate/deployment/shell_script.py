@@ -306,11 +306,12 @@ class Script:
 
     def set_options(self, words: tuple[Argument, ...]) -> None:
         """Take in ``set``: whether variables are exported, and what ``$1`` and those behind it are."""
-        for option, after in zip(words, (*(word.text for word in words[1:]), ""), strict=True):
+        for position, option in enumerate(words):
             sign, letters = option.text[:1], option.text[1:]
             if option.text == "--":
-                self.set_arguments(words[words.index(option) + 1 :])
+                self.set_arguments(words[position + 1 :])
                 return
+            after = words[position + 1].text if position + 1 < len(words) else ""
             if sign in ("-", "+") and ("a" in letters or (letters == "o" and after == "allexport")):
                 self.values.exports_all = sign == "-"
 

@@ -47,7 +47,7 @@ def replaced(path: Path, option: str) -> Iterator[BinaryIO]:
     """
     try:
         is_special = path.exists() and not path.is_file() and not path.is_dir()
-        path = path if is_special else path.resolve()
+        target = path if is_special else path.resolve()
     except (OSError, RuntimeError, ValueError) as error:
         raise cannot_be_written(path, option, error) from None
     if is_special:
@@ -58,15 +58,15 @@ def replaced(path: Path, option: str) -> Iterator[BinaryIO]:
             raise cannot_be_written(path, option, error) from None
         return
     try:
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
+        descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:100]}.")
     except (OSError, ValueError) as error:
         raise cannot_be_written(path, option, error) from None
     is_replaced = False
     try:
         with open(descriptor, "wb") as file:
             yield file
-        os.chmod(temporary, mode_of(path))
-        os.replace(temporary, path)
+        os.chmod(temporary, mode_of(target))
+        os.replace(temporary, target)
         is_replaced = True
     except OSError as error:
         raise cannot_be_written(path, option, error) from None

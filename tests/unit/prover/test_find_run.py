@@ -9,7 +9,7 @@ import pytest
 from schedproof import POLICIES, REFERENCE, Role, ServingConfig
 from schedproof_spec import INVARIANTS, ConfigWitness, RunWitness, Status, decide
 from schedproof_spec.states.merged import MergedPolicy
-from schedproof_spec.states.short_runs import BOUND, SHAPES, RunShape
+from schedproof_spec.states.short_runs import BOUND, SHAPES, SIZES, RunShape
 from schedproof_spec.verdicts import crowds, find_run
 from schedproof_spec.verdicts.decide import answer, decide_where
 from schedproof_spec.verdicts.question import Question
@@ -37,7 +37,7 @@ def test_the_run_that_is_found_starts_empty_and_breaks_the_rule_in_its_last_step
     question = question_of("7499")
     found = found_in(question)
     assert found.witness is not None
-    assert found.bound == BOUND
+    assert found.bound == f"{BOUND}, {SIZES}"
     steps = list(found.witness.run(question.policy))
     assert NO_OVERSHOOT.on_run is not None
     assert [NO_OVERSHOOT.on_run(step, question.policy) for step in steps] == [True] * (len(steps) - 1) + [False]
@@ -67,7 +67,7 @@ def test_a_run_that_does_not_break_the_rule_on_numbers_is_never_shown(monkeypatc
     assert verdict.status is Status.UNDECIDED
     assert verdict.witness is None
     assert verdict.message.startswith("no proof (")
-    assert verdict.message.endswith(f"no run found that breaks it: {BOUND}")
+    assert verdict.message.endswith(f"no run found that breaks it: {BOUND}, {SIZES}")
 
 
 def test_the_shapes_are_those_that_the_configuration_can_have() -> None:
