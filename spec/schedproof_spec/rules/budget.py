@@ -6,7 +6,7 @@ from schedproof.engines.fastdeploy.config import ServingConfig
 from schedproof.engines.fastdeploy.ledger import NOTHING, Grant, Ledger
 from schedproof.engines.fastdeploy.loop import StepPlan
 from schedproof.engines.fastdeploy.policy import Policy
-from schedproof.engines.fastdeploy.turns import Phase, Queues, has_blocks_to_admit
+from schedproof.engines.fastdeploy.turns import Phase, Queues, has_blocks_to_admit, has_blocks_to_continue
 from schedproof.request import Request
 from schedproof.view import Limits, StepView
 from schedproof_spec.states.merged import next_chunk, prefill_blocks
@@ -23,7 +23,10 @@ def step_is_within_limit(view: StepView, limits: Limits) -> bool:
 
 
 def no_work_could_use_the_rest(plan: StepPlan, config: ServingConfig, policy: Policy) -> bool:
-    """A step that preempts and aborts nothing leaves tokens over only if no prefill could use them."""
+    """A step that preempts and aborts nothing leaves tokens over only if the first prompt in line could not use them.
+
+    A prompt in its middle that may not start its chunk is the first: whoever is behind it waits for it.
+    """
     headroom = config.max_num_batched_tokens - plan.num_tokens(config)
     if len(plan.preempted) > 0 or len(plan.aborted) > 0 or headroom <= 0:
         return True
@@ -33,7 +36,11 @@ def no_work_could_use_the_rest(plan: StepPlan, config: ServingConfig, policy: Po
         if is_prompt and could_use(visit.request, visit.grant, headroom, num_free_blocks, config):
             return False
     for request in plan.queues.running[plan.final.num_visited :]:
-        if not request.is_decoding and could_use(request, NOTHING, headroom, num_free_blocks, config):
+        if request.is_decoding:
+            continue
+        if policy.preempts_only_decodes:
+            return not could_go_on(request, headroom, plan.final, plan.queues, config, policy)
+        if could_use(request, NOTHING, headroom, num_free_blocks, config):
             return False
     refused = plan.queues.waiting[plan.final.num_asked :]
     return not (
@@ -46,6 +53,19 @@ def could_use(request: Request, grant: Grant, headroom: int, num_free_blocks: in
     chunk = next_chunk(request, grant.num_tokens + headroom, config)
     blocks = prefill_blocks(request, request.num_prefill_tokens_left, config) - grant.num_new_blocks
     return chunk > grant.num_tokens and blocks <= num_free_blocks
+
+
+def could_go_on(
+    request: Request, headroom: int, ledger: Ledger, queues: Queues, config: ServingConfig, policy: Policy
+) -> bool:
+    """A running prompt that has nobody preempted could go on: KV blocks for all of it leave the output reserve."""
+    whole = request.num_prefill_tokens_left
+    grant = Grant(num_tokens=whole, num_new_blocks=prefill_blocks(request, whole, config))
+    return (
+        headroom > 0
+        and has_blocks_to_continue(ledger, request, grant, queues, config, policy)
+        and next_chunk(request, headroom, config) > 0
+    )
 
 
 def could_be_admitted(

@@ -319,7 +319,7 @@ def queues_at(ctx: Context, moment: Moment, frame: StepFrame, num_items: int = 1
         ctx=ctx,
         num_unvisited=moment.num_unvisited,
         draw_running=lambda name: any_running_request(ctx, name, config, frame.policy, num_items),
-        reserves_by_token_ratio=frame.policy.reserves_by_token_ratio,
+        num_reserved_blocks=ctx.integer("num_reserved_blocks", 0) if frame.policy.reserves_by_token_ratio else 0,
     )
 
 

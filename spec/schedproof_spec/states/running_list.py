@@ -25,7 +25,8 @@ class AnyQueues(Queues):
     num_unvisited: Any
     """Live decodes that the loop has still ahead."""
     draw_running: Callable[[str], Request]
-    reserves_by_token_ratio: bool
+    num_reserved_blocks: Any
+    """What the token ratio reserves, for all that run and were admitted: any number, however a ratio is rounded."""
 
     def last_decode(self, ledger: Ledger, config: ServingConfig) -> Any:
         """Draw where the last running request is that may be preempted: nothing behind it may be.
@@ -49,17 +50,13 @@ class AnyQueues(Queues):
         return request
 
     def reserved_for_chunk(self, ledger: Ledger, config: ServingConfig) -> Any:
-        """Draw any number of blocks, so that nothing depends on how a ratio is rounded."""
-        return self.any_reserve()
+        """Return the blocks that are drawn."""
+        return self.num_reserved_blocks
 
     def reserved_for_admission(self, ledger: Ledger, config: ServingConfig) -> Any:
-        """Draw any number of blocks, those of admitted requests included."""
-        return self.any_reserve()
+        """Return the blocks that are drawn."""
+        return self.num_reserved_blocks
 
     def reserved_for(self, request: Request, config: ServingConfig) -> int:
         """Return 0: what is drawn for an admission has it already."""
         return 0
-
-    def any_reserve(self) -> Any:
-        """Draw what the token ratio reserves."""
-        return self.ctx.integer("num_reserved_blocks", 0) if self.reserves_by_token_ratio else 0

@@ -13,6 +13,7 @@ from schedproof_spec.rules.budget import (
     budget_is_not_negative,
     charge_is_what_runs,
     could_be_admitted,
+    could_go_on,
     decode_is_served,
     every_decode_is_served,
     no_work_could_use_the_rest,
@@ -147,6 +148,13 @@ def prove_nobody_is_left_with_budget(ctx: Context, configs: Configs, policy: Pol
             ctx.prove("an admission comes after everybody's visit", no_visit_is_left(ctx, before))
         return
     ctx.assume(ledger.num_preempted == 0)
+    if policy.preempts_only_decodes and ledger.budget > 0 and ledger.num_visited < ledger.num_running:
+        held = queues.running[ledger.num_visited]
+        ctx.prove(
+            "a prompt that is held could not use the rest",
+            ctx.merged(lambda: not could_go_on(held, ledger.budget, ledger, queues, frame.config, policy)),
+        )
+        return
     ctx.prove("the loop ends after everybody's visit, or with nothing left", no_visit_is_left(ctx, before))
     ctx.assume(ledger.num_asked < ledger.num_waiting)
     refused = queues.waiting[ledger.num_asked]
