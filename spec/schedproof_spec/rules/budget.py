@@ -23,9 +23,9 @@ def step_is_within_limit(view: StepView, limits: Limits) -> bool:
 
 
 def no_work_could_use_the_rest(plan: StepPlan, config: ServingConfig, policy: Policy) -> bool:
-    """A step that preempts and aborts nothing leaves tokens over only if the first prompt in line could not use them.
+    """A step that preempts and aborts nothing leaves tokens over only if no prefill could use them.
 
-    A prompt in its middle that may not start its chunk is the first: whoever is behind it waits for it.
+    Prefills come in line: where a running prompt may not start its chunk, whoever is behind it waits for it.
     """
     headroom = config.max_num_batched_tokens - plan.num_tokens(config)
     if len(plan.preempted) > 0 or len(plan.aborted) > 0 or headroom <= 0:

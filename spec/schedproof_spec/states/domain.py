@@ -45,21 +45,26 @@ def draw_configured_dispatch(ctx: Context) -> int | None:
 
 
 def with_any_pool(config: ServingConfig) -> Configs:
-    """Return the domain of one configuration whose pool is measured at start-up: any that holds every request.
-
-    It holds the longest request after its last growth, so that nobody has to preempt itself. Where a prompt in its
-    middle waits for its own output reserve, it holds that reserve's last block and a spare one too.
-    """
+    """Return the domain of one configuration whose pool is measured at start-up: any that holds every request."""
 
     def draw(ctx: Context, policy: Policy) -> ServingConfig:
         num_kv_blocks = ctx.integer("num_kv_blocks", 1)
-        last_growth_at = config.max_model_len - 1 + config.prealloc_dec_block_slot_num_threshold
-        ctx.assume(num_kv_blocks >= last_growth_at // config.block_size + config.enc_dec_block_num)
-        num_spare = 3 if policy.preempts_only_decodes else 1
-        ctx.assume(num_kv_blocks >= config.max_blocks_per_seq + num_spare)
+        ctx.assume(ctx.merged(lambda: holds_every_request(num_kv_blocks, config, policy)))
         return accepted(ctx, policy, replace(config, num_kv_blocks=num_kv_blocks))
 
     return draw
+
+
+def holds_every_request(num_kv_blocks: int, config: ServingConfig, policy: Policy) -> bool:
+    """Return whether a pool holds the longest request after its last growth, so that nobody preempts itself.
+
+    Where a prompt in its middle waits for its own output reserve, the last block of that reserve and a spare one
+    are in the pool too.
+    """
+    last_growth_at = config.max_model_len - 1 + config.prealloc_dec_block_slot_num_threshold
+    num_spare = 3 if policy.preempts_only_decodes else 1
+    grown: bool = num_kv_blocks >= last_growth_at // config.block_size + config.enc_dec_block_num
+    return grown and num_kv_blocks >= config.max_blocks_per_seq + num_spare
 
 
 def the_config(config: ServingConfig) -> Configs:

@@ -258,5 +258,3 @@ def prove_computed(ctx: Context, label: str, before: Request, after: Request, ma
     if after.is_decoding:
         after = request_events.after_tokens(after, 1)
     ctx.prove(f"{label}: its measure falls", ctx.merged(lambda: measure_falls(before, after, max_total_tokens)))
-
-

@@ -1,17 +1,16 @@
 """How progress is proved on a mixed node where only decodes are preempted (see `progress`).
 
-The argument. At most one running request is in the middle of its prompt, and it is the last: while it is, nobody is
-admitted, and once a chunk leaves it there, the budget is used up. Take any request. Those before it are all that run
-or were preempted and, while it waits, whoever waits before it; nobody joins them (`prove_order`; a decode goes back
-to wait in front of the queue, and only the prompt that ran beside it has overtaken it). Add up what these and the
-request itself have left to generate. In every step that sum falls; or it stays, and one of two things falls:
+The argument. At most one running request is in the middle of its prompt, and it is the last: while it is, nobody
+is admitted, and a chunk that leaves it there uses up the budget. Take any request. Before it are all that run or
+were preempted and, while it waits, whoever waits before it. Nobody joins them (`prove_order`): a decode that leaves
+goes to the front of the queue, and the prompt that ran beside it is the only one that has overtaken it. Add up what
+these and the request itself have left to generate. In every step that sum falls; or it stays, and one of two falls:
 whether anybody decodes, and then the tokens that the prompt at hand has left to prefill.
 
-- Somebody decodes. The first decode is visited first. It generates a token, or no other decode is left and it
-  preempts itself, in favour of the prompt: then nobody decodes (`prove_head_advances`, "decodes"). It does so only
-  beside a prompt: a node on which all wait has a free slot.
-- Nobody decodes and somebody runs: that is one prompt, alone. It gets a chunk, beside the reserve for its own output
-  ("prefills"), and the last one brings a token.
+- Somebody decodes. The first decode is visited first. It generates a token; or no other decode is left, and it
+  preempts itself beside a prompt: then nobody decodes, and a slot is left ("decodes", `prove_head_advances`).
+- Nobody decodes and somebody runs: that is one prompt, alone. It gets a chunk, with the reserve for its own output
+  beside it ("prefills"), and the last chunk brings a token.
 - Nobody runs. The first that waits is admitted with a chunk ("waits").
 
 So whoever waits is admitted, and whoever is admitted ends its prompt, with a token more. A decode is visited in
@@ -64,7 +63,8 @@ def prove_step(ctx: Context, configs: Configs, policy: Policy) -> None:
     if isinstance(turn, Preemption):
         ctx.prove(NO_PREEMPTION, config.role != Role.PREFILL)
         return
-    ctx.assume(config.role == Role.MIXED)
+    if config.role != Role.MIXED:
+        return
     if turn is None:
         ctx.prove(NO_DECODE_LEFT_OUT, before.num_unvisited == 0)
     elif isinstance(turn, Visit) and turn.phase is Phase.ADMISSION:
@@ -73,7 +73,7 @@ def prove_step(ctx: Context, configs: Configs, policy: Policy) -> None:
 
 
 def prove_prompt_blocks(ctx: Context, configs: Configs, policy: Policy) -> None:
-    """Every event of a prompt on a mixed node leaves it the blocks of its tokens, and no more than one beside them."""
+    """Every event of a prompt on a mixed node leaves it the blocks of its tokens, and at most one beside them."""
     event = ctx.one_of("event_of_prompt", ("arrival", "chunk", "preemption"))
     config = configs(ctx, policy)
     ctx.assume(config.role == Role.MIXED)
@@ -81,7 +81,11 @@ def prove_prompt_blocks(ctx: Context, configs: Configs, policy: Policy) -> None:
         after = after_arrival(ctx, config)
     else:
         request, _ = any_living_request(ctx, config, num_items=1)
-        after = after_preemption(request, policy) if event == "preemption" else after_chunk(ctx, request, config, policy)
+        after = (
+            after_preemption(request, policy)
+            if event == "preemption"
+            else after_chunk(ctx, request, config, policy)
+        )
     ctx.prove(f"{event}: {BLOCKS_OF_COMPUTED}", ctx.merged(lambda: holds_what_is_computed(after, config)))
 
 

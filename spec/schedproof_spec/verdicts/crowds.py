@@ -81,7 +81,7 @@ def smallest_crowd(invariant: Invariant, policy: Policy, config: ServingConfig) 
         return None
     sized = with_pool(config)
     runs = Runs(invariant, policy, sized)
-    crowd = soonest(runs, list(candidates(sized)))
+    crowd = soonest(runs, list(candidates(sized, policy)))
     return None if crowd is None else runs.witness(runs.minimised(crowd))
 
 
@@ -106,11 +106,16 @@ def with_pool(config: ServingConfig) -> ServingConfig:
     return replace(config, num_kv_blocks=config.max_num_seqs * most)
 
 
-def candidates(config: ServingConfig) -> Iterator[Crowd]:
-    """Yield the crowds that are tried: full nodes, and single requests."""
+def candidates(config: ServingConfig, policy: Policy) -> Iterator[Crowd]:
+    """Yield the crowds that are tried: full nodes, and single requests.
+
+    Where a running prompt waits for its output reserve, one is tried that leaves something to reserve.
+    """
     longest = config.max_model_len - (2 if config.role == Role.DECODE else 1)
     block = config.block_size
     lengths = {1, block - config.tokens_per_seq + 1, block, 2 * block, longest}
+    if policy.preempts_only_decodes:
+        lengths.add(longest - 1)
     prompts = sorted(length for length in lengths if 1 <= length <= longest)
     drafts = sorted({0, min(config.tokens_per_seq - 1, 1), config.tokens_per_seq - 1})
     for num_accepted, prompt in itertools.product(drafts, prompts):

@@ -11,6 +11,7 @@ from typing import Any
 from schedproof.engines.fastdeploy.config import ServingConfig
 from schedproof.engines.fastdeploy.life.engine import Engine
 from schedproof.engines.fastdeploy.policy import Policy
+from schedproof.engines.fastdeploy.rules.token_ratio import TokenRatio
 from schedproof_spec.invariant import Invariant
 from schedproof_spec.prover.failures import placed
 from schedproof_spec.prover.prove import failures, prove
@@ -70,9 +71,12 @@ class RunWitness:
     def run(self, policy: Policy) -> Iterator[RunStep]:
         """Run the real engine, on blocks with identities, and yield each step.
 
+        Output is reserved by the token ratio, with FastDeploy's presets, where a policy has it, and else not at all.
+
         Raises ValueError when the engine does not start, or refuses a request.
         """
-        engine = Engine(self.config, policy, reserve=NO_RESERVE)
+        reserve = TokenRatio() if policy.reserves_by_token_ratio else NO_RESERVE
+        engine = Engine(self.config, policy, reserve=reserve)
         accepted = [steps.accepted for steps in self.steps for _ in range(steps.times)]
 
         def accepted_at(number: int, request_id: str) -> int:
