@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 from proofs.mutants.mutant import Mutant
 
-from schedproof.engines.fastdeploy.policies import NEWEST, REFERENCE
+from schedproof.engines.fastdeploy.policies import REFERENCE
 from schedproof.engines.fastdeploy.turns import (
     Abort,
     Passing,
@@ -21,6 +21,7 @@ from schedproof.engines.fastdeploy.turns import (
     next_turn,
 )
 from schedproof.engines.fastdeploy.versions.pr_7444 import Pr7444
+from schedproof.engines.fastdeploy.versions.pr_7756 import Pr7756
 from schedproof_spec.prover.prove import prove
 from schedproof_spec.prover.verdict import Status
 from schedproof_spec.states.domain import any_config
@@ -103,7 +104,7 @@ def num_left(ledger):
     return ledger.num_running + ledger.num_kept - ledger.num_visited + ledger.num_waiting - ledger.num_asked
 
 
-POLICIES = {policy.name: policy for policy in (REFERENCE, NEWEST, Pr7444())}
+POLICIES = {policy.name: policy for policy in (REFERENCE, Pr7756(), Pr7444())}
 """One policy without aborts and skipped prompts, one with them, and one that preempts decodes alone."""
 
 CLAIMS = {

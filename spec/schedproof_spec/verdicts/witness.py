@@ -71,7 +71,7 @@ class RunWitness:
     def run(self, policy: Policy) -> Iterator[RunStep]:
         """Run the real engine, on blocks with identities, and yield each step.
 
-        Output is reserved by the token ratio, with FastDeploy's presets, where a policy has it, and else not at all.
+        Output is reserved by the token ratio, with FastDeploy's presets, where a policy has one, else not at all.
 
         Raises ValueError when the engine does not start, or refuses a request.
         """

@@ -32,7 +32,18 @@ FULL_NODE = ServingConfig(
 
 FEW_BLOCKS = ServingConfig(max_num_seqs=4, max_num_batched_tokens=64, max_model_len=64, block_size=4)
 
+SMALLEST_POOL = ServingConfig(
+    max_num_seqs=4,
+    max_num_batched_tokens=64,
+    max_model_len=256,
+    block_size=16,
+    num_kv_blocks=18,
+    speculation=SpeculativeConfig(method=SpeculativeMethod.MTP, num_speculative_tokens=1),
+)
+"""The longest prompt, its spare block and a last block to grow; nothing for the reserve of its own output."""
+
 CASES = {
+    "a prompt that waits for its own reserve": ("progress", "8022", SMALLEST_POOL),
     "decodes at the end of their blocks": ("every_decode_served", "7756", EXACT),
     "a prompt beside a full node": ("no_overshoot", "7438", FULL_NODE),
     "a reservation for nobody": ("budget_tight", "7438", FULL_NODE),
@@ -83,7 +94,7 @@ def test_a_decode_that_owns_enough_needs_no_visit() -> None:
 @pytest.mark.parametrize("item_tokens", [0, 8])
 def test_every_crowd_fits_the_slots_and_the_length(role: Role, item_tokens: int) -> None:
     config = replace(FULL_NODE, role=role, max_multimodal_item_tokens=item_tokens)
-    crowds = list(candidates(config))
+    crowds = list(candidates(config, POLICIES["8022"]))
     assert crowds
     assert any(crowd.last_has_item for crowd in crowds) == (item_tokens > 0 and role is not Role.DECODE)
     for crowd in crowds:

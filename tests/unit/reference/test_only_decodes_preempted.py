@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from schedproof import (
     POLICIES,
@@ -24,6 +26,7 @@ from schedproof.engines.fastdeploy.rules.token_ratio import (
     after_preemption,
     after_step,
     reserved_blocks,
+    reserved_tokens,
 )
 
 CONFIG = ServingConfig(
@@ -113,6 +116,25 @@ def test_the_ratio_reserves_a_share_of_the_tokens_left() -> None:
     clipped = RatioReserve(settings=TokenRatio(most_tokens=10), ratio=0.7)
     assert reserved_blocks([request, request], clipped, 4) == 4
     assert reserved_blocks([replace(request, max_output_tokens=0)], reserve, 4) == 0
+
+
+@given(
+    num_left=st.integers(-5, 1 << 20),
+    share=st.floats(0, 1),
+    settings=st.builds(
+        TokenRatio, initial=st.floats(0, 1), minimum=st.floats(0, 1), most_tokens=st.integers(0, 1 << 20)
+    ),
+)
+def test_no_more_is_reserved_than_a_request_may_still_generate(
+    num_left: int, share: float, settings: TokenRatio
+) -> None:
+    """What the proof of progress assumes: a ratio of at most 1 stays so, and is a share of what is left."""
+    asking = replace(decode("a"), max_output_tokens=decode("a").num_output_tokens + num_left)
+    reserve = RatioReserve(settings=settings, ratio=share)
+    assert 0 <= reserved_tokens(asking, reserve) <= max(num_left, 0)
+    assert after_step(reserve, has_tasks=True).ratio <= 1
+    assert after_preemption(reserve, [asking], 16).ratio <= 1 or num_left < 0
+    assert after_preemption(reserve, [], 16).ratio <= 1
 
 
 def test_a_preemption_estimates_the_ratio_from_those_that_remain() -> None:

@@ -21,11 +21,8 @@ from schedproof.engines.fastdeploy.versions.pr_8022 import Pr8022
 
 REFERENCE = ReferencePolicy()
 
-NEWEST = Pr7756()
-"""What a deployment is checked against that names no release: the newest version that `check` decides in full.
-
-PR 7444 and what comes after it preempt decodes alone; whether everybody moves on under them is open.
-"""
+NEWEST = Pr8022()
+"""What a deployment is checked against that names no release: the newest version that `check` decides in full."""
 
 POLICIES: dict[str, Policy] = {
     policy.name: policy
@@ -41,11 +38,11 @@ POLICIES: dict[str, Policy] = {
         Pr7499(),
         Pr7623Draft(),
         Pr7623(),
-        NEWEST,
+        Pr7756(),
         Pr7444(),
         Pr7981(),
         Pr8009(),
-        Pr8022(),
+        NEWEST,
         REFERENCE,
     )
 }
