@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 from launches import ANY_SIZE, KernelProof, names_of
 from proofs.mutants.mutant import Mutant
-from test_output_kernels import LOOP, MAX_BLOCKS, SAVE, TOPK, TOPK_LIMITS
+from test_output_kernels import LOOP, MAX_BLOCKS, ROWS_BEFORE, SAVE, TOPK, TOPK_LIMITS, accepted_in
 
 from schedproof.output import topk_layout
 from schedproof.output.message_layout import MAX_DRAFT_TOKENS, MAX_MESSAGE_SEQS, MESSAGE_WORDS
@@ -35,6 +35,7 @@ from schedproof_spec.prover.prove import prove
 from schedproof_spec.prover.verdict import Status
 
 AS_DUE = "what is written to message is as promised"
+OWN_SLOT = "a row is written by its slot"
 
 MISFITS = unknown_function("misfits")
 """Of a slot's first positions, the accepted values that no word can carry."""
@@ -113,20 +114,8 @@ def save_output(thread):
     )
 
 
-def topk_fixed(thread):
-    """`SaveTopk` in its fixed form with any sizes that it accepts; each word is the reference's."""
-    rows, width = thread.size("rows", *ANY_SIZE), thread.size("width", *ANY_SIZE)
-    columns = thread.size("columns", *ANY_SIZE)
-    slot = thread.size("any_slot", 0, MAX_TOPK_SEQS - 1)
-    position = thread.size("any_position", 0, MAX_DRAFT_TOKENS - 1)
-    column = thread.size("any_column", 0, MAX_TOPK_COLUMNS - 1)
-    check_topk_batch(rows)
-    check_width(width)
-    check_columns(columns)
-    batch = kept_inside(element("control", topk_kernel.CONTROL_BATCH), rows)
-
-    def count_of(slot):
-        return refused_outside(element("accept_num", slot), width)
+def misfit_claims(thread, count_of, columns):
+    """What the loops compute that count the values of a slot which no word can carry."""
 
     def misfits_in_column(slot, position, column):
         return chosen(column < columns, misfit(element("ids", slot, position, column)), 0)
@@ -144,6 +133,24 @@ def topk_fixed(thread):
     def misfits_claim(v, at):
         thread.assume(counts(MISFITS, misfits_at, v.slot, at=at))
         return all_of(v.misfits == MISFITS(v.slot, at), v.misfits >= 0, v.misfits <= at * (MAX_TOPK_COLUMNS + 1))
+
+    return {"reported_topk_count": misfits_claim, "row_misfits": row_claim}
+
+
+def topk_fixed(thread):
+    """`SaveTopk` in its fixed form with any sizes that it accepts; each word is the reference's."""
+    rows, width = thread.size("rows", *ANY_SIZE), thread.size("width", *ANY_SIZE)
+    columns = thread.size("columns", *ANY_SIZE)
+    slot = thread.size("any_slot", 0, MAX_TOPK_SEQS - 1)
+    position = thread.size("any_position", 0, MAX_DRAFT_TOKENS - 1)
+    column = thread.size("any_column", 0, MAX_TOPK_COLUMNS - 1)
+    check_topk_batch(rows)
+    check_width(width)
+    check_columns(columns)
+    batch = kept_inside(element("control", topk_kernel.CONTROL_BATCH), rows)
+
+    def count_of(slot):
+        return refused_outside(element("accept_num", slot), width)
 
     def found_again(word):
         """A slot's place is found again from its word: proved of the layout, then known of this word."""
@@ -182,7 +189,7 @@ def topk_fixed(thread):
         )
 
     kernel = topk_kernel.pack_topk_fixed
-    thread.claims.update(reported_topk_count=misfits_claim, row_misfits=row_claim)
+    thread.claims.update(misfit_claims(thread, count_of, columns))
     thread.launch(
         kernel.py_func,
         thread.array("ids", (rows, width, columns), INT64),
@@ -192,6 +199,84 @@ def topk_fixed(thread):
         thread.array("control", (topk_kernel.CONTROL_WORDS,)),
         thread.array("message", (TOPK_MESSAGE_WORDS,), promise=as_due),
         grid=(thread.size("blocks", 1, MAX_BLOCKS),),
+        block=thread.size("block", 1, kernel.threads),
+    )
+
+
+def topk_compact(thread):
+    """`SaveTopk` in its compact form with any sizes that it accepts; each word is that of an accepted row."""
+    rows, width = thread.size("rows", *ANY_SIZE), thread.size("width", *ANY_SIZE)
+    columns = thread.size("columns", *ANY_SIZE)
+    slot = thread.size("any_slot", 0, MAX_TOPK_SEQS - 1)
+    position = thread.size("any_position", 0, MAX_DRAFT_TOKENS - 1)
+    column = thread.size("any_column", 0, MAX_TOPK_COLUMNS - 1)
+    check_topk_batch(rows)
+    check_width(width)
+    check_columns(columns)
+    batch = kept_inside(element("control", topk_kernel.CONTROL_BATCH), rows)
+    row_words = topk_layout.compact_row_words(columns)
+
+    def rows_claim(v, at):
+        thread.assume(counts(ROWS_BEFORE, lambda slot: accepted_in(slot, width), at=at))
+        return all_of(v.rows == ROWS_BEFORE(at), v.rows >= 0, v.rows <= at * width)
+
+    def own_slot(word, inner):
+        """A row's words are written by the slot that it belongs to: proved of the rows' order, then known.
+
+        Running totals grow, see test_running_totals: a later slot's rows begin where an earlier slot's end or behind.
+        """
+        own = thread.block[0]
+        for one, other in ((own, slot), (slot, own)):
+            behind = ROWS_BEFORE(one) + accepted_in(one, width)
+            thread.assume(ROWS_BEFORE(one) >= 0)
+            thread.assume(implies(one < other, ROWS_BEFORE(other) >= behind))
+            thread.compare_multiples(row_words, ROWS_BEFORE(one), behind)
+        thread.compare_multiples(row_words, ROWS_BEFORE(slot) + position + 1, position)
+        row = thread.wrap(ROWS_BEFORE(slot) + position)
+        is_due = all_of(
+            slot < batch,
+            position < refused_outside(element("accept_num", slot), width),
+            column < columns,
+            word == topk_layout.compact_row_begin(batch, columns, row) + inner,
+        )
+        step = implies(is_due, own == slot)
+        thread.claim(OWN_SLOT, lambda: step.term)
+        thread.assume(step)
+        return is_due
+
+    def as_due(word, value):
+        reported = chosen(
+            MISFITS(slot, MAX_DRAFT_TOKENS) > 0, REFUSED_TOKEN, refused_outside(element("accept_num", slot), width)
+        )
+        token = carried(element("ids", slot, position, column))
+        return all_of(
+            implies(word == topk_layout.FLAG_WORD, value == element("control", topk_kernel.CONTROL_ID)),
+            implies(word == topk_layout.KIND_WORD, value == element("control", topk_kernel.CONTROL_KIND)),
+            implies(word == topk_layout.BATCH_WORD, value == batch),
+            implies(word == topk_layout.COMPACT_COLUMNS_WORD, value == columns),
+            implies(
+                all_of(slot < batch, word == topk_layout.COMPACT_COUNTS_BEGIN + slot),
+                value == reported,
+            ),
+            implies(own_slot(word, column), value == token),
+            implies(own_slot(word, columns + column), value == element("score_bits", slot, position, column)),
+            implies(own_slot(word, 2 * columns), value == carried(element("ranks", slot, position))),
+        )
+
+    kernel = topk_kernel.pack_topk_compact
+    thread.claims.update(
+        **misfit_claims(thread, lambda slot: refused_outside(element("accept_num", slot), width), columns),
+        rows_before=rows_claim,
+    )
+    thread.launch(
+        kernel.py_func,
+        thread.array("ids", (rows, width, columns), INT64),
+        thread.array("score_bits", (rows, width, columns)),
+        thread.array("ranks", (rows, width), INT64),
+        thread.array("accept_num", (rows,)),
+        thread.array("control", (topk_kernel.CONTROL_WORDS,)),
+        thread.array("message", (topk_layout.compact_row_begin(rows, columns, rows * width),), promise=as_due),
+        grid=(max(rows, 1),),
         block=thread.size("block", 1, kernel.threads),
     )
 
@@ -294,6 +379,72 @@ PROOFS = (
             ),
         ),
     ),
+    KernelProof(
+        name="pack_topk_compact",
+        limits=f"{TOPK_LIMITS}, any control and block",
+        launch=topk_compact,
+        refusal=OutputError,
+        written=frozenset({"message"}),
+        claims=frozenset({AS_DUE, OWN_SLOT, LOOP.format("rows_before")}),
+        mutants=(
+            Mutant(
+                name="a row's words from its end",
+                module=TOPK,
+                function="pack_compact_slot",
+                old="word // row_words, word % row_words,",
+                new="word // row_words, row_words - 1 - word % row_words,",
+            ),
+            Mutant(
+                name="a slot's rows from its last",
+                module=TOPK,
+                function="pack_compact_slot",
+                old="word // row_words,",
+                new="count - 1 - word // row_words,",
+            ),
+            Mutant(
+                name="scores where ids are due",
+                module=TOPK,
+                function="compact_value",
+                old="return carried(ids[slot, position, inner])",
+                new="return score_bits[slot, position, inner]",
+            ),
+            Mutant(
+                name="the first slot's rows are not counted",
+                module=TOPK,
+                function="rows_before",
+                old="range(slot)",
+                new="range(1, slot)",
+            ),
+            Mutant(
+                name="rows of counts that are refused",
+                module=TOPK,
+                function="rows_before",
+                old="max(topk_count(earlier, width, accept_num), 0)",
+                new="max(accept_num[earlier], 0)",
+            ),
+            Mutant(
+                name="the rows in place of the batch",
+                module=TOPK,
+                function="pack_topk_compact",
+                old="live_batch(control[CONTROL_BATCH], ids.shape[0])",
+                new="ids.shape[0]",
+            ),
+            Mutant(
+                name="the width in place of the columns",
+                module=TOPK,
+                function="pack_topk_compact",
+                old="thread, batch, ids.shape[2], control",
+                new="thread, batch, ids.shape[1], control",
+            ),
+            Mutant(
+                name="every slot's count as it came",
+                module=TOPK,
+                function="pack_compact_slot",
+                old="reported_topk_count(slot, count, columns, ids, ranks)",
+                new="count",
+            ),
+        ),
+    ),
 )
 MUTANTS = [(proof, mutant) for proof in PROOFS for mutant in proof.mutants]
 
@@ -314,5 +465,8 @@ def test_mutant_is_refuted(proof, mutant, theorem):
     with mutated(mutant):
         found = prove(lambda ctx: proof.run(Doubter(ctx, Log())))
     assert found.status is Status.VIOLATED, found.reason
-    assert found.reason in (AS_DUE, *(LOOP.format(name) for name in ("reported_count", "row_misfits")))
+    assert found.reason in (
+        AS_DUE,
+        *(LOOP.format(name) for name in ("reported_count", "row_misfits", "rows_before")),
+    )
     theorem(f"{proof.name} with the mutant '{mutant.name}': its words", found, scope=proof.limits)
