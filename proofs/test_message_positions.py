@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 from launches import ANY_SIZE, KernelProof, names_of
 from proofs.mutants.mutant import Mutant
-from test_output_kernels import LOOP, MAX_BLOCKS, ROWS_BEFORE, SAVE, TOPK, TOPK_LIMITS, accepted_in
+from test_output_kernels import LOOP, MAX_BLOCKS, SAVE, TOPK, TOPK_LIMITS
 
 from schedproof.output import topk_layout
 from schedproof.output.message_layout import MAX_DRAFT_TOKENS, MAX_MESSAGE_SEQS, MESSAGE_WORDS
@@ -35,7 +35,6 @@ from schedproof_spec.prover.prove import prove
 from schedproof_spec.prover.verdict import Status
 
 AS_DUE = "what is written to message is as promised"
-OWN_SLOT = "a row is written by its slot"
 
 MISFITS = unknown_function("misfits")
 """Of a slot's first positions, the accepted values that no word can carry."""
@@ -203,84 +202,6 @@ def topk_fixed(thread):
     )
 
 
-def topk_compact(thread):
-    """`SaveTopk` in its compact form with any sizes that it accepts; each word is that of an accepted row."""
-    rows, width = thread.size("rows", *ANY_SIZE), thread.size("width", *ANY_SIZE)
-    columns = thread.size("columns", *ANY_SIZE)
-    slot = thread.size("any_slot", 0, MAX_TOPK_SEQS - 1)
-    position = thread.size("any_position", 0, MAX_DRAFT_TOKENS - 1)
-    column = thread.size("any_column", 0, MAX_TOPK_COLUMNS - 1)
-    check_topk_batch(rows)
-    check_width(width)
-    check_columns(columns)
-    batch = kept_inside(element("control", topk_kernel.CONTROL_BATCH), rows)
-    row_words = topk_layout.compact_row_words(columns)
-
-    def rows_claim(v, at):
-        thread.assume(counts(ROWS_BEFORE, lambda slot: accepted_in(slot, width), at=at))
-        return all_of(v.rows == ROWS_BEFORE(at), v.rows >= 0, v.rows <= at * width)
-
-    def own_slot(word, inner):
-        """A row's words are written by the slot that it belongs to: proved of the rows' order, then known.
-
-        Running totals grow, see test_running_totals: a later slot's rows begin where an earlier slot's end or behind.
-        """
-        own = thread.block[0]
-        for one, other in ((own, slot), (slot, own)):
-            behind = ROWS_BEFORE(one) + accepted_in(one, width)
-            thread.assume(ROWS_BEFORE(one) >= 0)
-            thread.assume(implies(one < other, ROWS_BEFORE(other) >= behind))
-            thread.compare_multiples(row_words, ROWS_BEFORE(one), behind)
-        thread.compare_multiples(row_words, ROWS_BEFORE(slot) + position + 1, position)
-        row = thread.wrap(ROWS_BEFORE(slot) + position)
-        is_due = all_of(
-            slot < batch,
-            position < refused_outside(element("accept_num", slot), width),
-            column < columns,
-            word == topk_layout.compact_row_begin(batch, columns, row) + inner,
-        )
-        step = implies(is_due, own == slot)
-        thread.claim(OWN_SLOT, lambda: step.term)
-        thread.assume(step)
-        return is_due
-
-    def as_due(word, value):
-        reported = chosen(
-            MISFITS(slot, MAX_DRAFT_TOKENS) > 0, REFUSED_TOKEN, refused_outside(element("accept_num", slot), width)
-        )
-        token = carried(element("ids", slot, position, column))
-        return all_of(
-            implies(word == topk_layout.FLAG_WORD, value == element("control", topk_kernel.CONTROL_ID)),
-            implies(word == topk_layout.KIND_WORD, value == element("control", topk_kernel.CONTROL_KIND)),
-            implies(word == topk_layout.BATCH_WORD, value == batch),
-            implies(word == topk_layout.COMPACT_COLUMNS_WORD, value == columns),
-            implies(
-                all_of(slot < batch, word == topk_layout.COMPACT_COUNTS_BEGIN + slot),
-                value == reported,
-            ),
-            implies(own_slot(word, column), value == token),
-            implies(own_slot(word, columns + column), value == element("score_bits", slot, position, column)),
-            implies(own_slot(word, 2 * columns), value == carried(element("ranks", slot, position))),
-        )
-
-    kernel = topk_kernel.pack_topk_compact
-    thread.claims.update(
-        **misfit_claims(thread, lambda slot: refused_outside(element("accept_num", slot), width), columns),
-        rows_before=rows_claim,
-    )
-    thread.launch(
-        kernel.py_func,
-        thread.array("ids", (rows, width, columns), INT64),
-        thread.array("score_bits", (rows, width, columns)),
-        thread.array("ranks", (rows, width), INT64),
-        thread.array("accept_num", (rows,)),
-        thread.array("control", (topk_kernel.CONTROL_WORDS,)),
-        thread.array("message", (topk_layout.compact_row_begin(rows, columns, rows * width),), promise=as_due),
-        grid=(max(rows, 1),),
-        block=thread.size("block", 1, kernel.threads),
-    )
-
-
 PROOFS = (
     KernelProof(
         name="pack_save_output",
@@ -376,72 +297,6 @@ PROOFS = (
                 function="row_misfits",
                 old="0 if fits_int32(ranks[slot, position]) else 1",
                 new="0",
-            ),
-        ),
-    ),
-    KernelProof(
-        name="pack_topk_compact",
-        limits=f"{TOPK_LIMITS}, any control and block",
-        launch=topk_compact,
-        refusal=OutputError,
-        written=frozenset({"message"}),
-        claims=frozenset({AS_DUE, OWN_SLOT, LOOP.format("rows_before")}),
-        mutants=(
-            Mutant(
-                name="a row's words from its end",
-                module=TOPK,
-                function="pack_compact_slot",
-                old="word // row_words, word % row_words,",
-                new="word // row_words, row_words - 1 - word % row_words,",
-            ),
-            Mutant(
-                name="a slot's rows from its last",
-                module=TOPK,
-                function="pack_compact_slot",
-                old="word // row_words,",
-                new="count - 1 - word // row_words,",
-            ),
-            Mutant(
-                name="scores where ids are due",
-                module=TOPK,
-                function="compact_value",
-                old="return carried(ids[slot, position, inner])",
-                new="return score_bits[slot, position, inner]",
-            ),
-            Mutant(
-                name="the first slot's rows are not counted",
-                module=TOPK,
-                function="rows_before",
-                old="range(slot)",
-                new="range(1, slot)",
-            ),
-            Mutant(
-                name="rows of counts that are refused",
-                module=TOPK,
-                function="rows_before",
-                old="max(topk_count(earlier, width, accept_num), 0)",
-                new="max(accept_num[earlier], 0)",
-            ),
-            Mutant(
-                name="the rows in place of the batch",
-                module=TOPK,
-                function="pack_topk_compact",
-                old="live_batch(control[CONTROL_BATCH], ids.shape[0])",
-                new="ids.shape[0]",
-            ),
-            Mutant(
-                name="the width in place of the columns",
-                module=TOPK,
-                function="pack_topk_compact",
-                old="thread, batch, ids.shape[2], control",
-                new="thread, batch, ids.shape[1], control",
-            ),
-            Mutant(
-                name="every slot's count as it came",
-                module=TOPK,
-                function="pack_compact_slot",
-                old="reported_topk_count(slot, count, columns, ids, ranks)",
-                new="count",
             ),
         ),
     ),

@@ -27,7 +27,7 @@ from schedproof_spec.gpu.memory import (
     holds,
     in_bounds,
 )
-from schedproof_spec.gpu.path_record import PathRecord
+from schedproof_spec.gpu.path_record import PathRecord, Write
 from schedproof_spec.gpu.products import Product
 from schedproof_spec.gpu.reader import element_type
 from schedproof_spec.gpu.source import Translator
@@ -354,7 +354,7 @@ class Thread:
             claims += self.data.claims_of_write(array, indices, value)
         self.claim_all(claims)
         if value is not None:
-            self.path.writes.append((array.name, indices))
+            self.path.writes.append(Write(array.name, indices, value))
         if self.explorer.is_replaying:
             return
         self.log.add(
