@@ -1,12 +1,14 @@
 """A pytest plugin that writes down what the prover asks and what Z3 answers, each question once.
 
-``--questions FOLDER`` is where a file ``ANSWER-HASH.smt2`` is written for each; questions that Z3 leaves open are
-asked again by the prover itself, and are not written.
+``--questions FOLDER`` is where a file ``ANSWER-HASH.smt2.gz`` is written for each; questions that Z3 leaves open
+are asked again by the prover itself, and are not written.
 """
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -34,7 +36,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def write_question(folder: Path, text: str, answer: str) -> None:
-    """Write a question whose content is new."""
-    path = folder / f"{answer}-{hashlib.sha256(text.encode()).hexdigest()[:32]}.smt2"
+    """Write a question whose content is new; a run that is broken off leaves no half of one."""
+    path = folder / f"{answer}-{hashlib.sha256(text.encode()).hexdigest()[:32]}.smt2.gz"
     if not path.exists():
-        path.write_text(text, encoding="utf-8")
+        unfinished = path.with_suffix(f".{os.getpid()}")
+        unfinished.write_bytes(gzip.compress(text.encode(), compresslevel=1, mtime=0))
+        unfinished.rename(path)
+
+
+def read_question(path: Path) -> str:
+    """Return a question's text."""
+    return gzip.decompress(path.read_bytes()).decode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NoReturn, Protocol
 
 import z3
@@ -27,6 +28,13 @@ class Arithmetic(Protocol):
 
     def any_truth(self) -> Truth:
         """Return a truth value of which nothing is known."""
+
+
+class Following(Arithmetic, Protocol):
+    """What data that are followed ask of the thread that computes them."""
+
+    def assume(self, condition: Any) -> None:
+        """Add what is known of this path."""
 
 
 COUNTING = (
@@ -155,6 +163,14 @@ class Data:
         self.is_whole = is_whole
         """Whether it is an integer, of which nothing more is known."""
 
+    def as_integer(self) -> Data:
+        """Return what `int` makes of it."""
+        return self
+
+    def chosen_with(self, first: Any, second: Any, takes_first: Callable[[Any, Any], Any]) -> Data:
+        """Return the smaller or larger of two values, of which this is one."""
+        return self if is_integer(second if first is self else first) else Data(self.thread)
+
     def _data(self, *others: object) -> Data:
         if self.is_whole and not all(is_integer(other) for other in others):
             return Data(self.thread)
@@ -198,9 +214,9 @@ def larger(first: Any, second: Any) -> Any:
 
 
 def _chosen(first: Any, second: Any, takes_first: Any, plain: Any) -> Any:
-    for value, other in ((first, second), (second, first)):
+    for value in (first, second):
         if isinstance(value, Data):
-            return value if is_integer(other) else Data(value.thread)
+            return value.chosen_with(first, second, takes_first)
     for value in (first, second):
         if isinstance(value, DeviceInt):
             a, b = integer_term(first), integer_term(second)
@@ -210,7 +226,7 @@ def _chosen(first: Any, second: Any, takes_first: Any, plain: Any) -> Any:
 
 def as_it_is(value: Any) -> Any:
     """Stand in for ``int`` on what is an integer already."""
-    return value
+    return value.as_integer() if isinstance(value, Data) else value
 
 
 def magnitude(value: Any) -> Any:

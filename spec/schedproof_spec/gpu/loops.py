@@ -26,6 +26,8 @@ class Looping(Arithmetic, Protocol):
     """What a loop asks of the thread that runs it."""
 
     claims: dict[str, Claim]
+    duties: dict[str, Claim]
+    """What an iteration of a function's loop has done at its end."""
 
     def claim(self, label: str, condition: Callable[[], z3.BoolRef]) -> None:
         """Prove something of every state that gets here."""
@@ -44,6 +46,12 @@ class Looping(Arithmetic, Protocol):
 
     def wrap(self, value: Any) -> DeviceInt:
         """Return a number or a symbol as an integer of this thread."""
+
+    def any_data(self, *, is_whole: bool) -> Data:
+        """Return data of which nothing is known."""
+
+    def finish(self, loop: Loop) -> None:
+        """Note a loop whose iterations are over."""
 
 
 @dataclass(slots=True)
@@ -88,7 +96,7 @@ class Loop:
         if isinstance(value, SymInt | int):
             return self.thread.fresh(name)
         if isinstance(value, Data | float | np.floating):
-            return Data(self.thread, is_whole=is_integer(value))
+            return self.thread.any_data(is_whole=is_integer(value))
         raise UnsupportedError(
             f"{name} changes in the loop and is no number; give it a name of its own in the loop"
         )
@@ -109,6 +117,8 @@ class Loop:
         assert self.at is not None
         if self.at < self.stop:
             yield self.at
+        else:
+            self.thread.finish(self)
 
     def end(self, scope: Mapping[str, Any]) -> None:
         """Prove that the iteration keeps the loop's claim, and end it."""
@@ -118,6 +128,10 @@ class Loop:
         if claim is not None:
             after = {name: scope[name] for name in self.state}
             self._prove(claim, after, DeviceInt(self.thread.simplify(self.at.term + 1), self.thread))
+        duty = self.thread.duties.get(self.function)
+        if duty is not None:
+            done = self.thread.reason(duty, SimpleNamespace(**scope), self.at)
+            self.thread.claim(f"an iteration of {self.function} does what is due", lambda: done)
         raise IterationEnd
 
     def _prove(self, claim: Claim, state: Mapping[str, Any], at: DeviceInt) -> None:

@@ -22,6 +22,12 @@ INT64 = (-(2**63), 2**63 - 1)
 BOOL = (0, 1)
 """What an element of each type can hold."""
 
+WHOLE_TYPES = {
+    **{f"int{bits}": (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for bits in (8, 16, 32, 64)},
+    **{f"uint{bits}": (0, 2**bits - 1) for bits in (8, 16, 32)},
+}
+"""The same by name, of a block's own arrays."""
+
 
 class Place(Enum):
     """Whose memory it is."""
@@ -42,6 +48,9 @@ class Memory(Arithmetic, Protocol):
 
     def element(self, term: z3.ArithRef, limits: tuple[int, int]) -> DeviceInt:
         """Return an element of an array, known to lie within its type."""
+
+    def data_at(self, array: Array, indices: tuple[Any, ...]) -> Data:
+        """Return an element of an array of data."""
 
     def is_written(self, name: str) -> bool:
         """Return whether the launch may write to an array of this name."""
@@ -69,12 +78,14 @@ class Array:
     """What is claimed of every element that is written."""
     is_whole: bool = False
     """Whether data are integers."""
+    held: tuple[int, int] | None = None
+    """What an integer of a block's own array can be."""
 
     def __getitem__(self, index: Any) -> Any:
         indices = self._indices(index)
         self.thread.access(self, indices, None)
         if self.limits is None:
-            return Data(self.thread, is_whole=self.is_whole)
+            return self.thread.data_at(self, indices)
         if self.thread.is_written(self.name):
             return self.thread.unknown_element(self.limits)
         value = self.thread.element(self.at(*indices), self.limits)

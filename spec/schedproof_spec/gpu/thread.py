@@ -10,12 +10,14 @@ from typing import Any
 import z3
 
 from schedproof_spec.gpu import claims as product_claims
-from schedproof_spec.gpu.integers import DeviceInt, Truth, as_it_is, larger, magnitude, smaller
+from schedproof_spec.gpu.following import DataModel, UnknownData
+from schedproof_spec.gpu.integers import Data, DeviceInt, Truth, as_it_is, larger, magnitude, smaller
 from schedproof_spec.gpu.loops import Claim, IterationEnd, Loop
 from schedproof_spec.gpu.memory import (
     BOOL,
     INT32,
     INT64,
+    WHOLE_TYPES,
     Access,
     Array,
     Facts,
@@ -25,6 +27,7 @@ from schedproof_spec.gpu.memory import (
     holds,
     in_bounds,
 )
+from schedproof_spec.gpu.path_record import PathRecord, Write
 from schedproof_spec.gpu.products import Product
 from schedproof_spec.gpu.reader import element_type
 from schedproof_spec.gpu.source import Translator
@@ -60,6 +63,10 @@ class Thread:
         self.claims = dict(claims or {})
         self.limits = limits
         """What the machine's integers hold."""
+        self.data: DataModel = UnknownData(self)
+        self.duties: dict[str, Claim] = {}
+        """By function, what an iteration of its loop has done at its end; by kernel, what a thread has."""
+        self.path = PathRecord()
         self.phase = 0
         self.products: dict[Product, None] = {}
         """Those of the current path, in order."""
@@ -72,7 +79,10 @@ class Thread:
         self.fitting: dict[int, z3.ArithRef] = {}
         self.coordinates: tuple[SymInt, ...] = ()
         self.block: tuple[SymInt, ...] = ()
+        self.threads: Any = 0
+        """Of a block."""
         self.num_fresh = 0
+        self.num_shared = 0
         self.names: set[str] = set()
         """Of the launch's arrays."""
         self.written: frozenset[str] = frozenset()
@@ -102,16 +112,30 @@ class Thread:
             raise UnsupportedError(
                 f"an array of integers that are not signed: {name}; declare its elements as data"
             )
+        self._name(name, shape)
+        return Array(self, name, tuple(shape), limits, Place.GLOBAL, facts, promise)
+
+    def words(self, name: str, shape: Sequence[Any], promise: Facts | None = None) -> Array:
+        """Return an array of words that are data; what is promised is asked only where data are followed."""
+        self._name(name, shape)
+        return Array(self, name, tuple(shape), None, promise=promise, is_whole=True)
+
+    def floats(self, name: str, shape: Sequence[Any], promise: Facts | None = None) -> Array:
+        """Return an array of floats; what is promised is asked only where data are followed."""
+        self._name(name, shape)
+        return Array(self, name, tuple(shape), None, promise=promise)
+
+    def _name(self, name: str, shape: Sequence[Any]) -> None:
         if name == SHARED or name in self.names:
             raise UnsupportedError(f"two arrays of one name: {name}; give each its own")
         self.names.add(name)
         self.result(integer_term(flat_length(tuple(shape))))
-        return Array(self, name, tuple(shape), limits, Place.GLOBAL, facts, promise)
 
     def shared_array(self, length: int, element: Any) -> Array:
         """Return an array of a block's own."""
-        is_whole = not element_type(element).startswith("float")
-        return Array(self, SHARED, (length,), None, Place.SHARED, is_whole=is_whole)
+        held = WHOLE_TYPES.get(element_type(element))
+        self.num_shared += 1
+        return Array(self, SHARED, (length,), None, Place.SHARED, is_whole=held is not None, held=held)
 
     def launch(
         self, kernel: Callable[..., None], *arguments: Any, grid: Sequence[Any], block: Any, name: str = "kernel"
@@ -121,7 +145,7 @@ class Thread:
         ``grid`` holds the blocks along x and y. A kernel that asks for ``cuda.grid(1)`` gets any index below
         ``cuda.gridsize(1)``, both of which the machine computes.
         """
-        block = self.wrap(block)
+        self.threads = block = self.wrap(block)
         blocks = [self.fresh(f"block_{axis}", 0) for axis, _ in zip("xy", grid, strict=False)]
         for index, length in zip(blocks, grid, strict=True):
             self.assume(index < length)
@@ -147,6 +171,7 @@ class Thread:
             self.translator.thread_function(kernel)(*arguments)
             self.log.barriers.add(self.phase)
             self.claim(f"{name} returns", lambda: z3.BoolVal(True))
+            self._do_duty(kernel.__name__)
         except IterationEnd:
             self.claim_all([])
         self._cover()
@@ -168,7 +193,26 @@ class Thread:
         return DeviceInt(term, self)
 
     def _barrier(self) -> None:
+        self.data.pass_barrier()
         self.phase += 1
+
+    def data_at(self, array: Array, indices: tuple[Any, ...]) -> Data:
+        """Return an element of an array of data."""
+        return self.data.element(array, indices)
+
+    def any_data(self, *, is_whole: bool) -> Data:
+        """Return data of which nothing is known."""
+        return self.data.unknown(is_whole=is_whole)
+
+    def finish(self, loop: Loop) -> None:
+        """Note a loop whose iterations are over."""
+        self.path.finished.append(loop)
+
+    def _do_duty(self, kernel: str) -> None:
+        duty = self.duties.get(kernel)
+        if duty is not None:
+            done = self.reason(duty, SimpleNamespace(), None)
+            self.claim(f"a thread of {kernel} does what is due", lambda: done)
 
     def claim(self, label: str, condition: Callable[[], z3.BoolRef]) -> None:
         """Prove something of every state that gets here, with all that was computed on the way."""
@@ -184,6 +228,11 @@ class Thread:
     def _prove(self, claims: Sequence[product_claims.Claim]) -> None:
         self.claimed.update((label, None) for label, _ in claims)
         product_claims.settle(self.ctx, self.log.unknowns, self.products, claims)
+
+    def reaches(self, label: str, condition: Any) -> None:
+        """Show that a state of the current path satisfies a condition, if one does and is found at little cost."""
+        with self.explorer.supposing(term_of(condition)):
+            product_claims.glimpse(self.ctx, self.log.unknowns, self.products, [label])
 
     def _cover(self) -> None:
         """Show that a state gets to the end of the path, and so to all that was claimed on the way."""
@@ -301,7 +350,11 @@ class Thread:
             if array.promise is not None:
                 promised = self.reason(array.promise, *indices, term)
                 claims.append((f"what is written to {array.name} is as promised", lambda: promised))
+        elif value is not None:
+            claims += self.data.claims_of_write(array, indices, value)
         self.claim_all(claims)
+        if value is not None:
+            self.path.writes.append(Write(array.name, indices, value))
         if self.explorer.is_replaying:
             return
         self.log.add(
