@@ -16,7 +16,7 @@ class Visit(Generic[L]):
 
     request: QueuedRequest
     num_tokens: int
-    """What the worker runs for it; at least 1."""
+    """What the worker runs for it."""
     num_new_blocks: int
     """KV blocks that it gets beside its own."""
     after: L

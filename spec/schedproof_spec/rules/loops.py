@@ -37,12 +37,13 @@ def comes_nearer(before: World, after: World) -> bool:
 
 
 def grant_is_within_need(request: QueuedRequest, share: Share, new: Share) -> bool:
-    """A visit gives a token or more, no more than the request can run in a step, and takes no block away."""
-    return (
-        (new.num_tokens >= 1)
-        & (new.num_new_blocks >= 0)
-        & (share.num_tokens + new.num_tokens <= request.num_wanted_tokens)
-    )
+    """A visit gives no more tokens than the request can run in a step, and none back."""
+    return (new.num_tokens >= 0) & (share.num_tokens + new.num_tokens <= request.num_wanted_tokens)
+
+
+def blocks_are_kept(new: Share) -> bool:
+    """A visit takes no block away."""
+    return new.num_new_blocks >= 0
 
 
 def blocks_cover_tokens(request: QueuedRequest, share: Share, limits: LoopLimits) -> bool:

@@ -17,7 +17,7 @@ from schedproof_spec.states.logic import all_of, any_of
 LIMITS_BASE = frozenset(field.name for field in dataclasses.fields(LoopLimits))
 """The limits that are positive whatever the loop."""
 
-GRANTS, COVERED = "grant_within_need", "blocks_cover_tokens"
+GRANTS, KEPT, COVERED = "grant_within_need", "blocks_are_kept", "blocks_cover_tokens"
 """The rules that say what a running request can look like."""
 
 
@@ -181,8 +181,8 @@ class AnyStepQueues(Queues):
     def _any_served(self) -> Served:
         ctx, world = self._ctx, self._world
         request = self._draw("served", runs=True)
-        low = 0 if GRANTS in self._proved else None
-        tokens, blocks = ctx.integer("served.num_tokens", low), ctx.integer("served.num_new_blocks", low)
+        tokens = ctx.integer("served.num_tokens", self._least(GRANTS))
+        blocks = ctx.integer("served.num_new_blocks", self._least(KEPT))
         share = Share(num_tokens=tokens, num_new_blocks=blocks)
         ctx.assume(any_of(world.ahead.num_served > 1, tokens == world.num_tokens))
         if GRANTS in self._proved:
@@ -193,13 +193,15 @@ class AnyStepQueues(Queues):
         self._places[id(request)] = request, Lane.SERVED, share
         return Served(request=request, num_tokens=tokens, num_new_blocks=blocks)
 
+    def _least(self, rule: str) -> int | None:
+        return 0 if rule in self._proved else None
+
     def _draw(self, name: str, *, runs: bool) -> QueuedRequest:
         ctx = self._ctx
-        low = 0 if GRANTS in self._proved else None
         request = QueuedRequest(
             need_prefill_tokens=ctx.integer(f"{name}.need_prefill_tokens", 1),
-            num_computed_tokens=ctx.integer(f"{name}.num_computed_tokens", low) if runs else 0,
-            num_blocks=ctx.integer(f"{name}.num_blocks", low) if runs else 0,
+            num_computed_tokens=ctx.integer(f"{name}.num_computed_tokens", self._least(GRANTS)) if runs else 0,
+            num_blocks=ctx.integer(f"{name}.num_blocks", self._least(KEPT)) if runs else 0,
             num_decode_tokens=ctx.integer(f"{name}.num_decode_tokens", 1),
             priority=ctx.integer(f"{name}.priority"),
         )

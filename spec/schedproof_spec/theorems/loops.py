@@ -19,7 +19,7 @@ from schedproof_spec.invariant import Consequence
 from schedproof_spec.prover.context import Context
 from schedproof_spec.rules import loops as rules
 from schedproof_spec.rules.budget import budget_is_not_negative, step_is_within_limit
-from schedproof_spec.states.any_step import COVERED, GRANTS, AnyStepQueues, any_limits, any_moment, any_opened_world
+from schedproof_spec.states.any_step import COVERED, GRANTS, KEPT, AnyStepQueues, any_limits, any_moment, any_opened_world
 from schedproof_spec.states.asked_loop import AskedLoop, LoopFailedError
 
 
@@ -87,8 +87,15 @@ LOOP_RULES: dict[str, LoopRule] = {
             name=GRANTS,
             family="turns",
             consequence=Consequence.WRONG_OUTPUT,
-            sentence="A visit gives a token or more, no more than the request can run, and takes no block away.",
+            sentence="A visit gives no more tokens than the request can run in a step, and none back.",
             statement=rules.grant_is_within_need,
+        ),
+        LoopRule(
+            name=KEPT,
+            family="blocks",
+            consequence=Consequence.WRONG_OUTPUT,
+            sentence="A visit takes no KV block away.",
+            statement=rules.blocks_are_kept,
         ),
         LoopRule(
             name=ONCE,
@@ -163,6 +170,7 @@ def claims_of(turn: Turn[Any], lane: Lane, share: Share, limits: Any) -> Iterato
         new = Share(num_tokens=turn.num_tokens, num_new_blocks=turn.num_new_blocks)
         whole = with_visit(share, turn)
         yield GRANTS, lambda: rules.grant_is_within_need(turn.request, share, new)
+        yield KEPT, lambda: rules.blocks_are_kept(new)
         yield COVERED, lambda: rules.blocks_cover_tokens(turn.request, whole, limits)
 
 
@@ -243,7 +251,8 @@ def claim_next_step(ctx: Context, turn: Visit[Any], whole: Share, limits: Any) -
     num_kept = ctx.integer("num_kept_tokens", 0)
     ctx.assume(num_kept <= whole.num_tokens)
     request = after_tokens(turn.request, num_kept, whole.num_new_blocks)
-    ctx.prove(f"{GRANTS}: the next step", (request.num_computed_tokens >= 0) & (request.num_blocks >= 0))
+    ctx.prove(f"{GRANTS}: the next step", request.num_computed_tokens >= 0)
+    ctx.prove(f"{KEPT}: the next step", request.num_blocks >= 0)
     ctx.prove(f"{COVERED}: the next step", rules.blocks_cover_tokens(request, Share(), limits))
     ctx.prove(f"{BLOCKS}: the next step", request.num_blocks >= 0)
 

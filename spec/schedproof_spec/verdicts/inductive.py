@@ -25,8 +25,8 @@ class EveryClaim(SymbolicContext):
 
     def __init__(self, explorer: PathExplorer) -> None:
         super().__init__(explorer)
-        self.open: dict[str, str] = {}
-        """What was not proved, by label: refuted for some state, or given up."""
+        self.open: dict[str, bool] = {}
+        """What was not proved, by label: whether it is refuted for some state, or the solver gave up."""
 
     def prove(self, label: str, condition: Any) -> None:
         """See `Context`; a claim that is open already is not asked again."""
@@ -34,16 +34,33 @@ class EveryClaim(SymbolicContext):
             return
         super().prove(label, condition)
         if self.claims.undecided is not None:
-            self.open[label] = UNKNOWN
+            self.open[label] = False
             self.claims.undecided = None
 
     def on_refuted(self, label: str, broken: z3.BoolRef) -> None:
         """Note the claim."""
-        self.open[label] = REFUTED
+        self.open[label] = True
 
 
-REFUTED = "refuted"
-UNKNOWN = "given up"
+@dataclass(frozen=True, slots=True)
+class OpenClaim:
+    """A claim that was not proved."""
+
+    label: str
+    is_refuted: bool
+    """For some point of a step; otherwise the solver gave up."""
+    assumed: frozenset[str]
+    """The rules that were assumed of the point before."""
+
+    @property
+    def rule(self) -> str:
+        """The rule that it is about."""
+        return self.label.partition(": ")[0]
+
+    @property
+    def place(self) -> str:
+        """Where it was claimed."""
+        return self.label.partition(": ")[2]
 
 
 @dataclass(slots=True)
@@ -51,8 +68,8 @@ class Induction:
     """What became of the rules."""
 
     proved: frozenset[str] = frozenset()
-    open: dict[str, str] = field(default_factory=dict)
-    """For each rule that was not proved, what could not be: the first place, and how it came out."""
+    open: dict[str, OpenClaim] = field(default_factory=dict)
+    """For each rule that was not proved, the first claim that was not."""
     assumed: frozenset[str] = frozenset()
     """What the last round assumed."""
     reached: frozenset[str] = frozenset()
@@ -70,17 +87,22 @@ def prove_together(loop: AskedLoop) -> Induction:
         context = explore(result, loop, (OPEN, TURN))
         if context is None:
             return result
-        for label, how in context.open.items():
-            rule, _, place = label.partition(": ")
-            result.open.setdefault(rule, f"{place} ({how})")
+        note(result, context)
         result.reached = frozenset(context.claims.reached)
         if not result.assumed & result.open.keys():
             result.proved = frozenset(LOOP_RULES) - result.open.keys()
             return result
         result.assumed -= result.open.keys()
     if first is not None:
-        result.open |= {label.partition(": ")[0]: label.partition(": ")[2] for label in first.open}
+        note(result, first)
     return result
+
+
+def note(result: Induction, context: EveryClaim) -> None:
+    """Note the claims of a round that were not proved."""
+    for label, is_refuted in context.open.items():
+        claim = OpenClaim(label, is_refuted, result.assumed)
+        result.open.setdefault(claim.rule, claim)
 
 
 def explore(result: Induction, loop: AskedLoop, parts: tuple[str, ...]) -> EveryClaim | None:
