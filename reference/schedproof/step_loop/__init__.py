@@ -2,7 +2,7 @@
 
 from schedproof.step_loop.limits import LoopLimits
 from schedproof.step_loop.loop import StepLoop
-from schedproof.step_loop.queues import Ahead, QueuedRequest, Queues, Served, blocks_needed
+from schedproof.step_loop.queues import Ahead, QueuedRequest, Queues, Served
 from schedproof.step_loop.turns import Preemption, Skip, Turn, Visit
 from schedproof.view import StepView
 
@@ -18,5 +18,4 @@ __all__ = [
     "StepView",
     "Turn",
     "Visit",
-    "blocks_needed",
 ]

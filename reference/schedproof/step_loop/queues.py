@@ -39,6 +39,11 @@ class QueuedRequest:
             return self.num_decode_tokens
         return self.need_prefill_tokens - self.num_computed_tokens
 
+    def num_needed_blocks(self, num_tokens: int, limits: LoopLimits) -> int:
+        """Return the KV blocks that it needs beside its own to run this many tokens."""
+        num_blocks = -(-(self.num_computed_tokens + num_tokens) // limits.block_size)
+        return max(num_blocks - self.num_blocks, 0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
@@ -105,10 +110,4 @@ class Queues(ABC):
     @property
     @abstractmethod
     def last_served(self) -> Served | None:
-        """The last running request that had its turn, in the order of the running requests; admitted ones follow."""
-
-
-def blocks_needed(request: QueuedRequest, num_tokens: int, limits: LoopLimits) -> int:
-    """Return the KV blocks that a request needs beside its own to run this many tokens."""
-    num_blocks = -(-(request.num_computed_tokens + num_tokens) // limits.block_size)
-    return max(num_blocks - request.num_blocks, 0)
+        """The last running request that had its turn, in their order; those that were admitted come last."""

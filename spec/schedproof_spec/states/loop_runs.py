@@ -12,6 +12,7 @@ from schedproof_spec.rules.loops import comes_nearer
 from schedproof_spec.states.any_step import LIMITS_BASE, any_record
 from schedproof_spec.states.asked_loop import AskedLoop, LoopFailedError
 from schedproof_spec.theorems.loops import ENDS, FAILS, Claimed, claims_at, claims_of
+from schedproof_spec.verdicts.plain import plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,11 @@ class LoopRun:
     num_kv_blocks: int
     arrivals: tuple[LoopArrival, ...]
     num_steps: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the run in plain JSON types."""
+        data: dict[str, Any] = plain(self)
+        return data
 
     def steps(self, loop: AskedLoop) -> Iterator[LoopStep]:
         """Run the loop, and yield each step; a step that is cut is the last.

@@ -19,7 +19,15 @@ from schedproof_spec.invariant import Consequence
 from schedproof_spec.prover.context import Context
 from schedproof_spec.rules import loops as rules
 from schedproof_spec.rules.budget import budget_is_not_negative, step_is_within_limit
-from schedproof_spec.states.any_step import COVERED, GRANTS, KEPT, AnyStepQueues, any_limits, any_moment, any_opened_world
+from schedproof_spec.states.any_step import (
+    COVERED,
+    GRANTS,
+    KEPT,
+    AnyStepQueues,
+    any_limits,
+    any_moment,
+    any_opened_world,
+)
 from schedproof_spec.states.asked_loop import AskedLoop, LoopFailedError
 
 
@@ -31,7 +39,9 @@ class LoopRule:
     family: str
     consequence: Consequence
     sentence: str
-    statement: Callable[..., bool]
+    statement: Callable[..., Any]
+    origin: str
+    """The real failure behind it, or what rests on it."""
 
 
 BUDGET, OVERSHOOT, SLOTS, BLOCKS = "budget_nonnegative", "no_overshoot", "slots_are_enough", "blocks_are_enough"
@@ -47,6 +57,7 @@ LOOP_RULES: dict[str, LoopRule] = {
             consequence=Consequence.CRASH,
             sentence="The remaining budget is never below zero, at any point of a step.",
             statement=budget_is_not_negative,
+            origin="FastDeploy PR 7440, review: a reserve for every slot makes the budget negative.",
         ),
         LoopRule(
             name=OVERSHOOT,
@@ -54,6 +65,7 @@ LOOP_RULES: dict[str, LoopRule] = {
             consequence=Consequence.CRASH,
             sentence="The tokens that a step really runs never exceed max_num_batched_tokens.",
             statement=step_is_within_limit,
+            origin="FastDeploy PR 7438: steps exceed the limit under speculative decoding, until memory runs out.",
         ),
         LoopRule(
             name=VIEW,
@@ -61,6 +73,7 @@ LOOP_RULES: dict[str, LoopRule] = {
             consequence=Consequence.CRASH,
             sentence="The view says how many tokens, slots and free blocks there really are.",
             statement=rules.view_is_true,
+            origin="TensorRT-LLM issue 16101: a decode is counted as one token, and runs its drafts too.",
         ),
         LoopRule(
             name=SLOTS,
@@ -68,6 +81,7 @@ LOOP_RULES: dict[str, LoopRule] = {
             consequence=Consequence.CRASH,
             sentence="No more requests run than max_num_seqs, at any point of a step.",
             statement=rules.slots_are_enough,
+            origin="FastDeploy PR 7141: requests entered the batch while others still held their slots.",
         ),
         LoopRule(
             name=BLOCKS,
@@ -75,6 +89,7 @@ LOOP_RULES: dict[str, LoopRule] = {
             consequence=Consequence.CRASH,
             sentence="No KV block is given that is not free.",
             statement=rules.blocks_are_enough,
+            origin="Every shared rule about KV blocks rests on it.",
         ),
         LoopRule(
             name=COVERED,
@@ -82,6 +97,7 @@ LOOP_RULES: dict[str, LoopRule] = {
             consequence=Consequence.WRONG_OUTPUT,
             sentence="Every token that runs has a slot in a KV block of its request.",
             statement=rules.blocks_cover_tokens,
+            origin="A decode's drafts are written behind its last token, and need slots too.",
         ),
         LoopRule(
             name=GRANTS,
@@ -89,6 +105,7 @@ LOOP_RULES: dict[str, LoopRule] = {
             consequence=Consequence.WRONG_OUTPUT,
             sentence="A visit gives no more tokens than the request can run in a step, and none back.",
             statement=rules.grant_is_within_need,
+            origin="SGLang with mixed chunks: more decodes than the limit of a chunk leave a negative chunk.",
         ),
         LoopRule(
             name=KEPT,
@@ -96,6 +113,7 @@ LOOP_RULES: dict[str, LoopRule] = {
             consequence=Consequence.WRONG_OUTPUT,
             sentence="A visit takes no KV block away.",
             statement=rules.blocks_are_kept,
+            origin="A pool counts blocks twice that are taken back from a request which still reads them.",
         ),
         LoopRule(
             name=ONCE,
@@ -103,6 +121,7 @@ LOOP_RULES: dict[str, LoopRule] = {
             consequence=Consequence.WRONG_OUTPUT,
             sentence="Nobody is visited or skipped twice in one step.",
             statement=rules.had_no_turn,
+            origin="A request that runs twice in one step computes its tokens twice, on the same cache.",
         ),
         LoopRule(
             name=KIND,
@@ -110,6 +129,7 @@ LOOP_RULES: dict[str, LoopRule] = {
             consequence=Consequence.WRONG_OUTPUT,
             sentence="Each turn is about a request of the queues, and only one that runs is preempted.",
             statement=is_about_its_kind,
+            origin="A request that left a step, and runs in it, writes into blocks that others own.",
         ),
         LoopRule(
             name=ENDS,
@@ -117,6 +137,7 @@ LOOP_RULES: dict[str, LoopRule] = {
             consequence=Consequence.STALL,
             sentence="Each turn brings the step nearer to its end.",
             statement=rules.comes_nearer,
+            origin="A loop that comes to the same request for ever plans no step any more.",
         ),
         LoopRule(
             name=FAILS,
@@ -124,6 +145,7 @@ LOOP_RULES: dict[str, LoopRule] = {
             consequence=Consequence.CRASH,
             sentence="The loop's methods return what they have to, and raise nothing.",
             statement=AskedLoop.next_turn,
+            origin="An exception in the scheduler ends the engine, with everybody in it.",
         ),
         LoopRule(
             name=OWN,
@@ -131,6 +153,7 @@ LOOP_RULES: dict[str, LoopRule] = {
             consequence=Consequence.CRASH,
             sentence="What `holds` says is so at every point of every step.",
             statement=AskedLoop.holds,
+            origin="The proofs of the other rules build on it.",
         ),
     )
 }
@@ -192,7 +215,9 @@ def label_of(turn: Turn[Any], lane: Lane) -> str:
 OPEN, TURN = "open", "turn"
 
 
-def induction(ctx: Context, loop: AskedLoop, assumed: frozenset[str], parts: tuple[str, ...] = (OPEN, TURN)) -> None:
+def induction(
+    ctx: Context, loop: AskedLoop, assumed: frozenset[str], parts: tuple[str, ...] = (OPEN, TURN)
+) -> None:
     """Claim every rule of an opened step, and of the point after each turn; ``assumed`` are known before it."""
     part = ctx.one_of("part", parts)
     try:

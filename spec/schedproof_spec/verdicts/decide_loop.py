@@ -82,7 +82,9 @@ def verdict_on(rule: str, loop: AskedLoop, proof: Induction, runs: dict[str, Loo
     if rule in runs:
         run = runs[rule]
         lines = replay(run, loop, rule).lines
-        return LoopVerdict(rule=rule, status=Status.VIOLATED, message=LOOP_RULES[rule].sentence, run=run, lines=lines)
+        return LoopVerdict(
+            rule=rule, status=Status.VIOLATED, message=LOOP_RULES[rule].sentence, run=run, lines=lines
+        )
     if rule in proof.open:
         return undecided(rule, loop, proof)
     missing = [kind for kind in NEEDED if kind not in proof.reached]
@@ -130,10 +132,10 @@ class OneClaim:
 
 
 def open_point(claim: OpenClaim, loop: AskedLoop) -> tuple[str, ...]:
-    """Return the smallest point of a step, as `holds` allows it, whose turn breaks a claim; a line for each part."""
+    """Return the smallest point of a step that `holds` allows and whose turn breaks a claim, a line for each part."""
 
     def theorem(ctx: Context) -> None:
-        induction(OneClaim(ctx, claim.label), loop, claim.assumed)  # type: ignore[arg-type]
+        induction(OneClaim(ctx, claim.label), loop, claim.assumed)
 
     found = search(theorem)
     if found.values is None:

@@ -97,7 +97,9 @@ def changes(before: Any, after: Any) -> str:
     """Return what a turn changes in the ledger."""
     fields = [field.name for field in dataclasses.fields(before)]
     pairs = [(name, plain(getattr(before, name)), plain(getattr(after, name))) for name in fields]
-    return ", ".join(f"{name} {old} -> {new}" for name, old, new in pairs if old != new) or "the ledger stays as it is"
+    return (
+        ", ".join(f"{name} {old} -> {new}" for name, old, new in pairs if old != new) or "the ledger stays as it is"
+    )
 
 
 def shown(ledger: Any) -> str:
