@@ -5,11 +5,8 @@ from enum import Enum
 
 from schedproof.step_loop import Ahead, LoopLimits, Preemption, Queues, StepLoop, StepView, Turn, Visit
 
-
-class Batch(Enum):
-    """What a step runs; open until somebody does."""
-
-    OPEN, PROMPTS, DECODES = range(3)
+Batch = Enum("Batch", ["OPEN", "PROMPTS", "DECODES"])
+"""What a step runs; open until somebody does."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Scheduling rules and loops of a person's own, named on the command line as `MODULE:CLASS` or `path/file.py:CLASS`.
+"""Scheduling rules and loops of a person's own, named on the command line as `MODULE:CLASS` or `FILE.py:CLASS`.
 
 Resolving one runs its module, so this is for words of the command line alone, never for those of a file.
 """

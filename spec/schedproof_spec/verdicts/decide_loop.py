@@ -14,7 +14,7 @@ from schedproof_spec.states.asked_loop import AskedLoop
 from schedproof_spec.states.loop_runs import BLOCK_SIZES, LoopRun
 from schedproof_spec.theorems.loops import FAILS, LOOP_RULES, NEEDED, induction
 from schedproof_spec.verdicts.inductive import Induction, OpenClaim, prove_together
-from schedproof_spec.verdicts.loop_runs import BOUND, find_runs
+from schedproof_spec.verdicts.loop_runs import FoundRuns, find_runs
 from schedproof_spec.verdicts.loop_text import replay
 
 SCOPE = "every limit, any number of requests and steps"
@@ -62,8 +62,9 @@ def decide_loop(loop: StepLoop[Any, Any]) -> LoopDecision:
         return alike(Status.UNDECIDED, proof.refusal, proof)
     if not proof.reached and not proof.open:
         return alike(Status.VACUOUS, "`accepts` returns True for no limits at all", proof)
-    runs = find_runs(asked, frozenset(proof.open))
-    verdicts = tuple(verdict_on(rule, asked, proof, runs) for rule in LOOP_RULES)
+    roots = frozenset(rule for rule, claim in proof.open.items() if not claim.lacks)
+    found = find_runs(asked, roots, frozenset(proof.open) - roots)
+    verdicts = tuple(verdict_on(rule, asked, proof, found) for rule in LOOP_RULES)
     return LoopDecision(
         verdicts=verdicts, reached=proof.reached, num_paths=proof.num_paths, solver_ms=proof.solver_ms
     )
@@ -77,16 +78,16 @@ def alike(status: Status, message: str, proof: Induction) -> LoopDecision:
     )
 
 
-def verdict_on(rule: str, loop: AskedLoop, proof: Induction, runs: dict[str, LoopRun]) -> LoopVerdict:
+def verdict_on(rule: str, loop: AskedLoop, proof: Induction, found: FoundRuns) -> LoopVerdict:
     """Return what is known about one rule."""
-    if rule in runs:
-        run = runs[rule]
+    if rule in found.runs:
+        run = found.runs[rule]
         lines = replay(run, loop, rule).lines
         return LoopVerdict(
             rule=rule, status=Status.VIOLATED, message=LOOP_RULES[rule].sentence, run=run, lines=lines
         )
     if rule in proof.open:
-        return undecided(rule, loop, proof)
+        return undecided(proof.open[rule], loop, found)
     missing = [kind for kind in NEEDED if kind not in proof.reached]
     if rule not in proof.proved or missing:
         why = f"there is no state in which {missing[0]}" if missing else "no step can be opened"
@@ -94,18 +95,22 @@ def verdict_on(rule: str, loop: AskedLoop, proof: Induction, runs: dict[str, Loo
     return LoopVerdict(rule=rule, status=Status.HELD, message=SCOPE)
 
 
-def undecided(rule: str, loop: AskedLoop, proof: Induction) -> LoopVerdict:
+def undecided(claim: OpenClaim, loop: AskedLoop, found: FoundRuns) -> LoopVerdict:
     """Return the verdict on a rule that has neither a proof nor a run, with a point at which the proof ends."""
-    claim = proof.open[rule]
+    broken = sorted(claim.lacks & found.runs.keys())
+    lines: tuple[str, ...] = ()
     if not claim.is_refuted:
         why = f"the solver gives up on it where {claim.place}"
-    elif rule == FAILS:
+    elif broken:
+        why = f"the proof rests on {', '.join(broken)}, which {'is' if len(broken) == 1 else 'are'} violated"
+    elif claim.rule == FAILS:
         why = f"from some ledger that `holds` allows, {claim.place}"
+        lines = open_point(claim, loop)
     else:
         why = f"the induction cannot show it where {claim.place}; `holds` may say too little about the ledger"
-    message = f"no proof, and no run found that breaks it ({BOUND}): {why}"
-    lines = open_point(claim, loop) if claim.is_refuted else ()
-    return LoopVerdict(rule=rule, status=Status.UNDECIDED, message=message, lines=lines)
+        lines = open_point(claim, loop)
+    message = f"no proof, and no run found that breaks it ({found.bound}): {why}"
+    return LoopVerdict(rule=claim.rule, status=Status.UNDECIDED, message=message, lines=lines)
 
 
 class OneClaim:
@@ -132,7 +137,7 @@ class OneClaim:
 
 
 def open_point(claim: OpenClaim, loop: AskedLoop) -> tuple[str, ...]:
-    """Return the smallest point of a step that `holds` allows and whose turn breaks a claim, a line for each part."""
+    """Return the smallest point of a step that `holds` allows and whose turn breaks a claim, in lines."""
 
     def theorem(ctx: Context) -> None:
         induction(OneClaim(ctx, claim.label), loop, claim.assumed)

@@ -42,6 +42,10 @@ class EveryClaim(SymbolicContext):
         self.open[label] = True
 
 
+ASSUMABLE = frozenset(LOOP_RULES) - OF_TURNS
+"""The rules that speak of a point of a step, so that they can be assumed of the one before a turn."""
+
+
 @dataclass(frozen=True, slots=True)
 class OpenClaim:
     """A claim that was not proved."""
@@ -51,6 +55,11 @@ class OpenClaim:
     """For some point of a step; otherwise the solver gave up."""
     assumed: frozenset[str]
     """The rules that were assumed of the point before."""
+
+    @property
+    def lacks(self) -> frozenset[str]:
+        """The rules that could be assumed if they were proved."""
+        return ASSUMABLE - self.assumed
 
     @property
     def rule(self) -> str:
@@ -81,7 +90,7 @@ class Induction:
 
 def prove_together(loop: AskedLoop) -> Induction:
     """Return what the induction proves."""
-    result = Induction(assumed=frozenset(LOOP_RULES) - OF_TURNS)
+    result = Induction(assumed=ASSUMABLE)
     first = explore(result, loop, (OPEN,))
     while first is not None and loop.ledger_type is not None:
         context = explore(result, loop, (OPEN, TURN))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass
 
 from schedproof_spec.prover.context import RecordingContext
 from schedproof_spec.prover.paths import PathExplorer
@@ -10,25 +11,53 @@ from schedproof_spec.prover.prove import search
 from schedproof_spec.prover.verdict import Outcome
 from schedproof_spec.prover.walk import LimitReached
 from schedproof_spec.states.asked_loop import AskedLoop
-from schedproof_spec.states.loop_runs import BLOCK_SIZES, SHAPES, LoopRun, RunShape, any_run, run_theorem
+from schedproof_spec.states.loop_runs import (
+    BLOCK_SIZES,
+    LONG_SHAPES,
+    SHORT_SHAPES,
+    LoopRun,
+    RunShape,
+    any_run,
+    run_theorem,
+)
 from schedproof_spec.verdicts.inductive import EveryClaim
 from schedproof_spec.verdicts.loop_text import replay
 
-BOUND = f"3 requests of any size, 3 steps, KV blocks of {BLOCK_SIZES[0]} tokens"
-"""What the shapes reach, for people; see `SHAPES`."""
+SIZES = f"of any size, on KV blocks of {BLOCK_SIZES[0]} tokens"
+SHORT_BOUND = f"2 requests in 2 steps, or 3 in 1, {SIZES}"
+LONG_BOUND = f"2 requests in 3 steps, or 3 in 2, {SIZES}"
+"""What the shapes reach, for people."""
 
 
-def find_runs(loop: AskedLoop, rules: frozenset[str]) -> dict[str, LoopRun]:
-    """Return the smallest run that breaks each rule, in the first shape in which one does; replayed on numbers."""
+@dataclass(frozen=True, slots=True)
+class FoundRuns:
+    """What the search came to."""
+
+    runs: dict[str, LoopRun]
+    """For each rule, the smallest run that breaks it, in the first shape in which one does; replayed on numbers."""
+    bound: str
+    """How far was looked for the others."""
+
+
+def find_runs(loop: AskedLoop, roots: frozenset[str], others: frozenset[str]) -> FoundRuns:
+    """Look for runs; for the ``others`` among the longer ones only as long as a root has none.
+
+    The proofs of the others fail for lack of the roots, so that a run that breaks a root says what is wrong.
+    """
     found: dict[str, LoopRun] = {}
-    for shape in SHAPES:
-        for rule in sorted(broken_in(loop, shape, rules - found.keys())):
+    bound = SHORT_BOUND
+    for shape in (*SHORT_SHAPES, *LONG_SHAPES):
+        if shape in LONG_SHAPES:
+            if roots <= found.keys():
+                break
+            bound = LONG_BOUND
+        for rule in sorted(broken_in(loop, shape, (roots | others) - found.keys())):
             run = smallest_run(loop, shape, rule)
             if run is not None and rule in replay(run, loop, rule).broken:
                 found[rule] = run
-        if rules <= found.keys():
+        if roots | others <= found.keys():
             break
-    return found
+    return FoundRuns(found, bound)
 
 
 def broken_in(loop: AskedLoop, shape: RunShape, rules: frozenset[str]) -> frozenset[str]:
