@@ -1,4 +1,4 @@
-"""Scheduling rules of a person's own: `MODULE:CLASS` or `path/to/file.py:CLASS`, named on the command line.
+"""Scheduling rules and loops of a person's own, named on the command line as `MODULE:CLASS` or `FILE.py:CLASS`.
 
 Resolving one runs its module, so this is for words of the command line alone, never for those of a file.
 """
@@ -14,6 +14,7 @@ from typing import Any
 
 from schedproof import Policy
 from schedproof.engines.fastdeploy.releases import VERSIONS
+from schedproof.step_loop import StepLoop
 from schedproof_gate.deployment.flags import closest
 from schedproof_gate.deployment.given import Origin
 from schedproof_gate.errors import InputError, quoted, shown
@@ -22,15 +23,20 @@ from schedproof_gate.own_module import as_given, import_own, own_files, quietly
 SEPARATOR = ":"
 
 
-@dataclass(frozen=True, slots=True)
-class OwnPolicy:
-    """A policy of a person's own, and how they named it."""
+OwnRule = Policy | StepLoop[Any, Any]
+"""What a person writes: the rules of FastDeploy's loop, or a loop."""
+KINDS = (Policy, StepLoop)
 
-    policy: Policy
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A rule of a person's own, and how they named it."""
+
+    rule: OwnRule
     spelling: str
 
 
-_resolved: dict[str, OwnPolicy] = {}
+_resolved: dict[str, Named] = {}
 
 
 def is_own(name: str) -> bool:
@@ -44,6 +50,21 @@ def own_policy(name: str, origin: Origin) -> Policy:
     Raises:
         InputError: the module cannot be imported, or what is named there is no policy that can be made.
     """
+    rule = own_rule(name, origin)
+    if isinstance(rule, StepLoop):
+        raise origin.error(
+            f"{shown(name)} is a step loop, and this command knows FastDeploy's loop alone",
+            f"ask `schedproof prove {shown(name)}`, or name a Policy",
+        )
+    return rule
+
+
+def own_rule(name: str, origin: Origin) -> OwnRule:
+    """Import the module that a person names, and return the policy or loop in it.
+
+    Raises:
+        InputError: the module cannot be imported, or what is named there is neither, or cannot be made.
+    """
     if name not in _resolved:
         module_name, _, member = name.rpartition(SEPARATOR)
         if not module_name or not member:
@@ -51,17 +72,17 @@ def own_policy(name: str, origin: Origin) -> Policy:
                 f"{quoted(name)} is not MODULE:CLASS", "write path/to/file.py:Class or package.module:Class"
             )
         module = import_own(module_name, origin)
-        policy = named_well(made(member_of(module, member, origin), member, origin), member, origin)
-        _resolved[name] = OwnPolicy(policy, name)
-    return _resolved[name].policy
+        rule = named_well(made(member_of(module, member, origin), member, origin), member, origin)
+        _resolved[name] = Named(rule, name)
+    return _resolved[name].rule
 
 
-def spelling_of(policy: Policy) -> str:
-    """Return how a policy is named on a command line."""
+def spelling_of(rule: OwnRule) -> str:
+    """Return how a policy or loop is named on a command line."""
     for own in _resolved.values():
-        if own.policy is policy:
+        if own.rule is rule:
             return own.spelling
-    return policy.name
+    return rule.name
 
 
 def summary_of(policy: Policy) -> str:
@@ -92,30 +113,30 @@ def member_of(module: ModuleType, member: str, origin: Origin) -> Any:
     """
     if member in vars(module):
         return vars(module)[member]
-    policies = [name for name, value in vars(module).items() if is_policy_class(value) or isinstance(value, Policy)]
-    near = closest(member, policies, similarity=0.5) or closest(member, vars(module), similarity=0.6)
-    own = [name for name in policies if getattr(vars(module)[name], "__module__", None) == module.__name__]
+    rules = [name for name, value in vars(module).items() if is_rule_class(value) or isinstance(value, KINDS)]
+    near = closest(member, rules, similarity=0.5) or closest(member, vars(module), similarity=0.6)
+    own = [name for name in rules if getattr(vars(module)[name], "__module__", None) == module.__name__]
     advice = f"did you mean {near}?" if near else f"it has: {', '.join(own)}" if own else "define the class there"
     raise origin.error(f"{shown(file_of(module))} has no {quoted(member)}", advice)
 
 
-def is_policy_class(value: Any) -> bool:
-    """Return whether something is a class of policies."""
-    return isinstance(value, type) and issubclass(value, Policy)
+def is_rule_class(value: Any) -> bool:
+    """Return whether something is a class of policies or loops."""
+    return isinstance(value, type) and issubclass(value, KINDS)
 
 
-def made(found: Any, member: str, origin: Origin) -> Policy:
-    """Return an object of a class of policies, or the object itself where one is named.
+def made(found: Any, member: str, origin: Origin) -> OwnRule:
+    """Return an object of a class of policies or loops, or the object itself where one is named.
 
     Raises:
-        InputError: no policy, or a class of which no object can be made.
+        InputError: neither, or a class of which no object can be made.
     """
-    if isinstance(found, Policy):
+    if isinstance(found, KINDS):
         return found
-    if not is_policy_class(found):
+    if not is_rule_class(found):
         raise origin.error(
-            f"{quoted(member)} is no Policy",
-            f"write `class {member}(schedproof.Policy)`, or a subclass of a version",
+            f"{quoted(member)} is no Policy and no StepLoop",
+            f"write `class {member}(schedproof.Policy)`, or a subclass of a version or of StepLoop",
         )
     missing = sorted(getattr(found, "__abstractmethods__", ()))
     if missing:
@@ -128,11 +149,11 @@ def made(found: Any, member: str, origin: Origin) -> Policy:
         )
     try:
         with quietly():
-            policy = found()
+            rule = found()
     except Exception as error:
         raise origin.error(f"{member}() raises {words_of(error)}", "make it work without arguments") from None
-    assert isinstance(policy, Policy)
-    return policy
+    assert isinstance(rule, KINDS)
+    return rule
 
 
 def is_needed(parameter: inspect.Parameter) -> bool:
@@ -141,18 +162,18 @@ def is_needed(parameter: inspect.Parameter) -> bool:
     return parameter.default is inspect.Parameter.empty and not is_open
 
 
-def named_well(policy: Policy, member: str, origin: Origin) -> Policy:
-    """Return a policy whose name is its own; the shipped one where its very class is named.
+def named_well(rule: OwnRule, member: str, origin: Origin) -> OwnRule:
+    """Return a policy or loop whose name is its own; the shipped policy where its very class is named.
 
     Raises:
         InputError: it has no name, or that of a shipped version.
     """
-    name = getattr(policy, "name", None)
+    name = getattr(rule, "name", None)
     if not isinstance(name, str) or not name.strip():
         raise origin.error(f"{member} has no name", f'add `name = "{suggested_name(member)}"` to the class')
     if name not in VERSIONS:
-        return policy
-    if type(policy) is type(VERSIONS[name]) and vars(policy) == vars(VERSIONS[name]):
+        return rule
+    if type(rule) is type(VERSIONS[name]) and vars(rule) == vars(VERSIONS[name]):
         return VERSIONS[name]
     raise origin.error(
         f"{member} has the name of a shipped version, {quoted(name)}",

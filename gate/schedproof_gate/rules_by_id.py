@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from schedproof_gate.audit.checks import SLOTS_WITHIN_LIMIT
 from schedproof_gate.check.startup import SENTENCE
 from schedproof_gate.report.report import INPUT, INPUT_SENTENCE, STARTUP
-from schedproof_spec import INVARIANTS, WORK_RULES, Consequence
+from schedproof_spec import INVARIANTS, LOOP_RULES, WORK_RULES, Consequence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +54,15 @@ DEPLOYMENT_RULES: dict[str, ReportedRule] = {
         consequence=SLOTS_WITHIN_LIMIT.consequence,
         origin=SLOTS_ORIGIN,
     ),
+    **{
+        name: ReportedRule(
+            id=name, family=rule.family, sentence=rule.sentence, consequence=rule.consequence, origin=rule.origin
+        )
+        for name, rule in LOOP_RULES.items()
+        if name not in INVARIANTS
+    },
 }
-"""The rules that `check`, `audit` and `replay` report on."""
+"""The rules that `check`, `prove`, `audit` and `replay` report on."""
 
 INPUT_RULE = ReportedRule(id=INPUT, family="input", sentence=INPUT_SENTENCE, consequence=None, origin=INPUT_ORIGIN)
 

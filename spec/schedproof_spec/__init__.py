@@ -3,7 +3,9 @@
 from schedproof_spec.invariant import Consequence, Invariant
 from schedproof_spec.prover.verdict import Status
 from schedproof_spec.registry import INVARIANTS, WORK_RULES
+from schedproof_spec.theorems.loops import LOOP_RULES, LoopRule
 from schedproof_spec.verdicts.decide import Verdict, decide
+from schedproof_spec.verdicts.decide_loop import LoopDecision, LoopVerdict, decide_loop
 from schedproof_spec.verdicts.decide_work import WorkVerdict, decide_work
 from schedproof_spec.verdicts.repair import Change, find_repairs, find_repairs_of, find_repairs_of_startup
 from schedproof_spec.verdicts.stored_verdicts import (
@@ -18,12 +20,16 @@ from schedproof_spec.work_rule import WorkRule
 
 __all__ = [
     "INVARIANTS",
+    "LOOP_RULES",
     "WORK_RULES",
     "Answer",
     "Change",
     "ConfigWitness",
     "Consequence",
     "Invariant",
+    "LoopDecision",
+    "LoopRule",
+    "LoopVerdict",
     "Replay",
     "RunWitness",
     "Status",
@@ -33,6 +39,7 @@ __all__ = [
     "WorkRule",
     "WorkVerdict",
     "decide",
+    "decide_loop",
     "decide_work",
     "find_repairs",
     "find_repairs_of",

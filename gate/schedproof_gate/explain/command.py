@@ -22,6 +22,7 @@ from schedproof_gate.report.progress import progress
 from schedproof_gate.rules_by_id import RULES_BY_ID
 from schedproof_spec import (
     INVARIANTS,
+    LOOP_RULES,
     WORK_RULES,
     WorkRule,
     WorkVerdict,
@@ -94,7 +95,9 @@ def refuse_policy_and_state(name: str | None, policy_name: str | None, state: st
                 key=key,
                 advice=f"give its name: schedproof explain NAME {key} …",
             )
-        what = "functions" if name in WORK_RULES else "the deployment itself"
+        what = (
+            "functions" if name in WORK_RULES else "a step loop" if name in LOOP_RULES else "the deployment itself"
+        )
         raise InputError(
             f"{name} is a rule of {what}, not of a policy",
             source=COMMAND_LINE,

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import click
 
+from schedproof.step_loop import StepLoop
 from schedproof_gate.accept.options import FindingOptions, finding_options
 from schedproof_gate.deployment.given import Origin
 from schedproof_gate.errors import COMMAND_LINE
-from schedproof_gate.own_policy import own_policy
+from schedproof_gate.own_policy import own_rule
 from schedproof_gate.prove.proving import prove as prove_policy
+from schedproof_gate.prove.proving_loop import prove_loop
 from schedproof_gate.report.counting import fail_on_option
 from schedproof_gate.report.options import layout_options, output_option
 from schedproof_gate.report.output import emit
@@ -30,16 +32,19 @@ from schedproof_gate.report.report import Report
 def prove(
     name: str, form: str, output: Path | None, fail_on: str, allow_undecided: bool, findings: FindingOptions
 ) -> int:
-    """Prove a scheduling rule of your own, in every state of every configuration, or show a run that breaks it.
+    """Prove a scheduling rule or step loop of your own, in every state, or show a run that breaks it.
 
-    MODULE:CLASS is a subclass of schedproof.Policy or of a shipped version, as package.module:Class or
-    path/to/file.py:Class; an object of one will do. This runs the module: name your own code. Names in deployment
-    files and traces never run anything. docs/policy.md shows how to write a rule, and docs/subset.md what it may be
-    made of.
+    MODULE:CLASS is a subclass of schedproof.Policy or of a shipped version, or of schedproof.step_loop.StepLoop, as
+    package.module:Class or path/to/file.py:Class; an object of one will do. This runs the module: name your own
+    code. Names in deployment files and traces never run anything. docs/policy.md shows how to write a rule,
+    docs/loops.md a loop, and docs/subset.md what they may be made of.
     """
-    policy = own_policy(name, Origin(COMMAND_LINE, None, "MODULE:CLASS"))
+    rule = own_rule(name, Origin(COMMAND_LINE, None, "MODULE:CLASS"))
     with progress() as tell:
-        subject = prove_policy(policy, findings.selection, tell)
+        if isinstance(rule, StepLoop):
+            subject = prove_loop(rule, findings.selection, tell)
+        else:
+            subject = prove_policy(rule, findings.selection, tell)
     report = findings.decided(Report(subjects=(subject,), fail_on=fail_on), [])
     emit(RENDERERS[form](report), output)
     return report.exit_code(allow_undecided)

@@ -113,7 +113,7 @@ def test_the_class_of_a_version_is_that_version() -> None:
         ("M:Abstract", "Abstract lacks decode_blocks, decode_charge, .*; define them, or subclass a version"),
         ("M:Slots", r"Slots needs arguments \(number\); give them defaults, or name an object: .*`mine = Slots"),
         ("M:Raises", r"Raises\(\) raises RuntimeError: no; "),
-        ("M:function", "'function' is no Policy; "),
+        ("M:function", "'function' is no Policy and no StepLoop; "),
         ("M:Tires", "M.py has no 'Tires'; did you mean Tries"),
         ("M:", "'M:' is not MODULE:CLASS; write "),
         ("M.py:x.y", "M.py has no 'x.y'; it has: NoName, Abstract, Slots, five, Raises, Tries, Twin$"),

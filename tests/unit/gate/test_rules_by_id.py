@@ -8,11 +8,11 @@ from schedproof_gate.audit.checks import REQUEST_CHECKS, STEP_CHECKS
 from schedproof_gate.explain.listing import listing_json, listing_text, rule_text
 from schedproof_gate.report.report import INPUT, STARTUP
 from schedproof_gate.rules_by_id import DEPLOYMENT_RULES, RULES_BY_ID
-from schedproof_spec import INVARIANTS, WORK_RULES
+from schedproof_spec import INVARIANTS, LOOP_RULES, WORK_RULES
 
 
 def test_all_ids_of_reports_are_known() -> None:
-    printed = {STARTUP, *INVARIANTS, *(check.rule.name for check in (*STEP_CHECKS, *REQUEST_CHECKS))}
+    printed = {STARTUP, *INVARIANTS, *LOOP_RULES, *(check.rule.name for check in (*STEP_CHECKS, *REQUEST_CHECKS))}
     assert printed == set(DEPLOYMENT_RULES)
     assert set(RULES_BY_ID) == printed | {INPUT} | set(WORK_RULES)
 

@@ -48,7 +48,7 @@ from schedproof_spec.prover.subset.values import (
 class Closure:
     """Everything that is reached from one function, and the first thing in it that is not on the list."""
 
-    def __init__(self) -> None:
+    def __init__(self, given: tuple[type, ...] = ARGUMENTS) -> None:
         self.refusal: str | None = None
         self.content = Content()
         self.bindings: list[Binding] = []
@@ -59,16 +59,18 @@ class Closure:
         self.none_tests: set[str | None] = set()
         self.attributes: dict[str, tuple[Place, int]] = {}
         """Attributes of values that are known only when the rule runs, with the first place of each."""
-        self._classes: dict[type, None] = dict.fromkeys(ARGUMENTS)
+        self._given = given
+        self._classes: dict[type, None] = dict.fromkeys(given)
         self._waiting: list[Place] = []
 
-    def read(self, rule: Any) -> None:
-        """Read a rule, and whatever it can call."""
+    def read(self, *rules: Any) -> None:
+        """Read rules, and whatever they can call."""
         start, line = Place(START), START.__code__.co_firstlineno
-        if isinstance(rule, MethodType):
-            self.method(rule.__func__, rule.__self__, type_of(rule.__self__), start, line)
-        else:
-            self.take(rule, Use.CALL, start, line, "a rule")
+        for rule in rules:
+            if isinstance(rule, MethodType):
+                self.method(rule.__func__, rule.__self__, type_of(rule.__self__), start, line)
+            else:
+                self.take(rule, Use.CALL, start, line, "a rule")
         while self._waiting and self.refusal is None:
             self._read_function(self._waiting.pop(0))
         for attribute, (place, line) in self.attributes.items():
@@ -389,7 +391,7 @@ class Closure:
         if isinstance(found, functools.cached_property):
             self.refuse(place, line, f"`.{attribute}` is kept between calls; make it a property")
             return
-        if owner in ARGUMENTS and attribute in owner.__dataclass_fields__:
+        if owner in self._given and attribute in getattr(owner, "__dataclass_fields__", ()):
             return
         if not (isinstance(found, FunctionType) and is_written_by_python(found, owner)):
             self._member(found, MISSING, owner, place, line)

@@ -64,6 +64,11 @@ def read_anew(rule: Any) -> Reading:
     """Read a rule and everything that it can call."""
     closure = Closure()
     closure.read(rule)
+    return reading_of(closure, rule)
+
+
+def reading_of(closure: Closure, rule: Any) -> Reading:
+    """Return what a closure has come to."""
     return Reading(
         refusal=closure.refusal,
         content=tuple(closure.content.parts),
