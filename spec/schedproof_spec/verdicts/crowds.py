@@ -30,6 +30,10 @@ BOUND = f"crowds of up to max_num_seqs requests alike and one more, {MAX_RUN_STE
 """What the search covers, for people."""
 
 
+LAST = "last"
+"""The name of the one more request."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crowd:
     """Requests that are alike, and the one that is not."""
@@ -62,7 +66,7 @@ class Crowd:
                 items = (MultimodalItem(start=self.prompt_last - length, end=self.prompt_last),)
             arrivals.append(
                 Arrival(
-                    request_id="last",
+                    request_id=LAST,
                     num_prompt_tokens=self.prompt_last,
                     max_new_tokens=config.max_model_len - self.prompt_last,
                     items=items,
@@ -83,6 +87,36 @@ def smallest_crowd(invariant: Invariant, policy: Policy, config: ServingConfig) 
     runs = Runs(invariant, policy, sized)
     crowd = soonest(runs, list(candidates(sized)))
     return None if crowd is None else runs.witness(runs.minimised(crowd))
+
+
+def breaks_in_a_run_like(
+    witness: RunWitness, invariant: Invariant, policy: Policy, config: ServingConfig
+) -> bool:
+    """Return whether a configuration breaks an invariant in a run that was found on another, or in one as crowded.
+
+    A configuration without a number of KV blocks gets those of the run.
+    """
+    sized = replace(config, num_kv_blocks=witness.config.num_kv_blocks)
+    runs = Runs(invariant, policy, sized)
+    if runs.breaks(replace(witness, config=sized)):
+        return True
+    sized = with_pool(config)
+    runs = Runs(invariant, policy, sized)
+    return any(runs.first_broken(crowd, witness.num_steps) for crowd in crowds_like(witness, sized))
+
+
+def crowds_like(witness: RunWitness, config: ServingConfig) -> list[Crowd]:
+    """Return the fullest crowds that a run may be the least of: with one more request where it has one."""
+    accepts = any(steps.accepted for steps in witness.steps)
+    last = next((arrival for arrival in witness.arrivals if arrival.request_id == LAST), None)
+    return [
+        crowd
+        for crowd in candidates(config)
+        if crowd.num_alike in (config.max_num_seqs, config.max_num_seqs - 1)
+        and (crowd.num_accepted > 0) == accepts
+        and (crowd.prompt_last > 0) == (last is not None)
+        and (last is None or (crowd.last_has_item, crowd.last_before_step) == (bool(last.items), last.before_step))
+    ]
 
 
 def soonest(runs: Runs, crowds: Sequence[Crowd]) -> Crowd | None:
@@ -140,16 +174,23 @@ class Runs:
 
     def first_broken(self, crowd: Crowd, most_steps: int = MAX_RUN_STEPS) -> int | None:
         """Return the number of the first step that breaks the invariant; None where none is found."""
-        on_run = self.invariant.on_run
-        assert on_run is not None
         num_requests = crowd.num_alike + (crowd.prompt_last > 0)
         num_steps = min(most_steps, max(MAX_TURNS // max(num_requests, 1), 3))
+        return self._first_broken(self._witness(crowd, num_steps), crowd.last_before_step)
+
+    def breaks(self, witness: RunWitness) -> bool:
+        """Return whether a run breaks the invariant."""
+        return self._first_broken(witness, max(arrival.before_step for arrival in witness.arrivals)) is not None
+
+    def _first_broken(self, witness: RunWitness, last_arrival: int) -> int | None:
+        on_run = self.invariant.on_run
+        assert on_run is not None
         number = 0
         try:
-            for number, step in enumerate(self._witness(crowd, num_steps).run(self.policy), start=1):
+            for number, step in enumerate(witness.run(self.policy), start=1):
                 if not on_run(step, self.policy):
                     return number
-                if number >= crowd.last_before_step and (not step.after or step.after == step.before):
+                if number >= last_arrival and (not step.after or step.after == step.before):
                     return None
         except Exception as error:
             if is_raised_by_a_rule(error, self.policy):
