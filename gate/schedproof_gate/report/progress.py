@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
-from rich.console import Console
+if TYPE_CHECKING:
+    from rich.console import Console
 
 PATIENCE_S = 2.0
 """Seconds before anything is shown."""
@@ -22,6 +25,11 @@ def silent(doing: str) -> None:
 @contextlib.contextmanager
 def progress(console: Console | None = None, patience_s: float = PATIENCE_S) -> Iterator[Tell]:
     """Yield a function that takes what is done next; nothing stays on the screen, and nothing goes into a file."""
+    if console is None and not sys.stderr.isatty():
+        yield silent
+        return
+    from rich.console import Console
+
     console = console or Console(stderr=True)
     if not console.is_terminal:
         yield silent

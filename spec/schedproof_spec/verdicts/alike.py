@@ -1,7 +1,7 @@
-"""Configurations that differ in their sizes alone: one proof for all of them decides many a deployment and repair.
+"""Configurations that differ in their sizes alone: one proof for all of them decides many deployments and repairs.
 
-Sizes are drawn as symbols, which costs a proof little more than numbers do. What tells whether a rule holds is often
-how they stand to each other, so configurations are alike only if these relations are the same.
+Sizes are drawn as symbols, which costs a proof little more than numbers do. What tells whether a rule holds is
+often how they stand to each other, so configurations are alike only if these relations are the same.
 """
 
 from __future__ import annotations

@@ -89,9 +89,7 @@ def smallest_crowd(invariant: Invariant, policy: Policy, config: ServingConfig) 
     return None if crowd is None else runs.witness(runs.minimised(crowd))
 
 
-def breaks_in_a_run_like(
-    witness: RunWitness, invariant: Invariant, policy: Policy, config: ServingConfig
-) -> bool:
+def breaks_in_a_run_like(witness: RunWitness, invariant: Invariant, policy: Policy, config: ServingConfig) -> bool:
     """Return whether a configuration breaks an invariant in a run that was found on another, or in one as crowded.
 
     A configuration without a number of KV blocks gets those of the run.

@@ -40,7 +40,7 @@ _proved: VerdictCache[Proved] = VerdictCache("proof")
 _proved_anywhere: VerdictCache[Proved] = VerdictCache("proof that never asks for the configuration")
 _attained: VerdictCache[Proved] = VerdictCache("proof that a bound is attained")
 _asked: set[Hashable] = set()
-"""Questions about all configurations like one of which a proof was wanted: from the second on, all are proved at once."""
+"""Questions about all configurations like one that was asked about: the second such asks about all at once."""
 
 
 def proved(question: Question) -> Proved:
@@ -116,7 +116,7 @@ def is_asked_again(everyone: Question, kind: str) -> bool:
 
 
 def proved_of_all(everyone: Question, question: Question) -> Proved | None:
-    """Return the proof about all configurations like one; None where it fails, or no state of this one gets to it."""
+    """Return the proof about all configurations like one; None where it fails or this one never gets to it."""
     found = proved(everyone)
     if not found.is_held or not is_reached(question, question.invariant.proof, found):
         return None

@@ -23,7 +23,7 @@ def always(config: ServingConfig) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """An invariant, a policy, and one configuration or all that are alike; without, all that satisfy the condition."""
+    """An invariant, a policy, and one configuration, all that are alike, or all that satisfy the condition."""
 
     invariant: Invariant
     policy: Policy
@@ -71,7 +71,7 @@ class Question:
 
     @property
     def of_all_alike(self) -> Question | None:
-        """The same question about all configurations like this one; None where it is about several, or none starts."""
+        """The same question about all configurations like this one; None without one, or where it does not start."""
         if self.config is None or not starts(self.config, self.policy):
             return None
         return replace(self, config=None, alike=alike(self.config))

@@ -133,7 +133,7 @@ def nearest_safe(
 ) -> int | None:
     """Return the nearest candidate that is safe.
 
-    Most often it is the nearest that runs on numbers do not refuse, which costs no proof to find; else one beyond it.
+    Most often it is the nearest that is not refused at little cost; else one beyond it.
     """
 
     def is_open(value: int) -> bool:
