@@ -71,7 +71,7 @@ class Question:
 
     @property
     def of_all_alike(self) -> Question | None:
-        """The same question about all configurations like this one; None without one, or where it does not start."""
+        """The same question about all configurations like this one; None without one, or if it does not start."""
         if self.config is None or not starts(self.config, self.policy):
             return None
         return replace(self, config=None, alike=alike(self.config))
