@@ -10,6 +10,7 @@ from schedproof_gate.accept.options import FindingOptions, finding_options
 from schedproof_gate.deployment.given import Origin
 from schedproof_gate.errors import COMMAND_LINE
 from schedproof_gate.own_policy import own_policy
+from schedproof_gate.prove.place import place_of_class
 from schedproof_gate.prove.proving import prove as prove_policy
 from schedproof_gate.report.counting import fail_on_option
 from schedproof_gate.report.options import layout_options, output_option
@@ -38,8 +39,9 @@ def prove(
     made of.
     """
     policy = own_policy(name, Origin(COMMAND_LINE, None, "MODULE:CLASS"))
+    accepted = findings.accepted([place_of_class(policy).file], [])
     with progress() as tell:
         subject = prove_policy(policy, findings.selection, tell)
-    report = findings.decided(Report(subjects=(subject,), fail_on=fail_on), [])
+    report = findings.decided(Report(subjects=(subject,), fail_on=fail_on), accepted)
     emit(RENDERERS[form](report), output)
     return report.exit_code(allow_undecided)

@@ -77,6 +77,12 @@ verbose_option = click.option(
     help="What each rule says, and the files that were not read, too.",
 )
 
+jobs_option = click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Processes to use; by default as many as there are cores, where that pays off.",
+)
 verify_option = click.option(
     "--verify", is_flag=True, help="Decide again, rather than tell what the proof run of this release found."
 )
