@@ -1,4 +1,4 @@
-"""Gives items to processes, one at a time: a process that dies loses its own item, an interrupt what is not done."""
+"""Gives items to processes: one that dies loses the item that it was at, and an interrupt what is not done."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ class Waiting:
         return bool(self.by_kin)
 
     def next_for(self, lane: Lane) -> int:
-        """Return the next item for a process: of the kin that it knows, of one that nobody does, or of the longest."""
+        """Return the next item for a process: of the kin that it knows, else of one that nobody does."""
         if lane.kin not in self.by_kin:
             fresh = [name for name in self.by_kin if name not in self.taken]
             lane.kin = fresh[0] if fresh else max(self.by_kin, key=lambda name: len(self.by_kin[name]))

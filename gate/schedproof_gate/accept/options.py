@@ -66,7 +66,7 @@ class FindingOptions:
         if report.unread:
             warning = ReportWarning(
                 file=str(self.write_baseline),
-                message="is not written, as there are inputs that could not be checked",
+                message="is not written, as there are inputs that were not checked",
             )
             return replace(report, warnings=(*report.warnings, warning))
         with replaced(self.write_baseline, "--write-baseline") as file:

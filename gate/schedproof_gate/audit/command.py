@@ -13,9 +13,9 @@ from schedproof_gate.audit.auditing import Audit
 from schedproof_gate.audit.excerpt import OPTION, write_excerpt
 from schedproof_gate.audit.many import AUTO, audit_all, form_named
 from schedproof_gate.audit.traces.forms import FORMS
-from schedproof_gate.check.unchecked import not_checked, unread
+from schedproof_gate.check.unchecked import not_done
 from schedproof_gate.deployment.deployment import Deployment
-from schedproof_gate.deployment.deployment_file import Unreadable, read_deployments
+from schedproof_gate.deployment.deployment_file import read_deployments
 from schedproof_gate.deployment.engines import named_policy
 from schedproof_gate.errors import COMMAND_LINE, InputError
 from schedproof_gate.processes import Lost, interrupted_when_terminated
@@ -23,7 +23,7 @@ from schedproof_gate.report.counting import fail_on_option
 from schedproof_gate.report.options import jobs_option, layout_options, output_option, policy_option
 from schedproof_gate.report.output import emit, tell_unread
 from schedproof_gate.report.renderers import RENDERERS
-from schedproof_gate.report.report import Report, Unread
+from schedproof_gate.report.report import Report
 
 
 @click.command()
@@ -73,8 +73,8 @@ def audit(
 ) -> int:
     """Check recorded steps of a running engine: did they keep the invariants, and which step did not first.
 
-    A TRACE holds recorded steps (schedproof/step/1, JSON lines; see examples/traces/README.md), or is a log of vLLM,
-    TensorRT-LLM, SGLang or FastDeploy. Where a log says less than a rule needs, it is decided by bounds, and
+    A TRACE holds recorded steps (schedproof/step/1, JSON lines; see examples/traces/README.md), or is a log of
+    vLLM, TensorRT-LLM, SGLang or FastDeploy. Where a log says less than a rule needs, it is decided by bounds, and
     undecided when these do not suffice. Memory does not grow with a trace.
     """
     if policy_name is not None:
@@ -84,6 +84,8 @@ def audit(
     accepted = findings.accepted([deployment.file], [deployment])
     with interrupted_when_terminated():
         found = audit_all(traces, config_file, form_name, policy_name, jobs)
+    if len(found) == 1 and isinstance(found[0], InputError):
+        raise found[0]
     if excerpt is not None:
         found = [
             with_excerpt(each, excerpt, trace, form_name, config_file, policy_name)
@@ -99,16 +101,16 @@ def audit(
 
 def report_of(traces: tuple[Path, ...], found: list[Audit | InputError | Lost], fail_on: str) -> Report:
     """Return the report on what the traces show, in their order."""
-    unread_traces: list[Unread] = []
-    for trace, each in zip(map(str, traces), found, strict=True):
-        if isinstance(each, InputError):
-            unread_traces.append(unread(Unreadable(source=trace, file=trace, error=each)))
-        elif isinstance(each, Lost):
-            unread_traces.append(not_checked(trace, trace, each))
+    errors = [
+        not_done(str(trace), str(trace), each)
+        for trace, each in zip(traces, found, strict=True)
+        if not isinstance(each, Audit)
+    ]
     return Report(
         subjects=tuple(each.subject for each in found if isinstance(each, Audit)),
         fail_on=fail_on,
-        unread=tuple(unread_traces),
+        unread=tuple(errors),
+        subject_noun="trace",
         is_interrupted=any(isinstance(each, Lost) and each.is_interrupted for each in found),
     )
 

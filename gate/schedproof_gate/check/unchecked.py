@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from schedproof_gate.check.startup import SCOPE, SENTENCE
 from schedproof_gate.deployment.deployment_file import NotModelled, Unreadable
-from schedproof_gate.errors import shown
+from schedproof_gate.errors import InputError, shown
 from schedproof_gate.processes import Lost
 from schedproof_gate.report.report import STARTUP, Result, Subject, Unread
 from schedproof_spec import Status
@@ -40,6 +40,13 @@ def unread(outcome: Unreadable) -> Unread:
         message=f"{key}{error.problem}{advice}",
         text=str(error),
     )
+
+
+def not_done(source: str, file: str, why: InputError | Lost) -> Unread:
+    """Return what a report says of an input without a result: what is wrong with it, or that it was not checked."""
+    if isinstance(why, InputError):
+        return unread(Unreadable(source=source, file=file, error=why))
+    return not_checked(source, file, why)
 
 
 def not_checked(source: str, file: str, lost: Lost) -> Unread:

@@ -171,6 +171,8 @@ class Report:
     unread: tuple[Unread, ...] = ()
     skipped: tuple[str, ...] = ()
     """Files of folders that do not look like deployments."""
+    subject_noun: str = "deployment"
+    """What a subject is, for a sentence."""
     is_interrupted: bool = False
     """Whether the command was stopped before everything was checked."""
 
@@ -196,9 +198,9 @@ class Report:
     def exit_code(self, allow_undecided: bool = False) -> int:
         """Return 0 when everything that counts held, 1 when something is violated, and 3 when something stays open.
 
-        What could not be read counts before all of these, as 2, and an interrupt before that. What could be read and
-        was not checked stays open. With `allow_undecided`, undecided results do not count, but something must have
-        held.
+        What could not be read counts before all of these, as 2, and an interrupt before that. What could be read
+        and was not checked stays open. With `allow_undecided`, undecided results do not count, but something must
+        have held.
         """
         if self.is_interrupted:
             return INTERRUPTED_CODE

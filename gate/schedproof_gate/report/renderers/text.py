@@ -181,7 +181,7 @@ def flag_lines(flags: tuple[FlagValue, ...]) -> list[str]:
 
 def summary_lines(report: Report) -> list[str]:
     """Return the verdict over several deployments."""
-    subjects = plural(len(report.subjects), "deployment")
+    subjects = plural(len(report.subjects), report.subject_noun)
     good = sum(subject.verdict is Status.HELD for subject in report.subjects)
     verdict = error_label() if report.unread else styled(report.verdict)
     lines = [f"{verdict}  {subjects}, {good} of them with every check held"]
