@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 
 from schedproof.engines.fastdeploy.config import Role, ServingConfig
 from schedproof.engines.fastdeploy.policy import Policy
 from schedproof.request import MultimodalItem
 from schedproof_spec.invariant import Invariant
-from schedproof_spec.states.runs import Arrival
+from schedproof_spec.states.runs import Arrival, RunStep
 from schedproof_spec.verdicts.witness import EVERYONE, RunWitness, is_raised_by_a_rule, with_equal_steps_together
 
 MAX_RUN_STEPS = 512
@@ -32,6 +34,9 @@ BOUND = f"crowds of up to max_num_seqs requests alike and one more, {MAX_RUN_STE
 
 LAST = "last"
 """The name of the one more request."""
+
+MOST_SHARED_STEPS = 8
+"""How many steps of a run are kept for another invariant."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +81,27 @@ class Crowd:
         return tuple(arrivals)
 
 
+_runs: ContextVar[dict[tuple[Policy, ServingConfig, Crowd], list[RunStep]] | None] = ContextVar(
+    "runs", default=None
+)
+
+
+@contextmanager
+def runs_shared() -> Iterator[None]:
+    """Run each crowd once for all invariants that are decided in a block, in which no rule may change."""
+    token = _runs.set({})
+    try:
+        yield
+    finally:
+        _runs.reset(token)
+
+
+def shared_steps(policy: Policy, config: ServingConfig, crowd: Crowd) -> list[RunStep]:
+    """Return the first steps of a run as far as they are known, to be continued."""
+    runs = _runs.get()
+    return [] if runs is None else runs.setdefault((policy, config, crowd), [])
+
+
 def smallest_crowd(invariant: Invariant, policy: Policy, config: ServingConfig) -> RunWitness | None:
     """Return a run that breaks the invariant: fewest steps among the crowds, then fewest requests alike.
 
@@ -95,8 +121,7 @@ def breaks_in_a_run_like(witness: RunWitness, invariant: Invariant, policy: Poli
     A configuration without a number of KV blocks gets those of the run.
     """
     sized = replace(config, num_kv_blocks=witness.config.num_kv_blocks)
-    runs = Runs(invariant, policy, sized)
-    if runs.breaks(replace(witness, config=sized)):
+    if Runs(invariant, policy, sized).breaks(replace(witness, config=sized)):
         return True
     sized = with_pool(config)
     runs = Runs(invariant, policy, sized)
@@ -174,18 +199,30 @@ class Runs:
         """Return the number of the first step that breaks the invariant; None where none is found."""
         num_requests = crowd.num_alike + (crowd.prompt_last > 0)
         num_steps = min(most_steps, max(MAX_TURNS // max(num_requests, 1), 3))
-        return self._first_broken(self._witness(crowd, num_steps), crowd.last_before_step)
+        return self._first_broken(self._steps(crowd, num_steps), crowd.last_before_step)
 
     def breaks(self, witness: RunWitness) -> bool:
         """Return whether a run breaks the invariant."""
-        return self._first_broken(witness, max(arrival.before_step for arrival in witness.arrivals)) is not None
+        last_arrival = max(arrival.before_step for arrival in witness.arrivals)
+        return self._first_broken(witness.run(self.policy), last_arrival) is not None
 
-    def _first_broken(self, witness: RunWitness, last_arrival: int) -> int | None:
+    def _steps(self, crowd: Crowd, num_steps: int) -> Iterator[RunStep]:
+        known = shared_steps(self.policy, self.config, crowd)
+        yield from known[:num_steps]
+        if len(known) < num_steps:
+            for number, step in enumerate(self._witness(crowd, num_steps).run(self.policy)):
+                if number < len(known):
+                    continue
+                if number < MOST_SHARED_STEPS:
+                    known.append(step)
+                yield step
+
+    def _first_broken(self, steps: Iterator[RunStep], last_arrival: int) -> int | None:
         on_run = self.invariant.on_run
         assert on_run is not None
         number = 0
         try:
-            for number, step in enumerate(witness.run(self.policy), start=1):
+            for number, step in enumerate(steps, start=1):
                 if not on_run(step, self.policy):
                     return number
                 if number >= last_arrival and (not step.after or step.after == step.before):
