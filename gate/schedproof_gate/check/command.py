@@ -18,6 +18,7 @@ from schedproof_gate.errors import COMMAND_LINE, InputError
 from schedproof_gate.processes import interrupted_when_terminated
 from schedproof_gate.report.counting import fail_on_option
 from schedproof_gate.report.options import (
+    also_option,
     jobs_option,
     layout_options,
     output_option,
@@ -33,6 +34,7 @@ from schedproof_gate.report.renderers import RENDERERS
 @click.option("--engine", "engine_name", metavar="NAME", help="Check the engine's own flags, given after `--`.")
 @click.option("--format", "form", type=click.Choice(list(RENDERERS)), default="text", show_default=True)
 @output_option
+@also_option
 @policy_option
 @release_option
 @fail_on_option
@@ -48,6 +50,7 @@ def check(
     engine_name: str | None,
     form: str,
     output: Path | None,
+    also: tuple[tuple[str, Path], ...],
     policy_name: str | None,
     release_name: str | None,
     fail_on: str,
@@ -80,6 +83,8 @@ def check(
         found = check_all(inputs.deployments, findings.selection, jobs)
     report = findings.decided(report_of(inputs, found, fail_on), accepted)
     emit(RENDERERS[form](report), output)
+    for other, file in also:
+        emit(RENDERERS[other](report), file)
     tell_unread(report)
     return report.exit_code(allow_undecided)
 

@@ -81,9 +81,9 @@ class Crowd:
         return tuple(arrivals)
 
 
-_runs: ContextVar[dict[tuple[Policy, ServingConfig, Crowd], list[RunStep]] | None] = ContextVar(
-    "runs", default=None
-)
+RunsByCrowd = dict[tuple[Policy, ServingConfig, Crowd], list[RunStep]]
+
+_runs: ContextVar[RunsByCrowd | None] = ContextVar("runs", default=None)
 
 
 @contextmanager
