@@ -6,7 +6,7 @@ import pytest
 from proofs.mutants import WORK_MUTANTS
 from proofs.rules import check_kept, check_mutant, check_smallest
 
-from schedproof_spec.registry import WORK_PARTS
+from schedproof_spec.work_registry import WORK_PARTS
 
 RULES = [rule for rule in WORK_PARTS if rule.family == "dispatch"]
 

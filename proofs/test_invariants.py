@@ -14,13 +14,13 @@ from proofs.stored import decide_with
 from schedproof.engines.fastdeploy.policies import POLICIES, REFERENCE
 from schedproof_spec import INVARIANTS, RunWitness, Status, decide
 from schedproof_spec.prover.prove import prove
-from schedproof_spec.registry import WORK_PARTS
 from schedproof_spec.states.ledger import nothing
 from schedproof_spec.states.merged import MergedPolicy
 from schedproof_spec.verdicts.decide import proof_alone
 from schedproof_spec.verdicts.question import Question
 from schedproof_spec.verdicts.stored_verdicts import entry_of, read_stored, work_name
 from schedproof_spec.verdicts.witness import read_witness
+from schedproof_spec.work_registry import WORK_PARTS
 
 
 @pytest.mark.parametrize("name", INVARIANTS)

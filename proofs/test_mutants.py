@@ -7,10 +7,10 @@ from proofs.mutants import MUTANTS, WORK_MUTANTS
 
 from schedproof.engines.fastdeploy.policies import REFERENCE
 from schedproof_spec import INVARIANTS, Status
-from schedproof_spec.registry import WORK_PARTS
 from schedproof_spec.verdicts.decide import proof_alone
 from schedproof_spec.verdicts.question import Question
 from schedproof_spec.verdicts.verdict_cache import without_cache
+from schedproof_spec.work_registry import WORK_PARTS
 
 CASES = [(name, mutant) for name, mutants in MUTANTS.items() for mutant in mutants]
 

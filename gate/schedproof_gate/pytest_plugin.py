@@ -93,7 +93,8 @@ def decided(report: Report, outcomes: list[Outcome]) -> Report:
     from schedproof_gate.deployment.inputs import Inputs
 
     options = FindingOptions(selection=EVERYTHING, baseline=None, write_baseline=None)
-    return options.decided(report, Inputs(outcomes).deployments)
+    inputs = Inputs(outcomes)
+    return options.decided(report, options.accepted(inputs.checked_files, inputs.deployments))
 
 
 class DeploymentFile(pytest.File):

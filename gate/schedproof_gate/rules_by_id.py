@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from schedproof_gate.audit.checks import SLOTS_WITHIN_LIMIT
 from schedproof_gate.check.startup import SENTENCE
 from schedproof_gate.report.report import INPUT, INPUT_SENTENCE, STARTUP
-from schedproof_spec import INVARIANTS, LOOP_RULES, WORK_RULES, Consequence
+from schedproof_spec import INVARIANTS, LOOP_RULES, Consequence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,14 +66,15 @@ DEPLOYMENT_RULES: dict[str, ReportedRule] = {
 
 INPUT_RULE = ReportedRule(id=INPUT, family="input", sentence=INPUT_SENTENCE, consequence=None, origin=INPUT_ORIGIN)
 
-RULES_BY_ID: dict[str, ReportedRule] = (
-    {INPUT: INPUT_RULE}
-    | DEPLOYMENT_RULES
-    | {
+
+def rules_by_id() -> dict[str, ReportedRule]:
+    """Return all of them, with the rules of the engine's work on tensors, which are not loaded before."""
+    from schedproof_spec import WORK_RULES
+
+    work = {
         name: ReportedRule(
             id=name, family=parts[0].family, sentence=parts[0].sentence, consequence=None, origin=parts[0].origin
         )
         for name, parts in WORK_RULES.items()
     }
-)
-"""All of them, with the rules of the engine's work on tensors."""
+    return {INPUT: INPUT_RULE} | DEPLOYMENT_RULES | work

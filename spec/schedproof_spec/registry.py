@@ -19,19 +19,10 @@ from schedproof_spec.theorems.chunk import (
     CHUNK_RESPECTS_ITEMS,
     CHUNK_WITHIN_PROMPT,
 )
-from schedproof_spec.theorems.dispatch import DISPATCH_RULES
-from schedproof_spec.theorems.dispatch_steps import DISPATCH_STEP_RULES
-from schedproof_spec.theorems.output import OUTPUT_RULES
-from schedproof_spec.theorems.output_topk import TOPK_RULES
-from schedproof_spec.theorems.output_topk_7884 import TOPK_7884_RULES
-from schedproof_spec.theorems.output_topk_bounds import TOPK_BOUNDS_RULES
-from schedproof_spec.theorems.output_topk_columns import TOPK_COLUMNS_RULES
-from schedproof_spec.theorems.output_topk_rows import TOPK_ROW_RULES
 from schedproof_spec.theorems.overlap import LAUNCH_COVERS_STEP
 from schedproof_spec.theorems.places import REQUESTS_CONSERVED
 from schedproof_spec.theorems.pool import BLOCKS_CONSERVED
 from schedproof_spec.theorems.progress import PROGRESS
-from schedproof_spec.work_rule import WorkRule
 
 INVARIANTS: dict[str, Invariant] = {
     invariant.name: invariant
@@ -54,20 +45,3 @@ INVARIANTS: dict[str, Invariant] = {
         LAUNCH_COVERS_STEP,
     )
 }
-
-WORK_PARTS = (
-    *OUTPUT_RULES,
-    *TOPK_ROW_RULES,
-    *TOPK_RULES,
-    *TOPK_COLUMNS_RULES,
-    *TOPK_7884_RULES,
-    *TOPK_BOUNDS_RULES,
-    *DISPATCH_STEP_RULES,
-    *DISPATCH_RULES,
-)
-"""Every entry about sending a step's output and dispatching its tokens to experts."""
-
-WORK_RULES: dict[str, tuple[WorkRule, ...]] = {
-    rule.name: tuple(part for part in WORK_PARTS if part.name == rule.name) for rule in WORK_PARTS
-}
-"""The same by rule; a rule may be proved in several parts."""

@@ -17,16 +17,16 @@ from schedproof_spec import Status
 
 
 def acceptances_for(
-    report: Report, deployments: Iterable[Deployment], baseline: Path | None
+    files: Iterable[str], deployments: Iterable[Deployment], baseline: Path | None
 ) -> tuple[Acceptance, ...]:
-    """Return every accepted finding that may speak of a report on these deployments, their own first.
+    """Return every accepted finding that may speak of deployments in these files, their own first.
 
     Raises:
         InputError: a `schedproof.toml` or the baseline cannot be used.
     """
     rules = list(DEPLOYMENT_RULES)
     found = list(dict.fromkeys(entry for deployment in deployments for entry in deployment.accept))
-    for path in dict.fromkeys(project_file_of(subject.file) for subject in report.subjects):
+    for path in dict.fromkeys(project_file_of(file) for file in files):
         found += () if path is None else read_project_file(path, rules)
     return (*found, *(() if baseline is None else read_baseline(baseline, rules)))
 

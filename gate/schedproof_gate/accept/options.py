@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import click
 
+from schedproof_gate.accept.acceptance import Acceptance
 from schedproof_gate.accept.accepting import acceptances_for, with_acceptances, with_stale_warnings
 from schedproof_gate.accept.baseline import baseline_text
 from schedproof_gate.accept.selection import Selection, selection_of
@@ -29,26 +30,30 @@ class FindingOptions:
     baseline: Path | None
     write_baseline: Path | None
 
-    def decided(self, report: Report, deployments: Iterable[Deployment]) -> Report:
-        """Return the report of a check, held against what is accepted; the new baseline is written.
-
-        `deployments` are those that the report is on.
+    def accepted(self, files: Iterable[str], deployments: Iterable[Deployment]) -> tuple[Acceptance, ...]:
+        """Return what is accepted in deployments, beside these files of deployments, and in the baseline.
 
         Raises:
-            InputError: a file of accepted findings cannot be used or written.
+            InputError: a file of accepted findings cannot be used.
         """
-        acceptances = acceptances_for(report, deployments, self.baseline)
+        return acceptances_for(files, deployments, self.baseline)
+
+    def decided(self, report: Report, acceptances: Sequence[Acceptance]) -> Report:
+        """Return the report of a check, held against what is accepted; the new baseline is written.
+
+        Raises:
+            InputError: the baseline cannot be written.
+        """
         found = with_acceptances(report, acceptances, today())
         return with_stale_warnings(self.written(found), acceptances)
 
-    def observed(self, report: Report, deployments: Iterable[Deployment]) -> Report:
+    def observed(self, report: Report, acceptances: Sequence[Acceptance]) -> Report:
         """Return the report on steps that ran, with the findings that are asked for, held against what is accepted.
 
         Raises:
-            InputError: a file of accepted findings cannot be used or written.
+            InputError: the baseline cannot be written.
         """
         subjects = tuple(self.selection.applied_to(subject) for subject in report.subjects)
-        acceptances = acceptances_for(report, deployments, self.baseline)
         return self.written(with_acceptances(replace(report, subjects=subjects), acceptances, today()))
 
     def written(self, report: Report) -> Report:
@@ -60,7 +65,8 @@ class FindingOptions:
             return report
         if report.unread:
             warning = ReportWarning(
-                file=str(self.write_baseline), message="is not written, as there are inputs that cannot be read"
+                file=str(self.write_baseline),
+                message="is not written, as there are inputs that were not checked",
             )
             return replace(report, warnings=(*report.warnings, warning))
         with replaced(self.write_baseline, "--write-baseline") as file:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from schedproof import Policy, ServingConfig
 from schedproof.engines.fastdeploy.ledger import Grant
-from schedproof_gate.audit.traces.columns import RequestColumns, Truths
 from schedproof_spec import INVARIANTS, Consequence
 from schedproof_spec.rules.blocks import totals_are_conserved
 from schedproof_spec.rules.capacity import dispatch_holds
 from schedproof_spec.states.ledger import slots_suffice
+
+if TYPE_CHECKING:
+    from schedproof_gate.audit.traces.columns import RequestColumns, Truths
 
 Counts = Mapping[str, int]
 """The counts of one step or request that are known, by their names."""

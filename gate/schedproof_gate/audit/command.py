@@ -9,32 +9,32 @@ from pathlib import Path
 import click
 
 from schedproof_gate.accept.options import FindingOptions, finding_options
-from schedproof_gate.audit.auditing import Audit, audit_trace
+from schedproof_gate.audit.auditing import Audit
 from schedproof_gate.audit.excerpt import OPTION, write_excerpt
-from schedproof_gate.audit.traces.forms import FORMS, TraceForm, form_of
+from schedproof_gate.audit.many import AUTO, audit_all, form_named
+from schedproof_gate.audit.traces.forms import FORMS
+from schedproof_gate.check.unchecked import not_done
 from schedproof_gate.deployment.deployment import Deployment
 from schedproof_gate.deployment.deployment_file import read_deployments
 from schedproof_gate.deployment.engines import named_policy
-from schedproof_gate.errors import InputError
+from schedproof_gate.errors import COMMAND_LINE, InputError
+from schedproof_gate.processes import Lost, interrupted_when_terminated
 from schedproof_gate.report.counting import fail_on_option
-from schedproof_gate.report.options import layout_options, output_option, policy_option
-from schedproof_gate.report.output import emit
-from schedproof_gate.report.progress import progress
+from schedproof_gate.report.options import jobs_option, layout_options, output_option, policy_option
+from schedproof_gate.report.output import emit, tell_unread
 from schedproof_gate.report.renderers import RENDERERS
 from schedproof_gate.report.report import Report
 
-AUTO = "auto"
-
 
 @click.command()
-@click.argument("trace", type=click.Path(path_type=Path), metavar="TRACE")
+@click.argument("traces", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="TRACE...")
 @click.option(
     "--config",
     "config_file",
     type=click.Path(path_type=Path),
     required=True,
     metavar="FILE",
-    help="The deployment that the trace is of, as `schedproof check` reads it.",
+    help="The deployment that the traces are of, as `schedproof check` reads it.",
 )
 @click.option(
     "--trace-format",
@@ -42,7 +42,7 @@ AUTO = "auto"
     type=click.Choice([AUTO, *FORMS]),
     default=AUTO,
     show_default=True,
-    help="What TRACE holds: recorded steps, or an engine's log.",
+    help="What a TRACE holds: recorded steps, or an engine's log.",
 )
 @click.option("--format", "form", type=click.Choice(list(RENDERERS)), default="text", show_default=True)
 @output_option
@@ -51,14 +51,15 @@ AUTO = "auto"
     OPTION,
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Write the fewest lines of TRACE that show the first violation to FILE.",
+    help="Write the fewest lines of the one TRACE that show the first violation to FILE.",
 )
 @fail_on_option
 @click.option("--allow-undecided", is_flag=True, help="Do not count results that a log's bounds leave open.")
+@jobs_option
 @finding_options
 @layout_options
 def audit(
-    trace: Path,
+    traces: tuple[Path, ...],
     config_file: Path,
     form_name: str,
     form: str,
@@ -67,25 +68,63 @@ def audit(
     excerpt: Path | None,
     fail_on: str,
     allow_undecided: bool,
+    jobs: int | None,
     findings: FindingOptions,
 ) -> int:
     """Check recorded steps of a running engine: did they keep the invariants, and which step did not first.
 
-    TRACE holds recorded steps (schedproof/step/1, JSON lines; see examples/traces/README.md), or is a log of vLLM,
-    TensorRT-LLM, SGLang or FastDeploy. Where a log says less than a rule needs, it is decided by bounds, and
-    undecided when these do not suffice. Memory does not grow with the trace.
+    A TRACE holds recorded steps (schedproof/step/1, JSON lines; see examples/traces/README.md), or is a log of
+    vLLM, TensorRT-LLM, SGLang or FastDeploy. Where a log says less than a rule needs, it is decided by bounds, and
+    undecided when these do not suffice. Memory does not grow with a trace.
     """
-    policy = None if policy_name is None else named_policy(policy_name)
+    if policy_name is not None:
+        named_policy(policy_name)
+    refuse_excerpt_of_many(excerpt, traces)
     deployment = only_deployment(config_file)
-    trace_form = form_of(trace) if form_name == AUTO else FORMS[form_name]
-    with progress() as tell:
-        tell(f"{trace}: reading steps")
-        found = audit_trace(trace, trace_form, deployment, policy)
+    accepted = findings.accepted([deployment.file], [deployment])
+    with interrupted_when_terminated():
+        found = audit_all(traces, config_file, form_name, policy_name, jobs)
+    if len(found) == 1 and isinstance(found[0], InputError):
+        raise found[0]
     if excerpt is not None:
-        found = with_excerpt(found, excerpt, trace, trace_form, config_file, policy_name)
-    report = findings.observed(Report(subjects=(found.subject,), fail_on=fail_on), [deployment])
+        found = [
+            with_excerpt(each, excerpt, trace, form_name, config_file, policy_name)
+            if isinstance(each, Audit)
+            else each
+            for trace, each in zip(traces, found, strict=True)
+        ]
+    report = findings.observed(report_of(traces, found, fail_on), accepted)
     emit(RENDERERS[form](report), output)
+    tell_unread(report)
     return report.exit_code(allow_undecided)
+
+
+def report_of(traces: tuple[Path, ...], found: list[Audit | InputError | Lost], fail_on: str) -> Report:
+    """Return the report on what the traces show, in their order."""
+    errors = [
+        not_done(str(trace), str(trace), each)
+        for trace, each in zip(traces, found, strict=True)
+        if not isinstance(each, Audit)
+    ]
+    return Report(
+        subjects=tuple(each.subject for each in found if isinstance(each, Audit)),
+        fail_on=fail_on,
+        unread=tuple(errors),
+        subject_noun="trace",
+        is_interrupted=any(isinstance(each, Lost) and each.is_interrupted for each in found),
+    )
+
+
+def refuse_excerpt_of_many(excerpt: Path | None, traces: tuple[Path, ...]) -> None:
+    """Refuse to write the lines of several traces into one file.
+
+    Raises:
+        InputError: an excerpt of more than one trace is wanted.
+    """
+    if excerpt is not None and len(traces) > 1:
+        raise InputError(
+            f"is of one trace, not of {len(traces)}", source=COMMAND_LINE, key=OPTION, advice="give one TRACE"
+        )
 
 
 def only_deployment(path: Path) -> Deployment:
@@ -103,14 +142,14 @@ def only_deployment(path: Path) -> Deployment:
 
 
 def with_excerpt(
-    found: Audit, excerpt: Path, trace: Path, form: TraceForm, config_file: Path, policy_name: str | None
+    found: Audit, excerpt: Path, trace: Path, form_name: str, config_file: Path, policy_name: str | None
 ) -> Audit:
     """Write the lines of the first violation; return an audit whose result names the command that shows it again.
 
     Raises:
         InputError: the file cannot be written.
     """
-    first, subject = found.first_violation, found.subject
+    first, subject, form = found.first_violation, found.subject, form_named(form_name, trace)
     if first is None:
         note = f"nothing is violated, so {excerpt} is not written"
         return replace(found, subject=replace(subject, notes=(*subject.notes, note)))

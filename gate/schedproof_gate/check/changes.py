@@ -18,7 +18,7 @@ from schedproof_spec import (
     find_repairs_of,
     find_repairs_of_startup,
 )
-from schedproof_spec.verdicts.decide import proof_alone
+from schedproof_spec.verdicts.decide import is_held
 from schedproof_spec.verdicts.question import Question
 
 
@@ -92,4 +92,4 @@ def advice_on(results: list[Result], config: ServingConfig) -> str:
 
 def reference_keeps(invariant: str, config: ServingConfig) -> bool:
     """Return whether an invariant is proved for the reference policy with this configuration."""
-    return proof_alone(Question(INVARIANTS[invariant], REFERENCE, config)).status is Status.HELD
+    return is_held(Question(INVARIANTS[invariant], REFERENCE, config))

@@ -13,6 +13,7 @@ from schedproof_gate.report.progress import Tell, silent
 from schedproof_gate.report.report import NotApplicable, Repair, Result, Subject, config_json
 from schedproof_gate.report.wording import flag_values, in_own_flags, place_of
 from schedproof_spec import INVARIANTS, Invariant, RunWitness, Status, Verdict, decide
+from schedproof_spec.verdicts.crowds import runs_shared
 
 
 def check(deployment: Deployment, selection: Selection = EVERYTHING, tell: Tell = silent) -> Subject:
@@ -52,10 +53,11 @@ def check(deployment: Deployment, selection: Selection = EVERYTHING, tell: Tell 
 def verdicts_on(deployment: Deployment, policy: Policy, selection: Selection, tell: Tell) -> list[Verdict]:
     """Return what the prover says of each selected invariant that applies."""
     verdicts = []
-    for invariant in selected(selection):
-        if invariant.applies(deployment.config):
-            tell(f"{deployment.source}: {invariant.name}")
-            verdicts.append(decide(invariant, policy, deployment.config))
+    with runs_shared():
+        for invariant in selected(selection):
+            if invariant.applies(deployment.config):
+                tell(f"{deployment.source}: {invariant.name}")
+                verdicts.append(decide(invariant, policy, deployment.config))
     return verdicts
 
 

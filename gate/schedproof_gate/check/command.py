@@ -7,17 +7,25 @@ from pathlib import Path
 import click
 
 from schedproof_gate.accept.options import FindingOptions, finding_options
-from schedproof_gate.check.reporting import report_on
+from schedproof_gate.check.many import check_all
+from schedproof_gate.check.reporting import report_of
 from schedproof_gate.deployment.deployment_file import outcomes_of_command
 from schedproof_gate.deployment.engines import ENGINES, NamedVersion, engine_named, named_policy, release_version
 from schedproof_gate.deployment.given import Origin
 from schedproof_gate.deployment.given_values import given_values
 from schedproof_gate.deployment.inputs import Inputs, read_inputs
 from schedproof_gate.errors import COMMAND_LINE, InputError
+from schedproof_gate.processes import interrupted_when_terminated
 from schedproof_gate.report.counting import fail_on_option
-from schedproof_gate.report.options import layout_options, output_option, policy_option, release_option
-from schedproof_gate.report.output import emit
-from schedproof_gate.report.progress import progress
+from schedproof_gate.report.options import (
+    also_option,
+    jobs_option,
+    layout_options,
+    output_option,
+    policy_option,
+    release_option,
+)
+from schedproof_gate.report.output import emit, tell_unread
 from schedproof_gate.report.renderers import RENDERERS
 
 
@@ -26,6 +34,7 @@ from schedproof_gate.report.renderers import RENDERERS
 @click.option("--engine", "engine_name", metavar="NAME", help="Check the engine's own flags, given after `--`.")
 @click.option("--format", "form", type=click.Choice(list(RENDERERS)), default="text", show_default=True)
 @output_option
+@also_option
 @policy_option
 @release_option
 @fail_on_option
@@ -33,6 +42,7 @@ from schedproof_gate.report.renderers import RENDERERS
 @click.option(
     "--set", "settings", multiple=True, metavar="NAME=VALUE", help="Define a variable that a file leaves open."
 )
+@jobs_option
 @finding_options
 @layout_options
 def check(
@@ -40,11 +50,13 @@ def check(
     engine_name: str | None,
     form: str,
     output: Path | None,
+    also: tuple[tuple[str, Path], ...],
     policy_name: str | None,
     release_name: str | None,
     fail_on: str,
     allow_undecided: bool,
     settings: tuple[str, ...],
+    jobs: int | None,
     findings: FindingOptions,
 ) -> int:
     """Check deployments: is every invariant kept in every state, and which flag to change if not.
@@ -66,12 +78,14 @@ def check(
         inputs = read_inputs(files, given, version)
     if inputs.is_complete:
         given.refuse_unused()
-    with progress() as tell:
-        report = report_on(inputs, fail_on, findings.selection, tell)
-    report = findings.decided(report, inputs.deployments)
+    accepted = findings.accepted(inputs.checked_files, inputs.deployments)
+    with interrupted_when_terminated():
+        found = check_all(inputs.deployments, findings.selection, jobs)
+    report = findings.decided(report_of(inputs, found, fail_on), accepted)
     emit(RENDERERS[form](report), output)
-    for unread in report.unread:
-        click.echo(f"schedproof: {unread.text}", err=True)
+    for other, file in also:
+        emit(RENDERERS[other](report), file)
+    tell_unread(report)
     return report.exit_code(allow_undecided)
 
 

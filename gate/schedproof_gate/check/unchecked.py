@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from schedproof_gate.check.startup import SCOPE, SENTENCE
 from schedproof_gate.deployment.deployment_file import NotModelled, Unreadable
-from schedproof_gate.errors import shown
+from schedproof_gate.errors import InputError, shown
+from schedproof_gate.processes import Lost
 from schedproof_gate.report.report import STARTUP, Result, Subject, Unread
 from schedproof_spec import Status
 
@@ -38,4 +39,26 @@ def unread(outcome: Unreadable) -> Unread:
         key=error.key,
         message=f"{key}{error.problem}{advice}",
         text=str(error),
+    )
+
+
+def not_done(source: str, file: str, why: InputError | Lost) -> Unread:
+    """Return what a report says of an input without a result: what is wrong with it, or that it was not checked."""
+    if isinstance(why, InputError):
+        return unread(Unreadable(source=source, file=file, error=why))
+    return not_checked(source, file, why)
+
+
+def not_checked(source: str, file: str, lost: Lost) -> Unread:
+    """Return what a report says of an input that is right and was not checked."""
+    message = f"was not checked: {lost.reason}; check it again"
+    return Unread(
+        source=shown(source),
+        deployment_file=file,
+        file=file,
+        line=None,
+        key="",
+        message=message,
+        text=f"{shown(source)}: {message}",
+        is_right=True,
     )

@@ -69,6 +69,13 @@ class Inputs:
         return tuple(outcome for outcome in self.outcomes if isinstance(outcome, Deployment))
 
     @property
+    def checked_files(self) -> tuple[str, ...]:
+        """The files of what could be read, each once, in order."""
+        return tuple(
+            dict.fromkeys(outcome.file for outcome in self.outcomes if not isinstance(outcome, Unreadable))
+        )
+
+    @property
     def files(self) -> tuple[str, ...]:
         """The files that have or should have a deployment, each once, in order."""
         return tuple(dict.fromkeys(outcome.file for outcome in self.outcomes))

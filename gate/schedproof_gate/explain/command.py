@@ -19,7 +19,7 @@ from schedproof_gate.policies.stored import shipped_answer, shipped_work
 from schedproof_gate.report.options import colour_option, output_option, policy_option, verify_option
 from schedproof_gate.report.output import emit
 from schedproof_gate.report.progress import progress
-from schedproof_gate.rules_by_id import RULES_BY_ID
+from schedproof_gate.rules_by_id import rules_by_id
 from schedproof_spec import (
     INVARIANTS,
     LOOP_RULES,
@@ -46,7 +46,7 @@ def explain(
 
     NAME is any id that a report prints; without one, all of them are listed.
     """
-    if name is None or (name in RULES_BY_ID and name not in INVARIANTS):
+    if name is None or (name in rules_by_id() and name not in INVARIANTS):
         refuse_policy_and_state(name, policy_name, state)
         emit(text_without_policy(name, form, decide_work if verify else shipped_work), output)
         return 0
@@ -76,7 +76,7 @@ def text_without_policy(name: str | None, form: str, answer: Callable[[WorkRule]
             tell(name)
             work = explain_work(WORK_RULES[name], answer)
         return work_json(work) if form == "json" else work_text(work)
-    return rule_json(RULES_BY_ID[name]) if form == "json" else rule_text(RULES_BY_ID[name])
+    return rule_json(rules_by_id()[name]) if form == "json" else rule_text(rules_by_id()[name])
 
 
 def refuse_policy_and_state(name: str | None, policy_name: str | None, state: str | None) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from schedproof_gate.report.renderers.text import sentence, wrapped
-from schedproof_gate.rules_by_id import RULES_BY_ID, ReportedRule
+from schedproof_gate.rules_by_id import ReportedRule, rules_by_id
 
 SCHEMA = "schedproof/rules/1"
 HOW_TO_GO_ON = "`schedproof explain NAME` shows the predicate of one, who broke it, and the shortest run that does."
@@ -18,7 +18,7 @@ HOW_TO_GO_ON = "`schedproof explain NAME` shows the predicate of one, who broke 
 def listing_text() -> str:
     """Return all rules for a person, by family."""
     lines = []
-    for family, rules in itertools.groupby(RULES_BY_ID.values(), lambda rule: rule.family):
+    for family, rules in itertools.groupby(rules_by_id().values(), lambda rule: rule.family):
         lines.append(click.style(family, bold=True))
         for rule in rules:
             lines.append(f"  {headline(rule)}")
@@ -34,7 +34,7 @@ def headline(rule: ReportedRule) -> str:
 
 def listing_json() -> str:
     """Return all rules as JSON."""
-    return text_of({"schema": SCHEMA, "rules": [entry(rule) for rule in RULES_BY_ID.values()]})
+    return text_of({"schema": SCHEMA, "rules": [entry(rule) for rule in rules_by_id().values()]})
 
 
 def rule_text(rule: ReportedRule) -> str:

@@ -11,6 +11,7 @@ from schedproof_gate.accept.options import FindingOptions, finding_options
 from schedproof_gate.deployment.given import Origin
 from schedproof_gate.errors import COMMAND_LINE
 from schedproof_gate.own_policy import own_rule
+from schedproof_gate.prove.place import place_of_class
 from schedproof_gate.prove.proving import prove as prove_policy
 from schedproof_gate.prove.proving_loop import prove_loop
 from schedproof_gate.report.counting import fail_on_option
@@ -40,11 +41,12 @@ def prove(
     docs/loops.md a loop, and docs/subset.md what they may be made of.
     """
     rule = own_rule(name, Origin(COMMAND_LINE, None, "MODULE:CLASS"))
+    accepted = findings.accepted([place_of_class(rule).file], [])
     with progress() as tell:
         if isinstance(rule, StepLoop):
             subject = prove_loop(rule, findings.selection, tell)
         else:
             subject = prove_policy(rule, findings.selection, tell)
-    report = findings.decided(Report(subjects=(subject,), fail_on=fail_on), [])
+    report = findings.decided(Report(subjects=(subject,), fail_on=fail_on), accepted)
     emit(RENDERERS[form](report), output)
     return report.exit_code(allow_undecided)

@@ -2,35 +2,35 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import os
-import signal
-from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
 from schedproof import NEWEST, POLICIES, Policy
+from schedproof_gate.check.unchecked import not_done
 from schedproof_gate.deployment.deployment import Deployment
 from schedproof_gate.deployment.deployment_file import read_deployments
 from schedproof_gate.deployment.engines import ASSUMED, named_policies
 from schedproof_gate.deployment.given import Given, Origin
 from schedproof_gate.errors import COMMAND_LINE, InputError
-from schedproof_gate.replay.findings import PolicyReplay, Replay, report_of
+from schedproof_gate.processes import Lost, interrupted_when_terminated
+from schedproof_gate.replay.findings import PolicyReplay, Replay, subjects_of
 from schedproof_gate.replay.measurements import Measurements
 from schedproof_gate.replay.options import MAX_KV_BLOCKS, ReplayOptions, replay_options
 from schedproof_gate.replay.page import write_page
-from schedproof_gate.replay.parallel import replay_all, replay_one
+from schedproof_gate.replay.parallel import Run, replay_all, replay_one
 from schedproof_gate.replay.pictures import require_plotting, write_picture
 from schedproof_gate.replay.plan import ReplayPlan, Survey, survey
 from schedproof_gate.replay.recording import Recorder
 from schedproof_gate.replay.step_time import StepTime
-from schedproof_gate.replay.text import render_replay
+from schedproof_gate.replay.text import render_replays
 from schedproof_gate.replay.workloads.formats import Workload, recognised_format
-from schedproof_gate.report.output import emit, replaced
+from schedproof_gate.report.output import emit, replaced, tell_unread
 from schedproof_gate.report.renderers import RENDERERS
+from schedproof_gate.report.report import Report
 from schedproof_gate.report.wording import in_own_flags
 
 ALL = "all"
@@ -45,14 +45,14 @@ REMEDIES = {
 
 
 @click.command()
-@click.argument("workload_file", type=click.Path(path_type=Path), metavar="WORKLOAD")
+@click.argument("workload_files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="WORKLOAD...")
 @replay_options
 def replay(**values: Any) -> int:
     """Drive the reference engine with a request trace: what its steps run, who waits, which invariants break.
 
-    WORKLOAD is a trace of Azure's (CSV) or Mooncake's (JSON lines), or your own: JSON lines or CSV with arrival_s,
-    num_prompt_tokens and max_new_tokens. Several --policy options compare versions on the same requests. Times are
-    modelled by a stated function of a step's tokens; the same input gives the same output, byte for byte.
+    A WORKLOAD is a trace of Azure's (CSV) or Mooncake's (JSON lines), or your own: JSON lines or CSV with
+    arrival_s, num_prompt_tokens and max_new_tokens. Several --policy options compare versions on the same requests.
+    Times are modelled by a stated function of a step's tokens; the same input gives the same output, byte for byte.
     """
     with interrupted_when_terminated():
         return run(ReplayOptions(**values))
@@ -63,47 +63,134 @@ def run(options: ReplayOptions) -> int:
 
     Raises:
         InputError: a file or a flag cannot be used.
+        KeyboardInterrupt: the one trace was not replayed to its end.
     """
-    done = replay_of(options)
-    report = options.findings.observed(report_of(done), [done.deployment])
-    if options.png is not None:
-        write_picture(done, options.png)
-    if options.html is not None:
-        write_page(done, report, options.html)
-    text = render_replay(done, report) if options.form == "text" else RENDERERS[options.form](report)
+    deployment = with_num_kv_blocks(the_deployment(options.config_file), options.num_kv_blocks)
+    accepted = options.findings.accepted([deployment.file], [deployment])
+    found = replays_of(options, deployment)
+    only = found[0] if len(found) == 1 else None
+    if isinstance(only, InputError):
+        raise only
+    if isinstance(only, Lost) and only.is_interrupted:
+        raise KeyboardInterrupt
+    done = [each for each in found if isinstance(each, Replay)]
+    report = options.findings.observed(report_of_all(options.workload_files, found, options.fail_on), accepted)
+    if isinstance(only, Replay) and options.png is not None:
+        write_picture(only, options.png)
+    if isinstance(only, Replay) and options.html is not None:
+        write_page(only, report, options.html)
+    text = render_replays(done, report) if options.form == "text" else RENDERERS[options.form](report)
     emit(text, options.output)
+    tell_unread(report)
     return report.exit_code()
 
 
 def replay_of(options: ReplayOptions) -> Replay:
-    """Return what a trace comes to under each policy; the steps are recorded if that was asked for.
+    """Return what the one trace comes to under each policy; the steps are recorded if that was asked for.
 
     Raises:
         InputError: a file or a flag cannot be used.
+        KeyboardInterrupt: it was not replayed to its end.
     """
-    selection = options.findings.selection
     deployment = with_num_kv_blocks(the_deployment(options.config_file), options.num_kv_blocks)
+    (found,) = replays_of(options, deployment)
+    if isinstance(found, InputError):
+        raise found
+    if isinstance(found, Lost):
+        raise KeyboardInterrupt
+    return found
+
+
+def replays_of(options: ReplayOptions, deployment: Deployment) -> list[Replay | InputError | Lost]:
+    """Return what each trace comes to under each policy, in order, or why it was not replayed.
+
+    Raises:
+        InputError: a flag cannot be used.
+    """
     policies, notes = chosen_policies(options.policy_names, deployment)
     require_outputs(options, policies)
-    plan = plan_of(options, deployment)
-    starting = [policy for policy in policies if not policy.problems(plan.config)]
-    surveyed = survey(plan, starting[0] if starting else None)
-    refuse_hopeless_requests(surveyed, deployment, plan, options.skip_refused)
-    measured = measure(plan, starting, surveyed.num_requests, options)
-    runs = (
-        PolicyReplay(
-            policy=policy, problems=tuple(policy.problems(plan.config)), measured=measured.get(policy.name)
+    prepared = [prepared_or_error(path, options, deployment, policies) for path in options.workload_files]
+    runs = [
+        Run(each.plan, policy, each.survey.num_requests)
+        for each in prepared
+        if isinstance(each, Prepared)
+        for policy in each.starting
+    ]
+    measured = iter(measure(runs, options))
+    several = len(options.workload_files) > 1
+    found: list[Replay | InputError | Lost] = []
+    for each in prepared:
+        if isinstance(each, InputError):
+            found.append(each)
+            continue
+        results = {policy.name: next(measured) for policy in each.starting}
+        failed = [result for result in results.values() if not isinstance(result, Measurements)]
+        if failed:
+            found.append(failed[0])
+            continue
+        workload = each.plan.workload.source
+        found.append(
+            Replay(
+                deployment=deployment,
+                source=f"{deployment.source} with {workload}" if several else deployment.source,
+                plan=each.plan,
+                survey=each.survey,
+                notes=notes,
+                policies=tuple(replayed(policy, each.plan, results.get(policy.name)) for policy in policies),
+                fail_on=options.fail_on,
+                selection=options.findings.selection,
+            )
         )
-        for policy in policies
+    return found
+
+
+def replayed(policy: Policy, plan: ReplayPlan, measured: object) -> PolicyReplay:
+    """Return what became of a trace under a policy, which may not start with the configuration."""
+    return PolicyReplay(
+        policy=policy,
+        problems=tuple(policy.problems(plan.config)),
+        measured=measured if isinstance(measured, Measurements) else None,
     )
-    return Replay(
-        deployment=deployment,
-        plan=plan,
-        survey=surveyed,
-        notes=notes,
-        policies=tuple(runs),
-        fail_on=options.fail_on,
-        selection=selection,
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A trace that can be replayed."""
+
+    plan: ReplayPlan
+    starting: list[Policy]
+    """The policies that start with the configuration."""
+    survey: Survey
+
+
+def prepared_or_error(
+    path: Path, options: ReplayOptions, deployment: Deployment, policies: list[Policy]
+) -> Prepared | InputError:
+    """Return a trace ready to be replayed, or why it cannot be."""
+    try:
+        plan = plan_of(path, options, deployment)
+        starting = [policy for policy in policies if not policy.problems(plan.config)]
+        surveyed = survey(plan, starting[0] if starting else None)
+        refuse_hopeless_requests(surveyed, deployment, plan, options.skip_refused)
+    except InputError as error:
+        return error
+    return Prepared(plan, starting, surveyed)
+
+
+def report_of_all(workloads: tuple[Path, ...], found: list[Replay | InputError | Lost], fail_on: str) -> Report:
+    """Return the report on what became of the traces, in their order."""
+    subjects = (subject for each in found if isinstance(each, Replay) for subject in subjects_of(each))
+    errors = [
+        not_done(str(workload), str(workload), each)
+        for workload, each in zip(workloads, found, strict=True)
+        if not isinstance(each, Replay)
+    ]
+    return Report(
+        subjects=tuple(subjects),
+        fail_on=fail_on,
+        unread=tuple(errors),
+        subject_noun="replay",
+        is_interrupted=any(isinstance(each, Lost) and each.is_interrupted for each in found),
     )
 
 
@@ -166,7 +253,7 @@ def chosen_policies(names: tuple[str, ...], deployment: Deployment) -> tuple[lis
     return [NEWEST], (note, *deployment.notes)
 
 
-def plan_of(options: ReplayOptions, deployment: Deployment) -> ReplayPlan:
+def plan_of(path: Path, options: ReplayOptions, deployment: Deployment) -> ReplayPlan:
     """Return what to replay.
 
     Raises:
@@ -174,8 +261,8 @@ def plan_of(options: ReplayOptions, deployment: Deployment) -> ReplayPlan:
     """
     return ReplayPlan(
         workload=Workload(
-            path=options.workload_file,
-            format=options.workload_format or recognised_format(options.workload_file),
+            path=path,
+            format=options.workload_format or recognised_format(path),
             tokens_per_hash=options.tokens_per_hash,
             rate_scale=options.rate_scale,
             limit=options.limit,
@@ -220,6 +307,14 @@ def require_outputs(options: ReplayOptions, policies: list[Policy]) -> None:
             key="--record",
             advice="give one --policy",
         )
+    for option in ("--html", "--png", "--record"):
+        if len(options.workload_files) > 1 and outputs[option] is not None:
+            raise InputError(
+                f"is of one trace, not of {len(options.workload_files)}",
+                source=COMMAND_LINE,
+                key=option,
+                advice="give one WORKLOAD",
+            )
 
 
 def refuse_hopeless_requests(
@@ -245,36 +340,20 @@ def refuse_hopeless_requests(
     )
 
 
-def measure(
-    plan: ReplayPlan, policies: list[Policy], num_requests: int, options: ReplayOptions
-) -> dict[str, Measurements]:
-    """Replay each policy, by name; a single one in this process.
+def measure(runs: list[Run], options: ReplayOptions) -> list[Measurements | InputError | Lost]:
+    """Replay each, in order; a recording is either whole or not there.
 
     Raises:
-        InputError: the trace cannot be read to its end, or the recording cannot be written.
+        InputError: the recording cannot be written, or the trace cannot be read to its end while it is.
+        KeyboardInterrupt: it was stopped while it was recorded.
     """
-    if len(policies) != 1:
-        jobs = min(options.jobs or os.cpu_count() or 1, len(policies))
-        return dict(
-            zip((policy.name for policy in policies), replay_all(plan, policies, num_requests, jobs), strict=True)
-        )
-    policy = policies[0]
-    if options.record is None:
-        return {policy.name: replay_one(plan, policy, num_requests)}
+    if options.record is None or not runs:
+        return replay_all(runs, options.jobs)
+    (run,) = runs
     with replaced(options.record, "--record") as file:
-        recorder = Recorder(file, plan.config, policy.name)
-        return {policy.name: replay_one(plan, policy, num_requests, recorder.add)}
-
-
-@contextlib.contextmanager
-def interrupted_when_terminated() -> Iterator[None]:
-    """Clean up on a request to terminate just as on an interrupt."""
-
-    def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+        found = replay_one(run, Recorder(file, run.plan.config, run.policy.name).add)
+        if isinstance(found, InputError):
+            raise found
+        if isinstance(found, Lost):
+            raise KeyboardInterrupt
+        return [found]

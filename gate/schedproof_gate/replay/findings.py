@@ -37,6 +37,8 @@ class Replay:
     """A trace replayed under one or several policies."""
 
     deployment: Deployment
+    source: str
+    """How a report names it."""
     plan: ReplayPlan
     survey: Survey
     notes: tuple[str, ...]
@@ -61,8 +63,13 @@ def asked_for(measured: Measurements, selection: Selection) -> Measurements:
 
 
 def report_of(replay: Replay) -> Report:
+    """Return the report on one replay."""
+    return Report(subjects=subjects_of(replay), fail_on=replay.fail_on)
+
+
+def subjects_of(replay: Replay) -> tuple[Subject, ...]:
     """Return a subject for each policy."""
-    return Report(subjects=tuple(subject_of(run, replay) for run in replay.policies), fail_on=replay.fail_on)
+    return tuple(subject_of(run, replay) for run in replay.policies)
 
 
 def subject_of(run: PolicyReplay, replay: Replay) -> Subject:
@@ -83,7 +90,7 @@ def subject_of(run: PolicyReplay, replay: Replay) -> Subject:
             if invariant.name not in run.measured.tallies
         )
     return Subject(
-        source=f"{deployment.source}, policy {run.policy.name}" if several else deployment.source,
+        source=f"{replay.source}, policy {run.policy.name}" if several else replay.source,
         file=deployment.file,
         engine=deployment.engine.name,
         policy=run.policy.name,

@@ -23,6 +23,7 @@ from schedproof_gate.report.counting import fail_on_option
 from schedproof_gate.report.options import (
     POLICY_METAVAR,
     colour_option,
+    jobs_option,
     output_option,
     quiet_option,
     verbose_option,
@@ -42,7 +43,7 @@ Command = Callable[..., Any]
 class ReplayOptions:
     """What a person said, by the names of the options."""
 
-    workload_file: Path
+    workload_files: tuple[Path, ...]
     config_file: Path
     policy_names: tuple[str, ...]
     num_kv_blocks: int | None
@@ -165,9 +166,7 @@ OPTIONS = (
         help="Probability that the target model accepts a draft.",
     ),
     click.option("--seed", type=click.IntRange(0, MAX_NUMBER), default=0, show_default=True, metavar="N"),
-    click.option(
-        "--jobs", type=click.IntRange(1, 256), metavar="N", help="Policies at a time; one a core if not given."
-    ),
+    jobs_option,
     click.option("--format", "form", type=click.Choice(list(RENDERERS)), default="text", show_default=True),
     fail_on_option,
     *FINDING_OPTIONS,

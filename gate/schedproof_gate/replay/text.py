@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import itertools
 import textwrap
+from collections.abc import Sequence
+from dataclasses import replace
 
 from rich.console import Console
 from rich.table import Table
@@ -26,7 +29,9 @@ from schedproof_gate.report.renderers.text import (
     sentence,
     settled_notes,
     styled,
+    summary_lines,
     uncounted_notes,
+    unread_lines,
     wrapped,
 )
 from schedproof_gate.report.report import Report
@@ -40,6 +45,21 @@ HOW_TO_GO_ON = (
     "`schedproof explain NAME` says what an invariant means; --record writes the steps, as `schedproof audit` reads"
     " them."
 )
+
+
+def render_replays(replays: Sequence[Replay], report: Report) -> str:
+    """Return the report on several replays, what was not replayed, and the verdict over all; one has no summary."""
+    if layout().detail is Detail.QUIET:
+        return quiet_text(report)
+    if len(replays) == 1 and not report.unread:
+        return render_replay(replays[0], report)
+    remaining = iter(report.subjects)
+    blocks = []
+    for each in replays:
+        subjects = tuple(itertools.islice(remaining, len(each.policies)))
+        blocks.append(render_replay(each, replace(report, subjects=subjects)))
+    blocks += ["\n".join(unread_lines(unread)) + "\n" for unread in report.unread]
+    return "\n".join([*blocks, "\n".join(summary_lines(report)) + "\n"])
 
 
 def render_replay(replay: Replay, report: Report) -> str:

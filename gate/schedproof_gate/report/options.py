@@ -17,6 +17,7 @@ from schedproof_gate.report.layout import (
     terminal_width,
     wanted_colours,
 )
+from schedproof_gate.report.renderers import RENDERERS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -77,6 +78,37 @@ verbose_option = click.option(
     help="What each rule says, and the files that were not read, too.",
 )
 
+
+def forms_and_files(
+    context: click.Context, parameter: click.Parameter, words: tuple[str, ...]
+) -> tuple[tuple[str, Path], ...]:
+    """Return the forms and files of ``FORMAT=FILE`` words.
+
+    Raises:
+        BadParameter: no such form, or no file.
+    """
+    found = []
+    for word in words:
+        form, _, file = word.partition("=")
+        if form not in RENDERERS or not file:
+            raise click.BadParameter(f"{word!r} is not FORMAT=FILE with one of {', '.join(RENDERERS)}.")
+        found.append((form, Path(file)))
+    return tuple(found)
+
+
+also_option = click.option(
+    "--also",
+    multiple=True,
+    metavar="FORMAT=FILE",
+    callback=forms_and_files,
+    help="Write the same report to FILE in another format, too.",
+)
+jobs_option = click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Processes to use; by default as many as there are cores, where that pays off.",
+)
 verify_option = click.option(
     "--verify", is_flag=True, help="Decide again, rather than tell what the proof run of this release found."
 )

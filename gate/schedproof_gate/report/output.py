@@ -12,6 +12,8 @@ from typing import BinaryIO
 import click
 
 from schedproof_gate.errors import InputError
+from schedproof_gate.report.report import Report
+from schedproof_gate.report.wording import plural
 
 
 def emit(text: str, output: Path | None) -> None:
@@ -24,6 +26,16 @@ def emit(text: str, output: Path | None) -> None:
         click.echo(text, nl=False)
     else:
         write_atomically(output, click.unstyle(text))
+
+
+def tell_unread(report: Report) -> None:
+    """Name on the standard error what could not be read; an interrupt in one line, as the report names the rest."""
+    for unread in report.unread:
+        if not (unread.is_right and report.is_interrupted):
+            click.echo(f"schedproof: {unread.text}", err=True)
+    if report.is_interrupted:
+        count = sum(unread.is_right for unread in report.unread)
+        click.echo(f"schedproof: interrupted: {plural(count, 'input')} not checked", err=True)
 
 
 def write_atomically(path: Path, text: str) -> None:

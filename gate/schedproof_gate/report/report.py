@@ -22,6 +22,8 @@ INPUT = "input"
 INPUT_SENTENCE = "Every deployment can be read."
 
 UNREAD_CODE = 2
+INTERRUPTED_CODE = 130
+"""As a shell reports a program that an interrupt ended."""
 
 WORST_FIRST = (Status.VIOLATED, Status.UNDECIDED, Status.VACUOUS, Status.HELD)
 
@@ -149,6 +151,13 @@ class Unread:
     """The problem and what to change, without the place."""
     text: str
     """The whole of it, as one line."""
+    is_right: bool = False
+    """Whether nothing is wrong with the input: its process died, or the call was interrupted."""
+
+    @property
+    def title(self) -> str:
+        """What became of it, in two words."""
+        return "not checked" if self.is_right else "cannot be read"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +171,10 @@ class Report:
     unread: tuple[Unread, ...] = ()
     skipped: tuple[str, ...] = ()
     """Files of folders that do not look like deployments."""
+    subject_noun: str = "deployment"
+    """What a subject is, for a sentence."""
+    is_interrupted: bool = False
+    """Whether the command was stopped before everything was checked."""
 
     @property
     def results(self) -> tuple[Result, ...]:
@@ -185,15 +198,19 @@ class Report:
     def exit_code(self, allow_undecided: bool = False) -> int:
         """Return 0 when everything that counts held, 1 when something is violated, and 3 when something stays open.
 
-        What could not be read counts before everything else: 2.
-        With `allow_undecided`, undecided results do not count, but something must have held.
+        What could not be read counts before all of these, as 2, and an interrupt before that. What could be read
+        and was not checked stays open. With `allow_undecided`, undecided results do not count, but something must
+        have held.
         """
-        if self.unread:
+        if self.is_interrupted:
+            return INTERRUPTED_CODE
+        if not all(unread.is_right for unread in self.unread):
             return UNREAD_CODE
         statuses = [result.status for result in self.results if self.counts(result)]
         if allow_undecided:
             statuses = [status for status in statuses if status is not Status.UNDECIDED]
-        return exit_code_of(worst(statuses))
+        not_checked = [Status.VACUOUS for _ in self.unread]
+        return exit_code_of(worst([*statuses, *not_checked]))
 
 
 def worst(statuses: Iterable[Status]) -> Status:

@@ -66,6 +66,7 @@ def answer(conditions: Sequence[z3.BoolRef], resource_limit: int, work: SolverWo
         context = z3.Context()
         solver = z3.Solver(ctx=context)
         solver.set("rlimit", resource_limit // divisor)
+        solver.set("ctrl_c", False)  # Left to Python: to the solver an interrupt is one more unknown.
         solver.set("random_seed", seed)
         solver.add(*(condition.translate(context) for condition in conditions))
         found = work.check(solver)
@@ -82,6 +83,7 @@ class Minimiser:
         self.context = z3.Context()
         self.solver = z3.SimpleSolver(ctx=self.context)
         self.solver.set("rlimit", resource_limit)
+        self.solver.set("ctrl_c", False)
         self.solver.add(*(condition.translate(self.context) for condition in conditions))
         self.model = self.solver.model() if self._check() else None
 

@@ -15,7 +15,7 @@ from schedproof_spec.prover.inquiry import DEFAULT_RESOURCE_LIMIT, Copies, Solve
 from schedproof_spec.prover.symbolic import TRUE, Split
 from schedproof_spec.prover.walk import Event, PathEnded, PathWalker
 
-FIRST_LOOK = {"rlimit": 200_000, "arith.nl.grobner": False}
+FIRST_LOOK = {"rlimit": 200_000, "arith.nl.grobner": False, "ctrl_c": False}
 """The plain solver that all paths share gives up early; what it leaves open is asked again with every means."""
 
 

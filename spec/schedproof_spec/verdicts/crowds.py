@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 
 from schedproof.engines.fastdeploy.config import Role, ServingConfig
 from schedproof.engines.fastdeploy.policy import Policy
 from schedproof.request import MultimodalItem
 from schedproof_spec.invariant import Invariant
-from schedproof_spec.states.runs import Arrival
+from schedproof_spec.states.runs import Arrival, RunStep
 from schedproof_spec.verdicts.witness import EVERYONE, RunWitness, is_raised_by_a_rule, with_equal_steps_together
 
 MAX_RUN_STEPS = 512
@@ -28,6 +30,13 @@ MAX_TURNS = 100_000
 
 BOUND = f"crowds of up to max_num_seqs requests alike and one more, {MAX_RUN_STEPS} steps or {MAX_TURNS} turns"
 """What the search covers, for people."""
+
+
+LAST = "last"
+"""The name of the one more request."""
+
+MOST_SHARED_STEPS = 8
+"""How many steps of a run are kept for another invariant."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +71,7 @@ class Crowd:
                 items = (MultimodalItem(start=self.prompt_last - length, end=self.prompt_last),)
             arrivals.append(
                 Arrival(
-                    request_id="last",
+                    request_id=LAST,
                     num_prompt_tokens=self.prompt_last,
                     max_new_tokens=config.max_model_len - self.prompt_last,
                     items=items,
@@ -70,6 +79,27 @@ class Crowd:
                 )
             )
         return tuple(arrivals)
+
+
+RunsByCrowd = dict[tuple[Policy, ServingConfig, Crowd], list[RunStep]]
+
+_runs: ContextVar[RunsByCrowd | None] = ContextVar("runs", default=None)
+
+
+@contextmanager
+def runs_shared() -> Iterator[None]:
+    """Run each crowd once for all invariants that are decided in a block, in which no rule may change."""
+    token = _runs.set({})
+    try:
+        yield
+    finally:
+        _runs.reset(token)
+
+
+def shared_steps(policy: Policy, config: ServingConfig, crowd: Crowd) -> list[RunStep]:
+    """Return the first steps of a run as far as they are known, to be continued."""
+    runs = _runs.get()
+    return [] if runs is None else runs.setdefault((policy, config, crowd), [])
 
 
 def smallest_crowd(invariant: Invariant, policy: Policy, config: ServingConfig) -> RunWitness | None:
@@ -83,6 +113,33 @@ def smallest_crowd(invariant: Invariant, policy: Policy, config: ServingConfig) 
     runs = Runs(invariant, policy, sized)
     crowd = soonest(runs, list(candidates(sized, policy)))
     return None if crowd is None else runs.witness(runs.minimised(crowd))
+
+
+def breaks_in_a_run_like(witness: RunWitness, invariant: Invariant, policy: Policy, config: ServingConfig) -> bool:
+    """Return whether a configuration breaks an invariant in a run that was found on another, or in one as crowded.
+
+    A configuration without a number of KV blocks gets those of the run.
+    """
+    sized = replace(config, num_kv_blocks=witness.config.num_kv_blocks)
+    if Runs(invariant, policy, sized).breaks(replace(witness, config=sized)):
+        return True
+    sized = with_pool(config)
+    runs = Runs(invariant, policy, sized)
+    return any(runs.first_broken(crowd, witness.num_steps) for crowd in crowds_like(witness, sized))
+
+
+def crowds_like(witness: RunWitness, config: ServingConfig) -> list[Crowd]:
+    """Return the fullest crowds that a run may be the least of: with one more request where it has one."""
+    accepts = any(steps.accepted for steps in witness.steps)
+    last = next((arrival for arrival in witness.arrivals if arrival.request_id == LAST), None)
+    return [
+        crowd
+        for crowd in candidates(config)
+        if crowd.num_alike in (config.max_num_seqs, config.max_num_seqs - 1)
+        and (crowd.num_accepted > 0) == accepts
+        and (crowd.prompt_last > 0) == (last is not None)
+        and (last is None or (crowd.last_has_item, crowd.last_before_step) == (bool(last.items), last.before_step))
+    ]
 
 
 def soonest(runs: Runs, crowds: Sequence[Crowd]) -> Crowd | None:
@@ -145,16 +202,35 @@ class Runs:
 
     def first_broken(self, crowd: Crowd, most_steps: int = MAX_RUN_STEPS) -> int | None:
         """Return the number of the first step that breaks the invariant; None where none is found."""
-        on_run = self.invariant.on_run
-        assert on_run is not None
         num_requests = crowd.num_alike + (crowd.prompt_last > 0)
         num_steps = min(most_steps, max(MAX_TURNS // max(num_requests, 1), 3))
+        return self._first_broken(self._steps(crowd, num_steps), crowd.last_before_step)
+
+    def breaks(self, witness: RunWitness) -> bool:
+        """Return whether a run breaks the invariant."""
+        last_arrival = max(arrival.before_step for arrival in witness.arrivals)
+        return self._first_broken(witness.run(self.policy), last_arrival) is not None
+
+    def _steps(self, crowd: Crowd, num_steps: int) -> Iterator[RunStep]:
+        known = shared_steps(self.policy, self.config, crowd)
+        yield from known[:num_steps]
+        if len(known) < num_steps:
+            for number, step in enumerate(self._witness(crowd, num_steps).run(self.policy)):
+                if number < len(known):
+                    continue
+                if number < MOST_SHARED_STEPS:
+                    known.append(step)
+                yield step
+
+    def _first_broken(self, steps: Iterator[RunStep], last_arrival: int) -> int | None:
+        on_run = self.invariant.on_run
+        assert on_run is not None
         number = 0
         try:
-            for number, step in enumerate(self._witness(crowd, num_steps).run(self.policy), start=1):
+            for number, step in enumerate(steps, start=1):
                 if not on_run(step, self.policy):
                     return number
-                if number >= crowd.last_before_step and (not step.after or step.after == step.before):
+                if number >= last_arrival and (not step.after or step.after == step.before):
                     return None
         except Exception as error:
             if is_raised_by_a_rule(error, self.policy):

@@ -15,7 +15,7 @@ from schedproof_spec.states.domain import the_config
 from schedproof_spec.states.merged import MergedPolicy
 from schedproof_spec.verdicts.find_numbers import find_numbers
 from schedproof_spec.verdicts.find_run import find_run
-from schedproof_spec.verdicts.proved import Proved, proved
+from schedproof_spec.verdicts.proved import Proved, always_attained, attained_by_all_alike, proved
 from schedproof_spec.verdicts.question import Condition, Question
 from schedproof_spec.verdicts.verdict_cache import VerdictCache
 from schedproof_spec.verdicts.witness import ConfigWitness, Witness, plain_config
@@ -142,27 +142,42 @@ def decide_existence(decision: Decision, proof: Proved) -> Verdict:
     assert existence is not None
     assert absence is not None
     bounded, given = proof.outcome, proof.given
-    attained = search(lambda ctx: existence(ctx, configs, policy, given))
-    decision.explored.append(attained)
-    if attained.values is None:
-        reached, unreached = bounded.reached | attained.reached, bounded.unreached | attained.unreached
-        return decision.verdict(replace(attained, reached=reached, unreached=unreached), None)
+    shared = attained_by_all_alike(decision.question)
+    if shared is not None:
+        policy.asked |= shared.rules
+        reached, unreached = bounded.reached | shared.outcome.reached, bounded.unreached | shared.outcome.unreached
+        return decision.verdict(replace(shared.outcome, reached=reached, unreached=unreached), None)
+    searched = search(lambda ctx: existence(ctx, configs, policy, given))
+    decision.explored.append(searched)
+    if searched.status is Status.UNDECIDED:
+        shared = attained_by_all_alike(decision.question)
+        searched = searched if shared is None else shared.outcome
+    if searched.values is None:
+        reached, unreached = bounded.reached | searched.reached, bounded.unreached | searched.unreached
+        return decision.verdict(replace(searched, reached=reached, unreached=unreached), None)
     witness = ConfigWitness(
-        config=plain_config(configs(ConcreteContext(attained.values), policy)),
+        config=plain_config(configs(ConcreteContext(searched.values), policy)),
         note="no step reaches what the engine plans for",
     )
     never = prove(lambda ctx: absence(ctx, the_config(witness.config), policy, given))
     decision.explored.append(never)
     if never.status is not Status.HELD:
         return decision.undecided(
-            f"{attained.reason}, but neither a step that reaches it nor a proof that none does"
+            f"{searched.reason}, but neither a step that reaches it nor a proof that none does"
         )
-    return decision.verdict(attained, witness)
+    return decision.verdict(searched, witness)
 
 
 def proof_alone(question: Question) -> Outcome:
     """Return what becomes of an invariant's proofs, without looking for a witness."""
-    proof, existence = proved(question), question.invariant.existence
-    if proof.outcome.status is not Status.HELD or existence is None:
+    proof = proved(question)
+    if not proof.is_held or question.invariant.existence is None:
         return proof.outcome
-    return prove(lambda ctx: existence(ctx, question.configs, MergedPolicy(question.policy), proof.given))
+    return always_attained(question).outcome
+
+
+def is_held(question: Question) -> bool:
+    """Return whether `proof_alone` holds; what costs least to refuse is asked first."""
+    if question.invariant.existence is not None and not always_attained(question).is_held:
+        return False
+    return proved(question).is_held

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 
 from schedproof.engines.fastdeploy.config import ServingConfig
 from schedproof.engines.fastdeploy.policy import Policy
+from schedproof_spec.invariant import Proof
 from schedproof_spec.prover.context import Context
 from schedproof_spec.prover.prove import prove
 from schedproof_spec.prover.subset.policies import policy_problem
@@ -14,6 +16,7 @@ from schedproof_spec.states.domain import Configs
 from schedproof_spec.states.ledger import Claim, nothing
 from schedproof_spec.states.merged import MergedPolicy
 from schedproof_spec.verdicts.question import Question, always
+from schedproof_spec.verdicts.reach import gets_to_a_claim
 from schedproof_spec.verdicts.verdict_cache import VerdictCache
 
 
@@ -27,40 +30,159 @@ class Proved:
     rules: frozenset[str]
     """The policy's rules that the outcome rests on."""
 
+    @property
+    def is_held(self) -> bool:
+        """Whether the invariant was proved."""
+        return self.outcome.status is Status.HELD
+
 
 _proved: VerdictCache[Proved] = VerdictCache("proof")
 _proved_anywhere: VerdictCache[Proved] = VerdictCache("proof that never asks for the configuration")
+_attained: VerdictCache[Proved] = VerdictCache("proof that a bound is attained")
+_asked: set[Hashable] = set()
+"""Questions about all configurations like one that was asked about: the second such asks about all at once."""
 
 
 def proved(question: Question) -> Proved:
     """Return what becomes of an invariant's proof in every state, without looking for a witness.
 
-    An invariant that builds on another may use it where that one is proved, and must do without it elsewhere.
+    An invariant that builds on another may use it where that one is proved, and must do without it elsewhere. The
+    proof about all configurations like one answers for that one where it succeeds, and says nothing where it fails.
     """
     problem = policy_problem(question.policy)
     if problem is not None:
         return Proved(refused(f"the prover cannot follow: {problem}"), nothing, frozenset())
-    anywhere = replace(question, config=None, condition=always)
-    known = _proved.recall(question) or _proved_anywhere.recall(anywhere)
+    known = _proved.recall(question) or _proved_anywhere.recall(question.anywhere)
     if known is not None:
         return known
+    everyone = question.of_all_alike
+    if everyone is not None and is_asked_again(everyone, "proved"):
+        shared = proved_of_all(everyone, question)
+        if shared is not None:
+            _proved.keep(question, shared.rules, shared)
+            return shared
+    found = proved_anew(question)
+    if everyone is not None and found.outcome.status is Status.UNDECIDED:
+        # What is found must not depend on what was asked before.
+        return proved_of_all(everyone, question) or found
+    if everyone is not None and found.outcome.status is Status.VIOLATED:
+        # What refutes it here refutes it of them all.
+        _proved.keep(everyone, found.rules, found)
+    return found
+
+
+def proved_anew(question: Question) -> Proved:
+    """Return what becomes of the proof, and remember it."""
     policy = MergedPolicy(question.policy)
-    given: Claim = nothing
-    lemma = question.invariant.builds_on
-    if lemma is not None:
-        for basis in (proved(each) for each in wider(question.about(lemma))):
-            policy.asked |= basis.rules
-            if basis.outcome.status is Status.HELD:
-                given = lemma.at_every_moment
-                break
     invariant, configs = question.invariant, AskedConfigs(question.configs)
-    outcome = prove(lambda ctx: invariant.proof(ctx, configs, policy, given))
-    result = Proved(outcome, given, frozenset(policy.asked))
-    if configs.are_asked or lemma is not None:
+    basis = given_to(question)
+    outcome = prove(lambda ctx: invariant.proof(ctx, configs, policy, basis.claim))
+    result = Proved(outcome, basis.claim, basis.rules | policy.asked)
+    if configs.are_asked or invariant.builds_on is not None:
         _proved.keep(question, result.rules, result)
     else:
-        _proved_anywhere.keep(anywhere, result.rules, result)
+        _proved_anywhere.keep(question.anywhere, result.rules, result)
     return result
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What a proof may build on."""
+
+    claim: Claim
+    rules: frozenset[str]
+    """The policy's rules that this rests on."""
+
+
+def given_to(question: Question) -> Basis:
+    """Return what an invariant's proofs may use: the one that it builds on, where that is proved."""
+    lemma = question.invariant.builds_on
+    rules: frozenset[str] = frozenset()
+    if lemma is None:
+        return Basis(nothing, rules)
+    for found in (proved(each) for each in wider(question.about(lemma))):
+        rules |= found.rules
+        if found.is_held:
+            return Basis(lemma.at_every_moment, rules)
+    return Basis(nothing, rules)
+
+
+def is_asked_again(everyone: Question, kind: str) -> bool:
+    """Return whether a proof of this kind was wanted of one of these before, and note that it is now."""
+    key = kind, everyone.key, everyone.policy.name
+    is_known = key in _asked
+    _asked.add(key)
+    return is_known
+
+
+def proved_of_all(everyone: Question, question: Question) -> Proved | None:
+    """Return the proof about all configurations like one; None where it fails or this one never gets to it."""
+    found = proved(everyone)
+    if not found.is_held or not is_reached(question, question.invariant.proof, found):
+        return None
+    return found
+
+
+class BasisNeededError(BaseException):
+    """A proof asks for what it may build on, which was not proved yet."""
+
+
+def needed(moment: object, frame: object) -> bool:
+    """Stand for what a proof may build on until it asks."""
+    raise BasisNeededError
+
+
+def attained(question: Question) -> Proved:
+    """Return what becomes of the proof that some state attains what an invariant bounds, in each configuration."""
+    existence = question.invariant.existence
+    assert existence is not None
+    known = _attained.recall(question)
+    if known is None:
+        policy, basis = MergedPolicy(question.policy), Basis(needed, frozenset())
+        try:
+            outcome = prove(lambda ctx: existence(ctx, question.configs, policy, needed))
+        except BasisNeededError:
+            basis = given_to(question)
+            outcome = prove(lambda ctx: existence(ctx, question.configs, policy, basis.claim))
+        known = Proved(outcome, basis.claim, basis.rules | policy.asked)
+        _attained.keep(question, known.rules, known)
+    return known
+
+
+def always_attained(question: Question) -> Proved:
+    """Return what becomes of that proof, for one configuration or for all that are alike."""
+    shared = attained_by_all_alike(question)
+    if shared is not None:
+        return shared
+    found = attained(question)
+    if found.outcome.status is Status.UNDECIDED:
+        return attained_by_all_alike(question) or found
+    return found
+
+
+def attained_by_all_alike(question: Question) -> Proved | None:
+    """Return the proof that each configuration like one attains the bound; None where there is none.
+
+    As for the bound itself, the first that asks is decided alone.
+    """
+    everyone, existence = question.of_all_alike, question.invariant.existence
+    assert existence is not None
+    known = _attained.recall(question)
+    if known is not None and known.is_held:
+        return known
+    if everyone is None or not is_asked_again(everyone, "attained"):
+        return None
+    found = attained(everyone)
+    if not found.is_held or not is_reached(question, existence, found):
+        return None
+    _attained.keep(question, found.rules, found)
+    return found
+
+
+def is_reached(question: Question, proof: Proof, found: Proved) -> bool:
+    """Return whether some state of the configuration in question gets to a claim of a proof about more of them."""
+    policy = MergedPolicy(question.policy)
+    return gets_to_a_claim(lambda ctx: proof(ctx, question.configs, policy, found.given))
 
 
 def wider(question: Question) -> list[Question]:

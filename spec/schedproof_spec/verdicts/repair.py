@@ -26,7 +26,9 @@ from schedproof_spec.prover.verdict import Status
 from schedproof_spec.registry import INVARIANTS
 from schedproof_spec.states.domain import the_config
 from schedproof_spec.states.ledger import nothing
-from schedproof_spec.verdicts.decide import Verdict, proof_alone
+from schedproof_spec.verdicts.crowds import breaks_in_a_run_like
+from schedproof_spec.verdicts.decide import Verdict, is_held
+from schedproof_spec.verdicts.proved import always_attained
 from schedproof_spec.verdicts.question import Question
 from schedproof_spec.verdicts.witness import RunWitness, Witness
 
@@ -129,30 +131,46 @@ def nearest(old: int, direction: int, candidates: Candidates, is_good: Callable[
 def nearest_safe(
     old: int, direction: int, candidates: Candidates, config_with: Callable[[int], ServingConfig], judge: Judge
 ) -> int | None:
-    """Return the nearest candidate that is safe: most often the one with which the violated invariants hold."""
-    new = nearest(old, direction, candidates, lambda value: judge.repairs(config_with(value)))
-    if new is None or judge.is_safe(config_with(new)):
+    """Return the nearest candidate that is safe.
+
+    Most often it is the nearest that is not refused at little cost; else one beyond it.
+    """
+
+    def is_open(value: int) -> bool:
+        return not judge.refuses(config_with(value))
+
+    def is_safe(value: int) -> bool:
+        return judge.is_safe(config_with(value))
+
+    new = nearest(old, direction, candidates, is_open)
+    if new is None or is_safe(new):
         return new
-    return nearest(old, direction, candidates, lambda value: judge.is_safe(config_with(value)))
+    last = candidates.farthest(new, direction)
+    return None if last is None or not is_safe(last) else nearest(new, direction, candidates, is_safe)
 
 
 class Candidates:
     """The values of one field under which the engine starts and its fixed sizes are right."""
 
     def __init__(self, policy: Policy, config: ServingConfig, field: str, wanted: Iterable[Invariant]) -> None:
+        self.policy = policy
+        self.config = config
+        self.field = field
+        self.proofs = [
+            proof
+            for invariant in wanted
+            if invariant.applies(config)
+            for proof in (invariant.proof, invariant.existence)
+            if proof is not None
+        ]
         self.explorer = PathExplorer()
         self.value = z3.Int(field)
-        changed = with_value(config, field, SymInt(self.value))
-        conditions = [functools.partial(check.holds, changed) for check in policy.startup_checks()]
-        for invariant in wanted:
-            for proof in (invariant.proof, invariant.existence):
-                if proof is not None and invariant.applies(config):
-                    conditions.append(functools.partial(holds_without_state, proof, changed, policy))
-        terms = [term_of(merge(self.explorer, condition).value) for condition in conditions]
-        self.conditions = [*terms, self.value >= 0, self.value <= MAX_VALUE]
 
     def beyond(self, start: int, direction: int, step: int) -> int | None:
         """Return the candidate nearest to a value among those at least a step beyond it."""
+        nearest = start + direction * step
+        if self._has(nearest):
+            return nearest
         distance = direction * (self.value - start) - step
         least = self._least(distance)
         return None if least is None else start + direction * (least + step)
@@ -160,11 +178,31 @@ class Candidates:
     def farthest(self, start: int, direction: int) -> int | None:
         """Return the last candidate beyond a value."""
         end = MAX_VALUE if direction > 0 else 0
+        if direction * (end - start) > 0 and self._has(end):
+            return end
         least = self._least(direction * (end - self.value), direction * (self.value - start) > 0)
         return None if least is None else end - direction * least
 
+    def _has(self, value: int) -> bool:
+        if not 0 <= value <= MAX_VALUE:
+            return False
+        return all(condition() for condition in self._conditions_with(value))
+
+    def _conditions_with(self, value: Any) -> list[Callable[[], bool]]:
+        changed = with_value(self.config, self.field, value)
+        return [
+            *(functools.partial(check.holds, changed) for check in self.policy.startup_checks()),
+            *(functools.partial(holds_without_state, proof, changed, self.policy) for proof in self.proofs),
+        ]
+
+    @functools.cached_property
+    def _conditions(self) -> list[z3.BoolRef]:
+        symbolic = self._conditions_with(SymInt(self.value))
+        terms = [term_of(merge(self.explorer, condition).value) for condition in symbolic]
+        return [*terms, self.value >= 0, self.value <= MAX_VALUE]
+
     def _least(self, distance: z3.ArithRef, *further: z3.BoolRef) -> int | None:
-        conditions = [*self.conditions, distance >= 0, *further]
+        conditions = [*self._conditions, distance >= 0, *further]
         return Minimiser(conditions, self.explorer.resource_limit, self.explorer.work).least(distance)
 
 
@@ -174,34 +212,43 @@ def holds_without_state(proof: Proof, config: ServingConfig, policy: Policy) -> 
 
 
 class Judge:
-    """Says whether a configuration is safe; the states that broke the one at hand may break it too."""
+    """Says whether a configuration is safe; what broke the one at hand may break it too."""
 
     def __init__(self, policy: Policy, violations: Iterable[Verdict], wanted: Sequence[Invariant]) -> None:
         self.policy = policy
-        self.wanted = wanted
-        self.violated = [INVARIANTS[verdict.invariant] for verdict in violations]
+        violated = [INVARIANTS[verdict.invariant] for verdict in violations]
+        self.wanted = [*violated, *(invariant for invariant in wanted if invariant not in violated)]
+        self.bounds = [invariant for invariant in violated if invariant.existence is not None]
         self.known = [
             (INVARIANTS[verdict.invariant], verdict.witness)
             for verdict in violations
             if verdict.witness is not None
         ]
+        self._refused: dict[ServingConfig, bool] = {}
 
-    def repairs(self, config: ServingConfig) -> bool:
-        """Return whether the engine starts and what is violated now holds in every state."""
-        if self.policy.problems(config):
-            return False
-        if any(breaks(witness, invariant, self.policy, config) for invariant, witness in self.known):
-            return False
-        return self._hold(self.violated, config)
+    def refuses(self, config: ServingConfig) -> bool:
+        """Return whether the engine does not start, or it costs little to see that what was violated still is.
+
+        Either no state attains a bound, or runs on numbers break a rule.
+        """
+        if config not in self._refused:
+            self._refused[config] = (
+                bool(self.policy.problems(config))
+                or any(not self._is_attained(invariant, config) for invariant in self.bounds)
+                or any(breaks(witness, invariant, self.policy, config) for invariant, witness in self.known)
+            )
+        return self._refused[config]
+
+    def _is_attained(self, invariant: Invariant, config: ServingConfig) -> bool:
+        if not invariant.applies(config):
+            return True
+        return always_attained(Question(invariant, self.policy, config)).is_held
 
     def is_safe(self, config: ServingConfig) -> bool:
         """Return whether the engine starts and every wanted invariant that applies holds in every state."""
-        return self.repairs(config) and self._hold(self.wanted, config)
-
-    def _hold(self, invariants: Sequence[Invariant], config: ServingConfig) -> bool:
-        return all(
-            proof_alone(Question(invariant, self.policy, config)).status is Status.HELD
-            for invariant in invariants
+        return not self.refuses(config) and all(
+            is_held(Question(invariant, self.policy, config))
+            for invariant in self.wanted
             if invariant.applies(config)
         )
 
@@ -211,11 +258,7 @@ def breaks(witness: Witness, invariant: Invariant, policy: Policy, config: Servi
     if not invariant.applies(config):
         return False
     if isinstance(witness, RunWitness):
-        changed = replace(witness, config=replace(config, num_kv_blocks=witness.config.num_kv_blocks))
-        try:
-            return not changed.replay(invariant, policy).holds
-        except ValueError:
-            return False
+        return breaks_in_a_run_like(witness, invariant, policy, config)
     proof = invariant.existence if witness.note and invariant.existence is not None else invariant.proof
     return bool(failures(lambda ctx: proof(ctx, the_config(config), policy, nothing), dict(witness.numbers)))
 

@@ -1,13 +1,17 @@
-"""An engine's own config file: its flags and nothing else."""
+"""An engine's own config file: its flags, and what a deployment file may say beside them."""
 
 from collections.abc import Iterable
 
+from schedproof_gate.deployment.described import KEYS
 from schedproof_gate.deployment.document import Document
 from schedproof_gate.deployment.engines import ENGINES
 from schedproof_gate.deployment.flags import flags_of_mapping
 from schedproof_gate.deployment.parts import Described, Form, Part
 from schedproof_gate.deployment.tree import Node
 from schedproof_gate.errors import InputError
+
+BESIDE = frozenset(KEYS) - {"engine", "args"}
+"""What may stand beside the flags, as it does in a deployment file."""
 
 
 def recognises(root: Node | None, document: Document) -> bool:
@@ -30,7 +34,9 @@ def parts(root: Node | None, document: Document) -> Iterable[Part]:
     for engine in ENGINES.values():
         flags = flags_of_mapping(root.value, engine, source)
         if flags or any(key.replace("-", "_") in engine.flags for key in root.value):
-            members = {"engine": Node(engine.name, root.line), "args": Node(root.value, root.line)}
+            own = {key: node for key, node in root.value.items() if key in BESIDE and key not in engine.flags}
+            rest = {key: node for key, node in root.value.items() if key not in own}
+            members = {"engine": Node(engine.name, root.line), "args": Node(rest, root.line), **own}
             yield Described(members=members, line=root.line)
             return
     raise InputError(

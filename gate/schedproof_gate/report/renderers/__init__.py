@@ -1,18 +1,21 @@
-"""One report, five forms."""
+"""One report, five forms; each is loaded when it is asked for."""
 
+import importlib
 from collections.abc import Callable
+from functools import partial
 
-from schedproof_gate.report.renderers.github import render_github
-from schedproof_gate.report.renderers.json import render_json
-from schedproof_gate.report.renderers.junit import render_junit
-from schedproof_gate.report.renderers.sarif import render_sarif
-from schedproof_gate.report.renderers.text import render_text
 from schedproof_gate.report.report import Report
 
-RENDERERS: dict[str, Callable[[Report], str]] = {
-    "text": render_text,
-    "json": render_json,
-    "junit": render_junit,
-    "sarif": render_sarif,
-    "github": render_github,
+Renderer = Callable[[Report], str]
+
+
+def rendered(form: str, report: Report) -> str:
+    """Return a report in one of the forms."""
+    module = importlib.import_module(f"{__name__}.{form}")
+    render: Renderer = getattr(module, f"render_{form}")
+    return render(report)
+
+
+RENDERERS: dict[str, Renderer] = {
+    form: partial(rendered, form) for form in ("text", "json", "junit", "sarif", "github")
 }

@@ -21,7 +21,7 @@ def render_github(report: Report) -> str:
 
 def unread_annotation(unread: Unread) -> str:
     """Return the command for what could not be read."""
-    return command("error", unread.message, file=unread.file, line=unread.line, title="cannot be read")
+    return command("error", unread.message, file=unread.file, line=unread.line, title=unread.title)
 
 
 def annotation(result: Result) -> str:

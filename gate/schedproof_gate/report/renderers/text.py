@@ -181,12 +181,14 @@ def flag_lines(flags: tuple[FlagValue, ...]) -> list[str]:
 
 def summary_lines(report: Report) -> list[str]:
     """Return the verdict over several deployments."""
-    subjects = plural(len(report.subjects), "deployment")
+    subjects = plural(len(report.subjects), report.subject_noun)
     good = sum(subject.verdict is Status.HELD for subject in report.subjects)
     verdict = error_label() if report.unread else styled(report.verdict)
     lines = [f"{verdict}  {subjects}, {good} of them with every check held"]
-    if report.unread:
-        lines += wrapped(f"{plural(len(report.unread), 'input')} could not be read.", 2)
+    for is_right, what in ((False, "could not be read"), (True, "could be read and was not checked")):
+        count = sum(unread.is_right is is_right for unread in report.unread)
+        if count:
+            lines += wrapped(f"{plural(count, 'input')} {what}.", 2)
     if report.skipped:
         files = plural(len(report.skipped), "other file")
         lines += wrapped(f"{files} not read: nothing there looks like a deployment.", 2)
