@@ -1,7 +1,7 @@
-"""A hook of mkdocs: what a page links to outside ``docs/`` becomes a page too, so that the site needs no other host.
+"""A hook of mkdocs: what a page links to outside ``docs/`` becomes a page too, and the site needs no other host.
 
-Markdown stays Markdown, a folder is its README or a list of its files, and any other text a block of code. Links are
-followed from the pages of ``docs/`` on, and from those that are added.
+Markdown stays Markdown, a folder is its README or a list of its files, and any other text a block of code. Links
+are followed from the pages of ``docs/`` on, and from those that are added.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def targets(text: str, path: str) -> set[str]:
 
 
 def target_of(link: re.Match[str], path: str) -> str:
-    """Return what a link of a file leads to, from the root of the repository; of a folder, its README if it has one.
+    """Return what a link leads to, from the root of the repository; of a folder, its README if it has one.
 
     Raises:
         PluginError: there is no such file.

@@ -14,23 +14,23 @@ from schedproof_gate.schema.report_schema import report_schema
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"
 MAX_SHOWN = 8
-"""How many of an enumeration's values are written out."""
+NUM_EXAMPLES = 3
+"""How many values of an enumeration are written out where it has more than `MAX_SHOWN`."""
 
 REPORT_HEAD = """# The report as JSON
 
-`--format json` of `check`, `audit`, `replay` and `prove` prints one object. `schedproof schema report` prints its JSON
-schema, and `python -m pages.schemas` writes this page from it. The name of the schema changes when a key goes or changes
-its meaning; a new key alone does not change it. The same input gives the same bytes.
+`--format json` of `check`, `audit`, `replay` and `prove` prints one object. `schedproof schema report` prints its
+JSON schema, and `python -m pages.schemas` writes this page from it. The same input gives the same bytes.
 
-A path with `[]` is that of each member of a list. *May be missing* means that the key is left out when there is nothing
-to say.
+A path with `[]` is that of each member of a list. *May be missing* means that the key is left out when there is
+nothing to say.
 
 """
 DEPLOYMENT_HEAD = """# The deployment file
 
 A deployment in schedproof's own form, as YAML, TOML or JSON: the engine, its flags, and what else is known.
-`schedproof schema deployment` prints the JSON schema, which editors can use, and `python -m pages.schemas` writes this
-page from it. [Deployments that are read](../deployments.md) has every other form.
+`schedproof schema deployment` prints the JSON schema, which editors can use, and `python -m pages.schemas` writes
+this page from it. [Deployments that are read](../deployments.md) has every other form.
 
 """
 
@@ -67,7 +67,9 @@ def kind_of(schema: dict[str, Any]) -> str:
         return f"`{schema['const']}`"
     if "enum" in schema:
         values = [f"`{value}`" for value in dict.fromkeys(map(str_of, schema["enum"]))]
-        return ", ".join(values[:MAX_SHOWN]) + (f" and {len(values) - MAX_SHOWN} more" * (len(values) > MAX_SHOWN))
+        if len(values) > MAX_SHOWN:
+            values = [*values[:NUM_EXAMPLES], f"and {len(values) - NUM_EXAMPLES} more"]
+        return ", ".join(values)
     if "oneOf" in schema:
         return " or ".join(map(kind_of, schema["oneOf"]))
     kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]

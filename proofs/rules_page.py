@@ -25,7 +25,7 @@ happens to people when it breaks. `python -m proofs.rules_page` writes this page
 
 
 def page() -> str:
-    """Return the page: the invariants by consequence, the rules of the work on tensors, and what else a report names."""
+    """Return the page: invariants by consequence, rules of the work on tensors, and what else a report names."""
     parts = [HEAD, "| rule | when it breaks | says |\n|:--|:--|:--|\n"]
     parts += [
         f"| [`{each.name}`](#{each.name}) | {each.consequence.value} | {each.sentence} |\n"

@@ -9,7 +9,6 @@ from schedproof_gate.policies.matrix import Matrix, updated
 from schedproof_spec import INVARIANTS, Status
 from schedproof_spec.verdicts.stored_verdicts import stored_answer
 
-
 README = Path(__file__).parents[1] / "README.md"
 
 

@@ -1,7 +1,7 @@
 """The guides: pages whose shell commands run in a folder of their own, in order, and print what the page shows.
 
-``python tests/end_to_end/guides.py`` writes what the commands print into the pages; read the difference before it is
-committed. A block with a title is a file that the reader makes; a `console` block is one that only a person can run.
+``python tests/end_to_end/guides.py`` writes what the commands print into the pages; read the difference before it
+is committed. A block with a title is a file that the reader makes; a `console` block is for a person alone.
 """
 
 from __future__ import annotations
