@@ -10,6 +10,7 @@ from pathlib import Path
 
 from proofs.mutants import MUTANTS
 
+from schedproof_gate.rules_by_id import RULES_BY_ID, ReportedRule
 from schedproof_spec import INVARIANTS, WORK_RULES, Consequence, Invariant, WorkRule
 
 ROOT = Path(__file__).parents[1]
@@ -24,7 +25,7 @@ happens to people when it breaks. `python -m proofs.rules_page` writes this page
 
 
 def page() -> str:
-    """Return the page: the invariants by consequence, then the rules of the work on tensors."""
+    """Return the page: invariants by consequence, rules of the work on tensors, and what else a report names."""
     parts = [HEAD, "| rule | when it breaks | says |\n|:--|:--|:--|\n"]
     parts += [
         f"| [`{each.name}`](#{each.name}) | {each.consequence.value} | {each.sentence} |\n"
@@ -35,8 +36,11 @@ def page() -> str:
     parts += [
         f"| [`{name}`](#{name}) | wrong output | {rules[0].sentence} |\n" for name, rules in WORK_RULES.items()
     ]
+    others = [rule for name, rule in RULES_BY_ID.items() if name not in INVARIANTS and name not in WORK_RULES]
+    parts += [f"| [`{each.id}`](#{each.id}) | {when_broken(each)} | {sentence_of(each)} |\n" for each in others]
     parts += [section_of(each) for each in INVARIANTS.values()]
     parts += [section_of_work(name, rules) for name, rules in WORK_RULES.items()]
+    parts += [section_of_other(each) for each in others]
     return "".join(parts)
 
 
@@ -62,6 +66,24 @@ def section_of_work(name: str, rules: tuple[WorkRule, ...]) -> str:
             f"Proved for {rule.scope}: {link_to(rule.theorem)}. Broken by: {broken}.\n"
         )
     return "".join(parts)
+
+
+def section_of_other(rule: ReportedRule) -> str:
+    """Return the section of an id that no theorem stands behind."""
+    return (
+        f"\n## {rule.id}\n\n{sentence_of(rule)}\n\nWhen it breaks: **{when_broken(rule)}**. "
+        f"{rule.origin[0].upper()}{rule.origin[1:]}.\n"
+    )
+
+
+def sentence_of(rule: ReportedRule) -> str:
+    """Return a rule's sentence, with a capital and a full stop."""
+    return f"{rule.sentence[0].upper()}{rule.sentence[1:].removesuffix('.')}."
+
+
+def when_broken(rule: ReportedRule) -> str:
+    """Return what a violation does; of a rule without a consequence, that nothing is started or checked."""
+    return "nothing runs" if rule.consequence is None else rule.consequence.value
 
 
 def link_to(function: object) -> str:

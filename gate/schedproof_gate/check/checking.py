@@ -9,9 +9,10 @@ from schedproof_gate.check.shown_witness import consequence_of, found_text, repl
 from schedproof_gate.check.startup import accepted
 from schedproof_gate.deployment.deployment import Deployment
 from schedproof_gate.deployment.engines import ASSUMED
+from schedproof_gate.report.place import place_of
 from schedproof_gate.report.progress import Tell, silent
 from schedproof_gate.report.report import NotApplicable, Repair, Result, Subject, config_json
-from schedproof_gate.report.wording import flag_values, in_own_flags, place_of
+from schedproof_gate.report.wording import flag_values, in_own_flags
 from schedproof_spec import INVARIANTS, Invariant, RunWitness, Status, Verdict, decide
 from schedproof_spec.verdicts.crowds import runs_shared
 
@@ -104,7 +105,7 @@ def result_of(
     """Return a verdict with the person's flags, the witness and the command that replays it, and the way out."""
     invariant, witness = INVARIANTS[verdict.invariant], verdict.witness
     is_violated = verdict.status is Status.VIOLATED
-    file, line = place_of(invariant.fields, deployment)
+    place = place_of(invariant.fields, deployment)
     lines = () if witness is None else replay_lines(witness, invariant, policy)
     is_run = isinstance(witness, RunWitness)
     return Result(
@@ -114,8 +115,9 @@ def result_of(
         scope=verdict.scope,
         consequence=consequence_of(verdict, invariant),
         message=in_own_flags(found_text(verdict), deployment),
-        file=file,
-        line=line,
+        file=place.file,
+        line=place.line,
+        columns=place.columns,
         flags=flag_values(invariant.fields, deployment) if is_violated else (),
         witness=None if witness is None else witness.to_json(),
         state=() if is_run else lines,

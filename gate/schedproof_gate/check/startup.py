@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable
 
 from schedproof_gate.deployment.deployment import Deployment
+from schedproof_gate.report.place import place_of
 from schedproof_gate.report.report import STARTUP, Repair, Result
-from schedproof_gate.report.wording import flag_values, in_own_flags, place_of
+from schedproof_gate.report.wording import flag_values, in_own_flags
 from schedproof_spec import Status
 
 SENTENCE = "the engine's own start-up checks accept the configuration"
@@ -33,7 +34,7 @@ def refused(
 ) -> Result:
     """Return the result for a configuration that the engine does not start with."""
     fields = mentioned_fields(problems, deployment)
-    file, line = place_of(fields, deployment)
+    place = place_of(fields, deployment)
     return Result(
         invariant=STARTUP,
         sentence=SENTENCE,
@@ -41,8 +42,9 @@ def refused(
         scope=SCOPE,
         message="the engine refuses to start: "
         + "; ".join(in_own_flags(problem, deployment) for problem in problems),
-        file=file,
-        line=line,
+        file=place.file,
+        line=place.line,
+        columns=place.columns,
         flags=flag_values(fields, deployment),
         repairs=repairs,
         own_repairs=own_repairs,

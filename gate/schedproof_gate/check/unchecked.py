@@ -6,6 +6,7 @@ from schedproof_gate.check.startup import SCOPE, SENTENCE
 from schedproof_gate.deployment.deployment_file import NotModelled, Unreadable
 from schedproof_gate.errors import InputError, shown
 from schedproof_gate.processes import Lost
+from schedproof_gate.report.place import columns_of
 from schedproof_gate.report.report import STARTUP, Result, Subject, Unread
 from schedproof_spec import Status
 
@@ -36,6 +37,7 @@ def unread(outcome: Unreadable) -> Unread:
         deployment_file=outcome.file,
         file=error.source,
         line=error.line,
+        columns=columns_of(error.source, error.line, error.key),
         key=error.key,
         message=f"{key}{error.problem}{advice}",
         text=str(error),

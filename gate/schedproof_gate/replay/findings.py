@@ -14,8 +14,9 @@ from schedproof_gate.replay.measurements import Measurements, Quantiles, StepFig
 from schedproof_gate.replay.nodes import NODES
 from schedproof_gate.replay.plan import ReplayPlan, Survey
 from schedproof_gate.report.counting import DEFAULT_LEVEL
+from schedproof_gate.report.place import place_of
 from schedproof_gate.report.report import NotApplicable, Report, Result, Subject, config_json
-from schedproof_gate.report.wording import flag_values, in_own_flags, place_of, plural
+from schedproof_gate.report.wording import flag_values, in_own_flags, plural
 from schedproof_spec import INVARIANTS, Status
 
 CONFIGURATION_ONLY = "says nothing about a step; `schedproof check` decides it"
@@ -105,7 +106,7 @@ def subject_of(run: PolicyReplay, replay: Replay) -> Subject:
 def result_of(tally: Tally, measured: Measurements, deployment: Deployment) -> Result:
     """Return what a run says about one invariant."""
     invariant, status = tally.invariant, status_of(tally, measured)
-    file, line = place_of(invariant.fields, deployment)
+    place = place_of(invariant.fields, deployment)
     is_violated = status is Status.VIOLATED
     return Result(
         invariant=invariant.name,
@@ -114,8 +115,9 @@ def result_of(tally: Tally, measured: Measurements, deployment: Deployment) -> R
         consequence=invariant.consequence,
         scope=f"{measured.num_steps} replayed steps",
         message=message_of(tally, measured) if is_violated else "",
-        file=file,
-        line=line,
+        file=place.file,
+        line=place.line,
+        columns=place.columns,
         flags=flag_values(invariant.fields, deployment) if is_violated else (),
         witness=None if tally.first is None else figures_json(tally.first),
     )

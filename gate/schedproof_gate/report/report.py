@@ -9,6 +9,7 @@ from typing import Any
 from schedproof import ServingConfig
 from schedproof_gate.accept.acceptance import Acceptance
 from schedproof_gate.report.counting import DEFAULT_LEVEL, is_counted
+from schedproof_gate.report.place import Columns
 from schedproof_spec import Consequence, Status
 
 SCHEMA = "schedproof/report/2"
@@ -65,6 +66,8 @@ class Result:
     file: str
     line: int | None = None
     """The flag to look at first."""
+    columns: Columns | None = None
+    """Where that flag stands on its line; None where it is not known."""
     flags: tuple[FlagValue, ...] = ()
     witness: Mapping[str, Any] | None = None
     state: tuple[str, ...] = ()
@@ -146,6 +149,7 @@ class Unread:
     file: str
     line: int | None
     """Where the problem is: in that file, or in one that it names."""
+    columns: Columns | None = None
     key: str
     message: str
     """The problem and what to change, without the place."""

@@ -43,15 +43,6 @@ def flag_values(fields: Iterable[str], deployment: Deployment) -> tuple[FlagValu
     return tuple(found.values())
 
 
-def place_of(fields: Iterable[str], deployment: Deployment) -> tuple[str, int | None]:
-    """Return the file and line of the first of these fields that the person gave, else the deployment's."""
-    for field in fields:
-        origin = deployment.place(field)
-        if origin is not None:
-            return origin.source, origin.line
-    return deployment.settings.source, None
-
-
 def place_in(origin: Origin, deployment: Deployment) -> str:
     """Return where a value stands, the file only when it is another one."""
     if origin.line is None:

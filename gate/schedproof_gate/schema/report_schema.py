@@ -12,7 +12,13 @@ from schedproof_gate.schema.deployment_schema import DIALECT
 from schedproof_spec import Consequence, Status
 
 TEXT: dict[str, Any] = {"type": "string"}
-LINE: dict[str, Any] = {"type": ["integer", "null"], "minimum": 1}
+FILE: dict[str, Any] = {"description": "the file to look at, as it was named", **TEXT}
+LINE: dict[str, Any] = {
+    "description": "counted from 1; null where it is not known",
+    "type": ["integer", "null"],
+    "minimum": 1,
+}
+SOURCE: dict[str, Any] = {"description": "how the report names it", **TEXT}
 STATUS: dict[str, Any] = {"enum": [status.value for status in Status]}
 RULE: dict[str, Any] = {"enum": list(DEPLOYMENT_RULES)}
 
@@ -25,14 +31,17 @@ def report_schema() -> dict[str, Any]:
         **record(
             {
                 "schema": {"const": SCHEMA},
-                "verdict": {"enum": [*STATUS["enum"], ERROR]},
-                "fail_on": {"enum": list(LEVELS)},
-                "subjects": listed(subject()),
+                "verdict": {
+                    "description": "the worst status; error when something could not be read",
+                    "enum": [*STATUS["enum"], ERROR],
+                },
+                "fail_on": {"description": "what counts: this consequence and graver ones", "enum": list(LEVELS)},
+                "subjects": {"description": "one for each deployment or trace", **listed(subject())},
             },
             {
                 "errors": {"description": "what could not be read, and was not checked", **listed(unread())},
                 "skipped": {"description": "files of folders that are no deployments", **listed(TEXT)},
-                "warnings": listed(record({"message": TEXT, "file": TEXT, "line": LINE})),
+                "warnings": {"description": "what a person should put in order; none counts", **listed(warning())},
             },
         ),
     }
@@ -42,23 +51,26 @@ def subject() -> dict[str, Any]:
     """Return the schema of one deployment, or one trace of it."""
     return record(
         {
-            "source": TEXT,
+            "source": SOURCE,
             "engine": TEXT,
             "policy": {"description": "empty where none decides", **TEXT},
-            "config": {"type": "object"},
-            "notes": listed(TEXT),
-            "advice": {"type": ["string", "null"]},
-            "not_applicable": listed(skipped()),
-            "results": listed(result()),
+            "config": {"description": "what the flags mean, in schedproof's names", "type": "object"},
+            "notes": {"description": "what was assumed", **listed(TEXT)},
+            "advice": {"description": "whether a flag can help at all", "type": ["string", "null"]},
+            "not_applicable": {"description": "rules that say nothing of it", **listed(skipped())},
+            "results": {"description": "one for each rule", **listed(result())},
         },
-        {"not_checked": listed(skipped()), "measurements": {"type": "object"}},
+        {
+            "not_checked": {"description": "rules that were left out, or that need more", **listed(skipped())},
+            "measurements": {"description": "the figures of a replay or an audit", "type": "object"},
+        },
     )
 
 
 def unread() -> dict[str, Any]:
     """Return the schema of an input, or one deployment of it, that could not be read."""
     key = {"description": "the flag, key or variable", "type": ["string", "null"]}
-    return record({"source": TEXT, "file": TEXT, "line": LINE, "key": key, "message": TEXT})
+    return record({"source": SOURCE, "file": FILE, "line": LINE, "key": key, "message": TEXT})
 
 
 def skipped() -> dict[str, Any]:
@@ -72,11 +84,14 @@ def result() -> dict[str, Any]:
         {
             "invariant": RULE,
             "status": STATUS,
-            "consequence": {"enum": [*(consequence.value for consequence in Consequence), None]},
+            "consequence": {
+                "description": "of a violation",
+                "enum": [*(consequence.value for consequence in Consequence), None],
+            },
             "counts": {"description": "whether the exit code depends on it", "type": "boolean"},
             "scope": {"description": "the states that the status speaks of", **TEXT},
-            "message": TEXT,
-            "file": TEXT,
+            "message": {"description": "what was found, in the person's own flags", **TEXT},
+            "file": FILE,
             "line": LINE,
             "witness": {"description": "what `schedproof explain --state` takes", "type": ["object", "null"]},
             "replay": {"description": "the command that shows it again", "type": ["string", "null"]},
@@ -104,11 +119,16 @@ def acceptance() -> dict[str, Any]:
         {
             "reason": TEXT,
             "until": {"type": ["string", "null"], "format": "date"},
-            "kind": {"enum": [kind.value for kind in Kind]},
-            "file": TEXT,
+            "kind": {"description": "where it is written", "enum": [kind.value for kind in Kind]},
+            "file": FILE,
             "line": LINE,
         }
     )
+
+
+def warning() -> dict[str, Any]:
+    """Return the schema of a warning."""
+    return record({"message": TEXT, "file": FILE, "line": LINE})
 
 
 def listed(items: dict[str, Any]) -> dict[str, Any]:

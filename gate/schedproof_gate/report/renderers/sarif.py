@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from schedproof import __version__
 from schedproof_gate.accept.acceptance import Acceptance, Kind
+from schedproof_gate.report.place import Columns
 from schedproof_gate.report.report import INPUT, INPUT_SENTENCE, STARTUP, Report, ReportWarning, Result, Unread
 from schedproof_gate.report.wording import text_with_repair
 from schedproof_spec import Consequence, Status
@@ -49,6 +50,7 @@ def render_sarif(report: Report) -> str:
                 "rules": [sarif_rule(name, sentence) for name, sentence in rules.items()],
             }
         },
+        "columnKind": "unicodeCodePoints",
         "results": results,
     }
     if report.warnings:
@@ -61,7 +63,7 @@ def render_sarif(report: Report) -> str:
 
 
 def sarif_rule(name: str, sentence: str) -> dict[str, Any]:
-    """Return what a rule says, and how a reader learns more."""
+    """Return what a rule says, and how a reader learns more; the pages have no public address for a `helpUri`."""
     more = f"`schedproof explain {name}` shows the predicate, who broke it, and the shortest run that does."
     return {
         "id": name,
@@ -78,7 +80,7 @@ def sarif_result(result: Result, rules: list[str], identity: str) -> dict[str, A
         "kind": KINDS[result.status],
         "level": level_of(result),
         "message": {"text": text_with_repair(result)},
-        "locations": [location_of(result.file, result.line)],
+        "locations": [location_of(result.file, result.line, result.columns)],
         "partialFingerprints": {FINGERPRINT: identity},
     }
     if result.accepted is not None:
@@ -97,16 +99,17 @@ def unread_result(unread: Unread, rules: list[str], identity: str) -> dict[str, 
         "kind": "fail",
         "level": "error",
         "message": {"text": unread.message},
-        "locations": [location_of(unread.file, unread.line)],
+        "locations": [location_of(unread.file, unread.line, unread.columns)],
         "partialFingerprints": {FINGERPRINT: identity},
     }
 
 
-def location_of(file: str, line: int | None) -> dict[str, Any]:
-    """Return a place in a file."""
+def location_of(file: str, line: int | None, columns: Columns | None = None) -> dict[str, Any]:
+    """Return a place in a file, as exactly as it is known."""
     location: dict[str, Any] = {"artifactLocation": {"uri": uri_of(file)}}
     if line is not None:
-        location["region"] = {"startLine": line}
+        part = {} if columns is None else {"startColumn": columns.first, "endColumn": columns.end}
+        location["region"] = {"startLine": line} | part
     return {"physicalLocation": location}
 
 

@@ -9,7 +9,7 @@ from reading_forms import only, written
 from schedproof import Role
 
 PAGE = Path(__file__).parents[4] / "docs" / "deployments.md"
-EXAMPLE = re.compile(r"^```\w+ (?P<name>\S+)\n(?P<text>.*?)^```\n", re.DOTALL | re.MULTILINE)
+EXAMPLE = re.compile(r"^```\w+ title=\"(?P<name>\S+)\"\n(?P<text>.*?)^```\n", re.DOTALL | re.MULTILINE)
 EXAMPLES = {match["name"]: match["text"] for match in EXAMPLE.finditer(PAGE.read_text(encoding="utf-8"))}
 
 
