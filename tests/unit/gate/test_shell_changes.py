@@ -20,28 +20,47 @@ def unknown(script: str, **given: str) -> list[tuple[str, ...]]:
 
 
 @pytest.mark.parametrize(
-    "arithmetic",
+    ("arithmetic", "expected"),
     [
-        "((N=4))",
-        "(( N += 4 ))",
-        "((M = 1, N = (M + 1) * (M + 2)))",
-        "((N++))",
-        "((--N))",
-        "if ((N <<= 1)); then x; fi",
-        "for ((N = 0; N < 4; N++)); do x; done",
-        "while ((N--)); do x; done",
-        "let N=4",
-        "let 'N *= 4'",
-        ": $((N=4))",
-        'echo "$((N++))"',
+        ("((N=4))", "4"),
+        ("(( N += 4 ))", "5"),
+        ("((M = 1, N = (M + 1) * (M + 2)))", "6"),
+        ("((N++))", "2"),
+        ("((--N))", "0"),
+        ("if ((N <<= 1)); then x; fi", "2"),
+        ("for ((N = 0; N < 4; N++)); do x; done", "4"),
+        ("while ((N--)); do x; done", "-1"),
+        ("let N=4", "4"),
+        ("let 'N *= 4'", "4"),
+        (": $((N=4))", "4"),
+        ('echo "$((N++))"', "2"),
     ],
 )
-def test_what_arithmetic_sets_is_not_known(arithmetic: str) -> None:
+def test_what_arithmetic_sets_is_known_where_its_variables_are(arithmetic: str, expected: str) -> None:
+    assert words(f"N=1\nK=2\n{arithmetic}\nengine $N $K ${{N:-8}}") == [expected, "2", expected]
+    assert unknown(f"N=1\nK=2\n{arithmetic}\nengine $N $K ${{N:-8}}") == [(), (), ()]
+
+
+@pytest.mark.parametrize(
+    "arithmetic",
+    [
+        "((N = X))",
+        "((N += X))",
+        "((X ? (N = 2) : 3))",
+        "let N=X+1",
+        ": $((N = 4 / 0))",
+        "((N = A[1]))",
+        "((N = 1.5))",
+        "((N = " + "(" * 3 + "4" + ")" * 3 + " + X))",
+    ],
+)
+def test_what_arithmetic_sets_is_not_known_where_a_variable_is_not(arithmetic: str) -> None:
     assert unknown(f"N=1\nK=2\n{arithmetic}\nengine $N $K ${{N:-8}}") == [
         ("$N (set by arithmetic)",),
         (),
         ("$N (set by arithmetic)",),
     ]
+    assert words(f"N=1\n{arithmetic}\nengine $N", N="4") == ["4"]
 
 
 @pytest.mark.parametrize(
@@ -67,7 +86,7 @@ SOURCED = "(run.sh:2 sources env.sh, which is not here)"
     [
         ("N=1\nsource env.sh\nengine $N", f"$N {SOURCED}"),
         ("N=1\n. env.sh || true\nengine $N", f"$N {SOURCED}"),
-        ("N=1\n[ -f env.sh ] && source env.sh\nengine $N", f"$N {SOURCED}"),
+        ("N=1\n[ -f env.sh ] && source env.sh\nengine $N", "$N (set in a branch)"),
         ("x\nsource env.sh\nengine ${N:-8}", f"$N {SOURCED}"),
         ('A=(1)\nsource env.sh\nengine "${A[@]}"', f"$A {SOURCED}"),
         ('A=()\nsource env.sh\nengine "${A[@]}"', f"$A {SOURCED}"),
