@@ -20,7 +20,9 @@ CONFIG = "c.yaml"
 VARIABLES = ("FD_A", "FD_B")
 WORLDS = [{"MAYBE": "0"}, {"MAYBE": "1"}, {"MAYBE": "0", "X": "7"}, {"MAYBE": "1", "X": "a b"}]
 """What the machine may answer: how `maybe` ends, and what `$X` is."""
-REFUSED = re.compile(rb"error token|division by 0|bad substitution|exponent less than 0|bad array subscript")
+REFUSED = re.compile(
+    rb"error token|readonly variable|division by 0|bad substitution|exponent less than 0|bad array subscript"
+)
 MAX_SECONDS = 4
 """Of one script; those that are put together at random need not end."""
 

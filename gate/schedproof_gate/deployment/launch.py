@@ -22,6 +22,8 @@ class Argument:
     """Its file, where that is another one than the command's."""
     is_default: bool = False
     """Whether it hangs on the default of a variable that the script does not set: it may be another one."""
+    may_split: bool = False
+    """Whether it may stand for any number of words, since it is not known."""
 
     @property
     def script(self) -> PlacedText:

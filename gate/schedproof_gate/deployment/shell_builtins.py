@@ -192,7 +192,8 @@ def shift(values: Values, words: tuple[Argument, ...]) -> None:
     known = values.arguments
     if known is None:
         return
-    if count.unknown_variables or not count.text.isdigit() or len(count.text) > 3:
+    is_number = count.text.isdigit() and len(count.text) < 4 and not count.unknown_variables
+    if not is_number or not values.has_places(int(count.text)):
         values.arguments = None
     elif int(count.text) <= len(known):
         values.arguments = known[int(count.text) :]

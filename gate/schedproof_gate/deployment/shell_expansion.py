@@ -46,6 +46,7 @@ class Doubts:
 
     unknown: list[str] = field(default_factory=list)
     is_default: bool = False
+    may_split: bool = False
 
     def add(self, value: Argument, name: str = "") -> None:
         """Take in the doubts about a value; `name` is that of its variable."""
@@ -60,7 +61,9 @@ def expand(values: Values, word: Word) -> list[Argument]:
     is_present = is_empty_array = False
     if has_braces(word):
         doubts.unknown.append("{…}")
+        doubts.may_split = True
     for part in word.parts:
+        num_unknown = len(doubts.unknown)
         elements = elements_of(values, part) if isinstance(part, Variable) and part.is_array else None
         if isinstance(part, Variable) and elements is not None and not (part.joins and part.quoted):
             is_empty_array = is_empty_array or not elements
@@ -72,6 +75,7 @@ def expand(values: Values, word: Word) -> list[Argument]:
                     fields.append([])
                 fields[-1].append(piece)
                 check_count(len(fields), values.budget.source, word.line)
+            doubts.may_split = doubts.may_split or len(doubts.unknown) > num_unknown
             continue
         text, line = text_of(values, part, doubts)
         values.budget.count(len(text), word.line)
@@ -79,6 +83,8 @@ def expand(values: Values, word: Word) -> list[Argument]:
         texts = [text]
         if isinstance(part, Variable) and not part.quoted:
             texts = split(values, text, part, doubts)
+        is_one = part.quoted and not (isinstance(part, Variable) and part.is_array and not part.joins)
+        doubts.may_split = doubts.may_split or (len(doubts.unknown) > num_unknown and not is_one)
         fields[-1].append(Piece(texts[0], line if len(texts) > 1 else None))
         fields.extend([Piece(piece, line)] for piece in texts[1:])
         check_count(len(fields), values.budget.source, word.line)
@@ -96,7 +102,9 @@ def argument(pieces: list[Piece], word: Word, doubts: Doubts) -> Argument:
     line = next(iter(lines)) if len(lines) == 1 else None
     placed = PlacedText.aligned(text, word.raw, word.line) if word.raw else None
     unknown = tuple(dict.fromkeys(doubts.unknown))
-    return Argument(text, line or word.line, unknown, placed, is_default=doubts.is_default)
+    return Argument(
+        text, line or word.line, unknown, placed, is_default=doubts.is_default, may_split=doubts.may_split
+    )
 
 
 def scalar(values: Values, word: Word) -> Argument:
@@ -202,7 +210,7 @@ def plain_value(values: Values, variable: Variable) -> Argument | None:
     """Return a variable's value or element before its operator works; None where it has none."""
     name = variable.name
     if name == "#":
-        return None if values.arguments is None else Argument(str(len(values.arguments)), None)
+        return None if not values.has_places(None) else Argument(str(len(values.arguments or ())), None)
     elements = values.arrays.get(name)
     if variable.index is not None:
         try:
@@ -210,6 +218,8 @@ def plain_value(values: Values, variable: Variable) -> Argument | None:
         except NotKnownError:
             return None
         if elements is None or not 0 <= number < len(elements) or elements[number].unknown_variables:
+            return None
+        if any(element.may_split for element in elements[:number]):
             return None
         return elements[number]
     value = values.argument_of(name) if name.isdigit() else values.scalars.get(name)

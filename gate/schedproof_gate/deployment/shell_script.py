@@ -38,8 +38,8 @@ from schedproof_gate.deployment.shell_values import Values
 from schedproof_gate.deployment.shell_walk import Walk
 from schedproof_gate.deployment.shell_words import ShellReader
 
-PATHS_ALONE = {"activate", "conda.sh"}
-"""Scripts of Python environments, which set ``PATH`` and variables of their own."""
+PATHS_ALONE = {"activate", "conda", "conda.sh", "mamba", "micromamba", "pyenv", "ssh-agent"}
+"""Scripts and commands of Python environments and the like, which set ``PATH`` and variables of their own."""
 
 MAX_CALLS = 16
 """Functions and scripts that may be inside each other."""
@@ -86,6 +86,9 @@ class Script:
             note_files(command, (), self.values, self.source)
             return
         first = words[before].literal
+        if first == "eval" and sets_paths_alone(words[before + 1 :]):
+            self.flow.status = Status.LIKELY
+            return
         prefix = {} if first in DECLARING else self.prefix(words[:before])
         if first in DECLARING:
             declare(self.values, words[before + 1 :], str(first))
@@ -282,6 +285,12 @@ class Script:
         if prefix:
             self.values.end()
         self.source = self.walk.source = outer_source
+
+
+def sets_paths_alone(words: list[Word]) -> bool:
+    """Return whether ``eval`` runs what a command prints that sets ``PATH`` and variables of its own."""
+    commands = [part.command.split() for word in words for part in word.parts if isinstance(part, Variable)]
+    return bool(commands) and all(words and PurePosixPath(words[0]).name in PATHS_ALONE for words in commands)
 
 
 def started_with(values: Values, environment: dict[str, Argument], arguments: tuple[Argument, ...]) -> Values:

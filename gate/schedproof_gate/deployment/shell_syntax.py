@@ -39,6 +39,8 @@ class Variable:
     replacement: Word | None = None
     arithmetic: Word | None = None
     """The expression of ``$((…))``."""
+    command: str = ""
+    """What runs in ``$(…)``."""
     changes: tuple[str, ...] = ()
     """Variables that the expression sets."""
 

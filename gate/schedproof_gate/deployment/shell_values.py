@@ -72,12 +72,16 @@ class Values:
         given = self.given.get(name) if name else None
         return value if given is None else Argument(given, None)
 
+    def has_places(self, number: int | None) -> bool:
+        """Return whether the first so many arguments, or all, are one word each."""
+        return self.arguments is not None and not any(word.may_split for word in self.arguments[:number])
+
     def argument_of(self, name: str) -> Argument | None:
         """Return one of the arguments by its number; one that is not given is empty where the others are known."""
         if self.arguments is None:
             return None
         number = int(name) if len(name) < 4 else 0
-        if not 1 <= number <= len(self.arguments):
+        if not 1 <= number <= len(self.arguments) or not self.has_places(number - 1):
             return None
         return self.arguments[number - 1]
 

@@ -110,15 +110,15 @@ class ShellReader:
     def function_name(self, command: Command) -> str | None:
         """Take in the ``()`` behind a function's name, which then reads as ``function NAME``."""
         match = EMPTY_PARENTHESES.match(self.text, self.position)
-        has_keyword = len(command.words) == 2 and command.words[0].bare == "function"
-        if match is None or not (len(command.words) == 1 or has_keyword):
+        if match is None or not command.words or command.words[-1].bare is None:
             return None
-        name = command.words[-1]
-        if name.bare is None:
+        name, before = command.words[-1], [word.bare for word in command.words[:-1]]
+        has_keyword = before[-1:] == ["function"]
+        if not BEFORE_COMMANDS.issuperset(before[:-1] if has_keyword else before):
             return None
         self.advance(len(match.group()))
         if not has_keyword:
-            command.words.insert(0, Word(name.line, [Text("function", quoted=False)]))
+            command.words.insert(-1, Word(name.line, [Text("function", quoted=False)]))
         return name.bare
 
     def arithmetic(self, command: Command) -> bool:
@@ -275,17 +275,17 @@ class ShellReader:
         """Read what a dollar sign or a backquote begins."""
         rest = self.position + 1
         if self.text[self.position] == "`":
-            self.until_quote("`")
-            return Variable("`…`", "", quoted)
+            return Variable("`…`", "", quoted, command=self.until_quote("`"))
         if self.text.startswith("'", rest) and not quoted:
             self.advance(1)
             return Text(self.until_quote("'"), quoted=True)
         if self.text.startswith("(", rest):
             self.advance(1)
             match = ARITHMETIC.match(self.text, self.position)
+            begin = self.position + 1
             self.skip_parentheses()
             if match is None:
-                return Variable("$(…)", "", quoted)
+                return Variable("$(…)", "", quoted, command=self.text[begin : self.position - 1])
             expression = self.operand(match.group(1), quoted=True)
             return Variable("$(…)", "", quoted, arithmetic=expression, changes=set_by_arithmetic(match.group(1)))
         if self.text.startswith("{", rest):

@@ -148,6 +148,44 @@ def test_what_eval_gets_from_elsewhere_is_noted(command: str) -> None:
     assert run(f"x\n{command}\nengine").notes == ("what eval runs in line 2 is not known",)
 
 
+@pytest.mark.parametrize("command", ['eval "$(make-env)"', "eval `make-env`", 'eval "$X"'])
+def test_what_eval_gets_from_elsewhere_may_set_anything(command: str) -> None:
+    why = "(what eval runs in run.sh:2 is not known)"
+    assert unknown(f"N=1\n{command}\nengine $N ${{M:-8}}") == [(f"$N {why}",), (f"$M {why}",)]
+
+
+@pytest.mark.parametrize("command", ['eval "$(conda shell.bash hook)"', 'eval "$(/opt/bin/pyenv init -)"'])
+def test_what_eval_gets_from_a_python_environment_sets_paths_alone(command: str) -> None:
+    launch = run(f"N=1\n{command}\nengine $N")
+    assert (launch.arguments[1].unknown_variables, launch.notes) == ((), ())
+
+
+def test_what_is_nested_too_deep_is_noted_and_named() -> None:
+    script = "N=1\nf() { if (($1 > 0)); then f $(($1 - 1)); else N=2; fi; }\nf 20\nengine $N"
+    why = "run.sh:2 nests f too deep"
+    assert unknown(script) == [(f"$N ({why})",)]
+    (note,) = run(script).notes
+    assert note == "f in run.sh:2 is nested more than 16 deep and not followed: it may start more engines"
+    assert words(script, N="4") == ["4"]
+
+
+def test_a_function_that_calls_itself_until_something_is_ready_loses_nothing() -> None:
+    launch = run("N=1\nready() { curl -s x || { sleep 1; ready; }; }\nready\nengine $N")
+    assert (launch.arguments[1].unknown_variables, launch.notes) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ("if x; then\ncat > c.yaml <<E\na: 1\nE\nfi\nengine", " (set in a branch)"),
+        ("cat > c.yaml <<E\na: 1\nE\nsed -i s/1/2/ c.yaml\nengine", " (changed by sed in run.sh:4)"),
+        ("seq 3 > c.yaml\nengine", " (written by seq in run.sh:1)"),
+    ],
+)
+def test_a_file_that_may_hold_something_else_says_why(script: str, reason: str) -> None:
+    assert run(script).files["c.yaml"].doubt == reason
+
+
 def test_what_eval_runs_is_followed_where_it_is_known() -> None:
     launch = run("C='N=2'\neval \"$C\"\neval 'M=$X'\nengine $N")
     assert ([argument.text for argument in launch.arguments], launch.notes) == (["engine", "2"], ())
