@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
-from schedproof_gate.deployment.flags import closest
 from schedproof_gate.deployment.given import Origin
 from schedproof_gate.errors import InputError, quoted, shown
+from schedproof_gate.from_here import from_here
+from schedproof_gate.misspellings import closest
 
 _modules: dict[str, ModuleType] = {}
 
@@ -135,5 +136,4 @@ def as_given(filename: str, file: str) -> str:
     """Return a file as the person wrote it, or relative to where they are."""
     if file and os.path.abspath(filename) == os.path.abspath(file):
         return file
-    path = Path(filename)
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else filename
+    return str(from_here(Path(filename)))

@@ -15,9 +15,10 @@ from typing import Any
 from schedproof import Policy
 from schedproof.engines.fastdeploy.releases import VERSIONS
 from schedproof.step_loop import StepLoop
-from schedproof_gate.deployment.flags import closest
 from schedproof_gate.deployment.given import Origin
 from schedproof_gate.errors import InputError, quoted, shown
+from schedproof_gate.from_here import from_here
+from schedproof_gate.misspellings import closest
 from schedproof_gate.own_module import as_given, import_own, own_files, quietly
 
 SEPARATOR = ":"
@@ -191,8 +192,7 @@ def file_of(module: ModuleType) -> str:
     file = getattr(module, "__file__", None)
     if file is None:
         return module.__name__
-    path, here = Path(file), Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else file
+    return str(from_here(Path(file)))
 
 
 def failure_in_own(error: BaseException) -> InputError | None:

@@ -46,5 +46,5 @@ def test_state_is_reset_when_sending_fails() -> None:
 
 
 def test_a_negative_rank_is_refused() -> None:
-    with pytest.raises(ValueError, match="rank: expected 0 or more, got -1"):
+    with pytest.raises(ValueError, match="rank: expected a whole number of 0 or more, got -1"):
         OutputSender(-1, False, print)

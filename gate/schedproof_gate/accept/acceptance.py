@@ -13,7 +13,7 @@ from schedproof_gate.deployment.given import Origin
 from schedproof_spec import Status
 
 
-class Kind(StrEnum):
+class AcceptanceKind(StrEnum):
     """Where a finding is accepted."""
 
     DEPLOYMENT = "deployment"
@@ -37,7 +37,7 @@ class Acceptance:
     pattern: str
     """The deployment files, as absolute paths; `*` stands for any text, folders included."""
     origin: Origin
-    kind: Kind
+    kind: AcceptanceKind
 
     def covers(self, file: str) -> bool:
         """Return whether it speaks of a deployment file."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from schedproof_gate.accept.acceptance import Acceptance, Kind, absolute
+from schedproof_gate.accept.acceptance import Acceptance, AcceptanceKind, absolute
 from schedproof_gate.accept.entries import EntryPlace, entries_of, read_acceptances
 from schedproof_gate.deployment.given import Given, Origin
 from schedproof_gate.deployment.json_text import read_json
@@ -29,7 +29,7 @@ def read_baseline(path: Path, rules: Sequence[str]) -> tuple[Acceptance, ...]:
     """
     source = str(path)
     document = read_json(read_text(path), source)
-    place = EntryPlace(kind=Kind.BASELINE, source=source, root=path.parent)
+    place = EntryPlace(kind=AcceptanceKind.BASELINE, source=source, root=path.parent)
     entries = entries_of(document, place, ["schema", "accept"])
     assert isinstance(document.value, dict)
     schema = document.value.get("schema")
@@ -57,7 +57,7 @@ def baseline_text(report: Report, path: Path) -> str:
 
 def is_of_baseline(result: Result) -> bool:
     """Return whether it is a baseline that accepts a result."""
-    return result.accepted is not None and result.accepted.kind is Kind.BASELINE
+    return result.accepted is not None and result.accepted.kind is AcceptanceKind.BASELINE
 
 
 def entry_of(subject: Subject, result: Result, path: Path) -> dict[str, Any]:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from schedproof_gate.accept.acceptance import Acceptance, Kind, absolute
-from schedproof_gate.deployment.flags import closest
+from schedproof_gate.accept.acceptance import Acceptance, AcceptanceKind, absolute
 from schedproof_gate.deployment.given import Given, Origin
 from schedproof_gate.deployment.tree import Node
 from schedproof_gate.errors import InputError, quoted
+from schedproof_gate.misspellings import closest
 from schedproof_spec import Status
 
 KEYS = ("invariant", "reason", "until", "status")
@@ -25,7 +25,7 @@ EXAMPLE = "write `- invariant: NAME` with `reason: TEXT` below it"
 class EntryPlace:
     """Where a list of entries stands, and which deployments it may speak of."""
 
-    kind: Kind
+    kind: AcceptanceKind
     source: str
     root: Path
     """The folder to which the entries' `files` are relative; of a deployment, the file itself."""
@@ -33,7 +33,7 @@ class EntryPlace:
     @property
     def keys(self) -> tuple[str, ...]:
         """The keys of an entry; a deployment's own entries speak of that file alone."""
-        return KEYS if self.kind is Kind.DEPLOYMENT else (*KEYS, FILES)
+        return KEYS if self.kind is AcceptanceKind.DEPLOYMENT else (*KEYS, FILES)
 
 
 def read_acceptances(
@@ -123,7 +123,7 @@ def date_of(given: Given) -> date:
 def pattern_of(files: Given | None, place: EntryPlace) -> str:
     """Return the pattern of the deployments that an entry speaks of, as an absolute path."""
     root = glob.escape(absolute(str(place.root)))
-    if place.kind is Kind.DEPLOYMENT:
+    if place.kind is AcceptanceKind.DEPLOYMENT:
         return root
     return absolute(f"{root}/{'*' if files is None else files.text()}")
 

@@ -6,10 +6,11 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from schedproof_gate.accept.acceptance import Acceptance, Kind
+from schedproof_gate.accept.acceptance import Acceptance, AcceptanceKind
 from schedproof_gate.accept.entries import EntryPlace, entries_of, read_acceptances
 from schedproof_gate.deployment.text_file import read_text
 from schedproof_gate.deployment.toml_file import read_toml
+from schedproof_gate.from_here import from_here
 
 NAME = "schedproof.toml"
 REPOSITORY = ".git"
@@ -24,8 +25,7 @@ def project_file_of(file: str) -> Path | None:
     for folder in Path(file).absolute().parents:
         found = folder / NAME
         if found.is_file():
-            here = Path.cwd()
-            return found.relative_to(here) if found.is_relative_to(here) else found
+            return from_here(found)
         if (folder / REPOSITORY).exists():
             return None
     return None
@@ -38,7 +38,7 @@ def read_project_file(path: Path, rules: Sequence[str]) -> tuple[Acceptance, ...
         InputError: the file cannot be used; the message says where and why.
     """
     text = read_text(path)
-    place = EntryPlace(kind=Kind.PROJECT, source=str(path), root=path.parent)
+    place = EntryPlace(kind=AcceptanceKind.PROJECT, source=str(path), root=path.parent)
     entries = entries_of(read_toml(text, str(path)), place, ["accept"])
     lines = [number for number, line in enumerate(text.split("\n"), start=1) if ENTRY.match(line)]
     return read_acceptances(entries, place, rules, lines)

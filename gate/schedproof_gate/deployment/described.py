@@ -6,17 +6,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from schedproof_gate.accept.acceptance import Acceptance, Kind
+from schedproof_gate.accept.acceptance import Acceptance, AcceptanceKind
 from schedproof_gate.accept.entries import EntryPlace, read_acceptances
 from schedproof_gate.deployment.deployment import Deployment
 from schedproof_gate.deployment.engines import NamedVersion, engine_named, policy_named, release_version
-from schedproof_gate.deployment.flags import closest, flags_of_command, flags_of_mapping, variables_of
+from schedproof_gate.deployment.flags import flags_of_command, flags_of_mapping, variables_of
 from schedproof_gate.deployment.given import Given, Origin
 from schedproof_gate.deployment.launch import Argument
 from schedproof_gate.deployment.named_files import Surroundings, deployment, read_model
 from schedproof_gate.deployment.settings import Settings, Style
 from schedproof_gate.deployment.tree import Node
 from schedproof_gate.errors import InputError, quoted
+from schedproof_gate.misspellings import closest
 from schedproof_gate.rules_by_id import DEPLOYMENT_RULES
 
 KEYS = ("engine", "args", "policy", "release", "platform", "env", "model_config", "accept")
@@ -78,7 +79,7 @@ def own_acceptances(members: Mapping[str, Node], source: str) -> tuple[Acceptanc
     """
     if "accept" not in members:
         return ()
-    place = EntryPlace(kind=Kind.DEPLOYMENT, source=source, root=Path(source))
+    place = EntryPlace(kind=AcceptanceKind.DEPLOYMENT, source=source, root=Path(source))
     return read_acceptances(members["accept"], place, list(DEPLOYMENT_RULES))
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from schedproof import NEWEST, POLICIES, Policy
 from schedproof.engines.fastdeploy.releases import RELEASES, VERSIONS, release_named
 from schedproof_gate.deployment.fastdeploy import FASTDEPLOY
-from schedproof_gate.deployment.flags import closest
 from schedproof_gate.deployment.given import Origin
 from schedproof_gate.deployment.settings import Engine
 from schedproof_gate.errors import COMMAND_LINE, quoted
+from schedproof_gate.misspellings import closest
 from schedproof_gate.own_policy import is_own, own_policy
 
 ENGINES = {engine.name: engine for engine in (FASTDEPLOY,)}

@@ -13,11 +13,11 @@ from typing import Any
 from schedproof import NEWEST, Platform, Role, ServingConfig, SpeculativeConfig, SpeculativeMethod
 from schedproof.engines.fastdeploy.releases import ALWAYS_CHUNKING
 from schedproof.engines.fastdeploy.rules.capacity import loaded_dispatch_tokens
-from schedproof_gate.deployment.flags import closest
 from schedproof_gate.deployment.given import Given
 from schedproof_gate.deployment.launch import Argument
 from schedproof_gate.deployment.settings import Engine, Settings, Understood
 from schedproof_gate.errors import quoted
+from schedproof_gate.misspellings import closest
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -13,9 +12,7 @@ from schedproof_gate.deployment.launch import Argument
 from schedproof_gate.deployment.settings import Engine
 from schedproof_gate.deployment.tree import Node
 from schedproof_gate.errors import InputError
-
-SIMILARITY = 0.8
-"""How alike an unknown flag and a significant one must be for a misspelling."""
+from schedproof_gate.misspellings import closest
 
 VARIABLE_SIMILARITY = 0.9
 REST_OF_ARGUMENTS = ("$@", "$*")
@@ -143,12 +140,6 @@ def resolve(spelling: str, engine: Engine, origin: Origin, abbreviations: bool) 
     if close is not None:
         raise origin.error("unknown flag", f"did you mean {like(spelling, close)}?")
     return name, False
-
-
-def closest(name: str, candidates: Iterable[str], similarity: float = SIMILARITY) -> str | None:
-    """Return the candidate that a misspelt name most likely means, if any is close."""
-    close = difflib.get_close_matches(name, sorted(candidates), 1, similarity)
-    return close[0] if close else None
 
 
 def like(spelling: str, name: str) -> str:

@@ -4,11 +4,12 @@ import json
 import re
 from collections.abc import Iterator
 
-from schedproof_gate.deployment.tree import Node, check_count, check_depth, duplicate_key
+from schedproof_gate.deployment.tree import Node, check_count, check_depth, check_number, duplicate_key
 from schedproof_gate.errors import InputError
 
 TOKEN = re.compile(r'"(?:[^"\\\n]|\\.)*+"?|[{}\[\],:\n]|[^\s{}\[\],:"]+')
 """A string that does not end runs to the end of its line, so that the search stays linear."""
+DIGITS = "-0123456789"
 
 
 def read_json(text: str, source: str, first_line: int = 1, key: str = "") -> Node:
@@ -17,7 +18,7 @@ def read_json(text: str, source: str, first_line: int = 1, key: str = "") -> Nod
     Raises:
         InputError: not JSON, a key twice in one object, or over a limit.
     """
-    key_lines = scan(text, source, first_line)
+    key_lines = scan(text, source, first_line, key)
     repeated: list[str] = []
 
     def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -53,10 +54,13 @@ def refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not a JSON number")
 
 
-def scan(text: str, source: str, first_line: int) -> list[tuple[tuple[str | int, ...], int]]:
-    """Return the path and line of every key and list item, as far as the text is JSON at all.
+def scan(text: str, source: str, first_line: int, key: str) -> list[tuple[tuple[str | int, ...], int]]:
+    """Return the path and line of every key and list item, as far as the text is JSON at all; `key` as above.
 
     Runs before the parser, so that neither depth nor size can hurt it.
+
+    Raises:
+        InputError: over a limit.
     """
     found: list[tuple[tuple[str | int, ...], int]] = []
     path: list[str | int | None] = []
@@ -83,6 +87,8 @@ def scan(text: str, source: str, first_line: int) -> list[tuple[tuple[str | int,
         elif kind == "key" and path and not isinstance(path[-1], int):
             path[-1] = unescaped(token)
             found.append((settled(path), line))
+        elif token[0] in DIGITS:
+            check_number(len(token), source, line, key)
         check_count(len(found), source, line)
     return found
 

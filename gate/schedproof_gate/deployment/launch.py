@@ -20,6 +20,10 @@ class Argument:
     """The lines of a word that has several."""
     source: str = ""
     """Its file, where that is another one than the command's."""
+    is_default: bool = False
+    """Whether it hangs on the default of a variable that the script does not set: it may be another one."""
+    may_split: bool = False
+    """Whether it may stand for any number of words, since it is not known."""
 
     @property
     def script(self) -> PlacedText:
@@ -35,6 +39,8 @@ class WrittenFile:
     unknown_variables: tuple[str, ...] = ()
     source: str = ""
     """The file that it is, where it is one of its own."""
+    doubt: str = ""
+    """Why its content may be another one, for a person; empty where it is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

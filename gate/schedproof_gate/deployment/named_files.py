@@ -87,6 +87,10 @@ def config_flags(given: Given, engine: Engine, surroundings: Surroundings) -> di
                     "put it beside the deployment, or into a ConfigMap",
                 )
         return flags_of_file(read_yaml(read_text(path), str(path)), engine, str(path))
+    if written.doubt:
+        raise given.fail(
+            f"the content of {name}{written.doubt} is not known here", "write it once in the same file"
+        )
     source = written.source or given.origin.source
     flags = flags_of_file(read_yaml(written.content, source), engine, source)
     unknown = written.unknown_variables

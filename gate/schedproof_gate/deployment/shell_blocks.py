@@ -6,47 +6,82 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from schedproof_gate.deployment.shell_words import Command, Text, Word
+from schedproof_gate.deployment.shell_syntax import Command, Word
 from schedproof_gate.deployment.tree import check_depth
 
 
-class Kind(StrEnum):
+class BlockKind(StrEnum):
     """What a block does with its body."""
 
     GROUP = "group"
     SUBSHELL = "subshell"
     FUNCTION = "function"
-    LOOP = "loop"
-    """``for``: the body runs for each word."""
-    BRANCH = "branch"
-    """A condition, or a loop that has one: the body may run."""
+    FOR = "for"
+    """The body runs for each word."""
+    COUNTED = "for (("
+    WHILE = "while"
+    UNTIL = "until"
+    SELECT = "select"
+    IF = "if"
     CASE = "case"
-    """As a branch; a parenthesis in it ends a pattern."""
+
+
+@dataclass(slots=True)
+class Clause:
+    """A condition or patterns, and what runs where they hold."""
+
+    condition: list[Element] = field(default_factory=list)
+    """Empty for ``else``."""
+    patterns: list[Word] = field(default_factory=list)
+    body: list[Element] = field(default_factory=list)
+    end: str = ";;"
+    """What stands behind a clause of ``case``: ``;&`` goes on with the next body, ``;;&`` with the next pattern."""
 
 
 @dataclass(slots=True)
 class Block:
     """Commands that belong together."""
 
-    kind: Kind
+    kind: BlockKind
+    line: int
     words: list[Word] = field(default_factory=list)
-    """The words of ``for``."""
+    """Those of ``for``, ``select`` and ``case``; the expression of ``for ((``."""
     name: str = ""
     """A function's name."""
     operator: str = ""
     """What stands between it and the command before."""
-    body: list[Command | Block] = field(default_factory=list)
+    is_negated: bool = False
+    is_in_background: bool = False
+    is_in_subshell: bool = False
+    """Whether a function's body runs in another shell."""
+    body: list[Element] = field(default_factory=list)
+    clauses: list[Clause] = field(default_factory=list)
 
 
-BRANCHES = {"if": Kind.BRANCH, "while": Kind.BRANCH, "until": Kind.BRANCH, "select": Kind.BRANCH, "case": Kind.CASE}
+Element = Command | Block
+
+WITH_CONDITION = {"if": BlockKind.IF, "while": BlockKind.WHILE, "until": BlockKind.UNTIL}
+WITH_WORDS = {"for": BlockKind.FOR, "select": BlockKind.SELECT}
 CLOSED_BY = {
-    "fi": {Kind.BRANCH},
-    "done": {Kind.LOOP, Kind.BRANCH},
-    "esac": {Kind.CASE},
-    "}": {Kind.GROUP, Kind.FUNCTION},
-    ")": {Kind.SUBSHELL, Kind.FUNCTION},
+    "fi": {BlockKind.IF},
+    "done": {BlockKind.FOR, BlockKind.COUNTED, BlockKind.WHILE, BlockKind.UNTIL, BlockKind.SELECT},
+    "esac": {BlockKind.CASE},
+    "}": {BlockKind.GROUP, BlockKind.FUNCTION},
+    ")": {BlockKind.SUBSHELL, BlockKind.FUNCTION},
 }
-PASSING = {"then", "do", "else", "elif", "!", "time"}
+CLAUSE_ENDS = {";;", ";&", ";;&"}
+
+
+@dataclass(slots=True)
+class Open:
+    """A block whose end has not been read, and the commands that the next one joins."""
+
+    block: Block
+    target: list[Element]
+    expects_pattern: bool = False
+    patterns: list[Word] = field(default_factory=list)
+    """Those of the clause of ``case`` that comes next."""
+    closer: str = ""
 
 
 class BlockBuilder:
@@ -54,68 +89,117 @@ class BlockBuilder:
 
     def __init__(self, source: str) -> None:
         self.source = source
-        self.root = Block(Kind.GROUP)
-        self.open = [self.root]
+        self.root = Block(BlockKind.GROUP, 1)
+        self.open = [Open(self.root, self.root.body)]
         self.operator = ""
+        self.is_negated = False
         self.function: str | None = None
         """The name of a function whose body comes next."""
 
     def add(self, command: Command) -> None:
         """Take in a command: what it opens and closes, and what is left of it."""
         words = command.words
-        self.operator = command.operator
+        self.operator, self.is_negated = command.operator, False
+        self.take_operator(command.operator)
         while words:
             first = words[0].bare
-            if first == "function" and len(words) > 1:
+            if self.open[-1].expects_pattern and first != "esac":
+                words = self.pattern(words)
+            elif first == "function" and len(words) > 1:
                 self.function = words[1].literal or ""
                 words = words[2:]
             elif first in ("{", "("):
                 self.enter(first, words[0].line)
                 words = words[1:]
-            elif first == "for" and len(words) > 1 and words[1].bare == "let":
-                self.begin(Block(Kind.BRANCH), words[0].line)
-                words = words[1:]
-            elif first == "for":
-                self.begin(Block(Kind.LOOP, words=words[1:]), words[0].line)
+            elif first == "for" and len(words) > 2 and words[1].bare == "let":
+                self.begin(Block(BlockKind.COUNTED, words[0].line, words=words[2:3]))
+                words = words[3:]
+            elif first in WITH_WORDS:
+                self.begin(Block(WITH_WORDS[first], words[0].line, words=words[1:]))
                 words = []
-            elif first in BRANCHES:
-                self.begin(Block(BRANCHES[first]), words[0].line)
-                words = [] if first == "case" else words[1:]
-                if first == "select":
-                    words = [Word(command.words[0].line, [Text("read", quoted=False)]), *words[:1]]
+            elif first in WITH_CONDITION:
+                block = Block(WITH_CONDITION[first], words[0].line, clauses=[Clause()])
+                self.begin(block, block.clauses[0].condition)
+                words = words[1:]
+            elif first == "case":
+                self.begin(Block(BlockKind.CASE, words[0].line, words=words[1:2]))
+                self.open[-1].expects_pattern = True
+                words = words[3:]
             elif first in CLOSED_BY:
                 self.close(first)
                 words = words[1:]
-            elif first in PASSING:
+            elif first in ("then", "do", "else", "elif"):
+                self.go_on(first)
+                words = words[1:]
+            elif first in ("!", "time"):
+                self.is_negated ^= first == "!"
                 words = words[1:]
             else:
                 break
         if words or command.redirections:
             command.words = words
-            self.open[-1].body.append(command)
+            command.operator, command.is_negated = self.operator, self.is_negated
+            self.open[-1].target.append(command)
+
+    def take_operator(self, operator: str) -> None:
+        """Take in what stands between this command and the one before."""
+        innermost = self.open[-1]
+        if operator == "&" and innermost.target:
+            innermost.target[-1].is_in_background = True
+        if operator in CLAUSE_ENDS and innermost.block.kind is BlockKind.CASE and innermost.block.clauses:
+            innermost.block.clauses[-1].end = operator
+            innermost.expects_pattern = True
+
+    def pattern(self, words: list[Word]) -> list[Word]:
+        """Take in patterns of ``case``; the parenthesis behind them begins the body."""
+        innermost = self.open[-1]
+        self.operator = ""
+        if words[0].bare == ")" and innermost.patterns:
+            clause = Clause(patterns=innermost.patterns)
+            innermost.block.clauses.append(clause)
+            innermost.target, innermost.patterns, innermost.expects_pattern = clause.body, [], False
+        elif words[0].bare not in ("(", ")"):
+            innermost.patterns.append(words[0])
+        return words[1:]
 
     def enter(self, bracket: str, line: int) -> None:
-        """Begin a group, a subshell, or the body of a function; a bracket in a pattern begins nothing."""
-        if bracket == "(" and self.open[-1].kind is Kind.CASE:
-            return
-        kind = Kind.GROUP if bracket == "{" else Kind.SUBSHELL
+        """Begin a group, a subshell, or the body of a function."""
         name, self.function = self.function, None
-        self.begin(Block(kind) if name is None else Block(Kind.FUNCTION, name=name), line)
+        if name is not None:
+            block = Block(BlockKind.FUNCTION, line, name=name, is_in_subshell=bracket == "(")
+        else:
+            block = Block(BlockKind.GROUP if bracket == "{" else BlockKind.SUBSHELL, line)
+        self.begin(block)
+        self.open[-1].closer = "}" if bracket == "{" else ")"
 
-    def begin(self, block: Block, line: int) -> None:
+    def begin(self, block: Block, target: list[Element] | None = None) -> None:
         """Put a block into the one that is open, and open it.
 
         Raises:
             InputError: too deep.
         """
-        check_depth(len(self.open), self.source, line)
+        check_depth(len(self.open), self.source, block.line)
         block.operator, self.operator = self.operator, ""
-        self.open[-1].body.append(block)
-        self.open.append(block)
+        block.is_negated, self.is_negated = self.is_negated, False
+        self.open[-1].target.append(block)
+        self.open.append(Open(block, block.body if target is None else target))
+
+    def go_on(self, word: str) -> None:
+        """Begin the next part of a condition or loop, if one is open."""
+        innermost = self.open[-1]
+        block = innermost.block
+        self.operator = ""
+        if (word == "then" and block.kind is BlockKind.IF) or (word == "do" and block.clauses):
+            innermost.target = block.clauses[-1].body
+        elif word in ("elif", "else") and block.kind is BlockKind.IF:
+            block.clauses.append(Clause())
+            innermost.target = block.clauses[-1].condition if word == "elif" else block.clauses[-1].body
 
     def close(self, word: str) -> None:
         """End the innermost block, if that is what the word ends."""
-        if len(self.open) > 1 and self.open[-1].kind in CLOSED_BY[word]:
+        innermost = self.open[-1]
+        is_closer = innermost.closer in ("", word)
+        if len(self.open) > 1 and is_closer and innermost.block.kind in CLOSED_BY[word]:
             self.open.pop()
 
 

@@ -9,11 +9,13 @@ from pathlib import PurePosixPath
 
 from schedproof_gate.deployment.launch import Argument, WrittenFile, written_file
 from schedproof_gate.deployment.placed_text import PlacedText
-from schedproof_gate.deployment.shell_words import Redirection
+from schedproof_gate.deployment.shell_syntax import Redirection
 
 ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)(\+?)=", re.ASCII)
 SHELLS = {"sh", "bash", "zsh", "dash", "ash", "ksh"}
 SOURCING = {"source", "."}
+BEFORE_ENV = {"exec", "nohup", "setsid", "command"}
+"""Commands that may stand before ``env``."""
 RUNNING = {"exec", "source", ".", "nohup"}
 
 
@@ -35,6 +37,29 @@ def assigned_words(arguments: tuple[Argument, ...]) -> Iterator[tuple[str, Argum
             return
         if match is not None:
             yield match.group(1), replace(argument, text=argument.text[match.end() :])
+
+
+def kept_environment(arguments: tuple[Argument, ...], environment: dict[str, Argument]) -> dict[str, Argument]:
+    """Return what ``env -i`` or ``env -u NAME`` leaves of the environment; all of it for any other command."""
+    names = [PurePosixPath(argument.text).name for argument in arguments]
+    position = next((index for index, name in enumerate(names) if name not in BEFORE_ENV), len(names))
+    if names[position : position + 1] != ["env"]:
+        return environment
+    kept = dict(environment)
+    position += 1
+    while position < len(arguments) and arguments[position].text.startswith("-"):
+        option = arguments[position].text
+        if option in ("-", "-i", "--ignore-environment"):
+            kept.clear()
+        elif option in ("-u", "--unset") and position + 1 < len(arguments):
+            position += 1
+            kept.pop(arguments[position].text, None)
+        elif option.startswith("--unset="):
+            kept.pop(option.partition("=")[2], None)
+        elif option.startswith("-u"):
+            kept.pop(option[2:], None)
+        position += 1
+    return kept
 
 
 def inner_script(

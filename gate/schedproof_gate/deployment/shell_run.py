@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from schedproof_gate.deployment.budget import Budget
-from schedproof_gate.deployment.launch import Argument, Launch, WrittenFile
+from schedproof_gate.deployment.launch import Argument, Launch
 from schedproof_gate.deployment.tree import MAX_ITEMS
 from schedproof_gate.errors import InputError
 
@@ -22,11 +22,27 @@ class Run:
     source: str
     is_launch: IsLaunch
     budget: Budget
-    files: dict[str, WrittenFile]
     launches: list[Launch] = field(default_factory=list)
     notes: dict[str, None] = field(default_factory=dict)
     num_commands: int = 0
     num_calls: int = 0
+    not_followed: dict[str, None] = field(default_factory=dict)
+    """What may start more engines, for a person."""
+
+    def mark(self) -> int:
+        """Return the place to which `undo` goes back."""
+        return len(self.launches)
+
+    def found(self) -> list[Launch]:
+        """Return the launches; each says what was not followed, since that may start more."""
+        more = tuple(self.not_followed)
+        return (
+            [replace(launch, notes=(*launch.notes, *more)) for launch in self.launches] if more else self.launches
+        )
+
+    def undo(self, mark: int) -> None:
+        """Forget the launches that were found since."""
+        del self.launches[mark:]
 
     def count(self, line: int) -> None:
         """Refuse a script whose loops and functions have no end.

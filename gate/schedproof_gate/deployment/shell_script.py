@@ -1,183 +1,202 @@
 """Finds the launch commands of a shell script, with the variables that the script itself sets.
 
-Nothing is executed: a script's functions, loops over constant words and inner scripts are followed as text.
+Nothing is executed: a script's functions, conditions, loops and inner scripts are followed as text.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import PurePosixPath
 
 from schedproof_gate.deployment.budget import Budget
 from schedproof_gate.deployment.given_values import GivenValues
 from schedproof_gate.deployment.launch import Argument, Launch, WrittenFile
 from schedproof_gate.deployment.placed_text import PlacedText
-from schedproof_gate.deployment.shell_blocks import Block, Kind, blocks_of
+from schedproof_gate.deployment.shell_blocks import Block, blocks_of
+from schedproof_gate.deployment.shell_builtins import (
+    DECLARING,
+    assign_word,
+    assigned_value,
+    assignment_name,
+    declare,
+    element_name,
+    set_options,
+    shift,
+    unset,
+)
 from schedproof_gate.deployment.shell_changes import set_by_command
-from schedproof_gate.deployment.shell_conditions import is_question
-from schedproof_gate.deployment.shell_files import file_of
-from schedproof_gate.deployment.shell_inner import ASSIGNMENT, SOURCING, assigned_words, inner_script, joined
+from schedproof_gate.deployment.shell_conditions import PREPARING, Status, answered, answered_in_brackets
+from schedproof_gate.deployment.shell_expansion import expand
+from schedproof_gate.deployment.shell_files import note_files
+from schedproof_gate.deployment.shell_flow import Flow
+from schedproof_gate.deployment.shell_inner import SOURCING, assigned_words, inner_script, joined, kept_environment
 from schedproof_gate.deployment.shell_run import IsLaunch, Run
-from schedproof_gate.deployment.shell_values import Values, is_pattern, same
-from schedproof_gate.deployment.shell_words import Command, Elements, Redirection, ShellReader, Text, Word
+from schedproof_gate.deployment.shell_syntax import Command, Elements, Redirection, Variable, Word
+from schedproof_gate.deployment.shell_values import Values
+from schedproof_gate.deployment.shell_walk import Walk
+from schedproof_gate.deployment.shell_words import ShellReader
 
-DECLARING = {"export", "declare", "typeset", "readonly", "local"}
-ELEMENT = re.compile(r"([A-Za-z_]\w*)\[[^\]]*\]\+?=", re.ASCII)
-IN_A_BRANCH = " (set in a branch)"
-PATHS_ALONE = {"activate", "conda.sh"}
-"""Scripts of Python environments, which set ``PATH`` and variables of their own."""
+PATHS_ALONE = {"activate", "conda", "conda.sh", "mamba", "micromamba", "pyenv", "ssh-agent"}
+"""Scripts and commands of Python environments and the like, which set ``PATH`` and variables of their own."""
 
 MAX_CALLS = 16
 """Functions and scripts that may be inside each other."""
 INNER_COST = 8
 """Characters of the budget for each character of an inner script, which is read again wherever it is run."""
 
-MAX_TURNS = 64
-"""Words that a loop is followed through."""
-
 
 @dataclass(slots=True)
 class Script:
     """One script, followed from the beginning to the end."""
 
-    run: Run
-    values: Values
+    flow: Flow
     source: str
-    functions: dict[str, Block] = field(default_factory=dict)
-    depth: int = 0
-    """How many conditions, and loops that are not followed, are open."""
-    places: tuple[str, ...] = ()
-    """The words of the loops that are followed."""
     line: int | None = None
     """Where the outermost function was called."""
-    locals: list[dict[str, Argument | None]] = field(default_factory=list)
+    calls: list[tuple[str, Values]] = field(default_factory=list)
+    """The functions and scripts that run, each with what was set when it began."""
+    walk: Walk = field(init=False)
 
-    def block(self, block: Block) -> None:
-        """Follow a block."""
-        if block.kind is Kind.FUNCTION:
-            self.functions[block.name] = block
-        elif block.kind is Kind.LOOP:
-            self.loop(block)
-        elif block.kind is Kind.SUBSHELL:
-            values, self.values = self.values, self.values.copy()
-            self.body(block)
-            self.values = values
-        else:
-            is_branch = block.kind in (Kind.BRANCH, Kind.CASE)
-            self.depth += is_branch
-            self.body(block)
-            self.depth -= is_branch
+    def __post_init__(self) -> None:
+        self.walk = Walk(self.flow, self.source, self.command)
 
-    def body(self, block: Block) -> None:
-        """Follow the commands of a block."""
-        is_conditional = is_asked = False
-        for each in block.body:
-            is_conditional = each.operator == "||" or (each.operator == "&&" and (is_conditional or is_asked))
-            self.depth += is_conditional
-            is_asked = is_question(each)
-            if isinstance(each, Block):
-                self.block(each)
-            else:
-                self.run.count(each.words[0].line if each.words else each.redirections[0].target.line)
-                self.command(each)
-            self.depth -= is_conditional
+    @property
+    def run(self) -> Run:
+        """What all scripts inside each other share."""
+        return self.flow.run
 
-    def loop(self, block: Block) -> None:
-        """Follow a loop: once for each constant word, or once with a variable that is not known."""
-        name = block.words[0].literal if block.words else None
-        has_list = len(block.words) > 1 and block.words[1].literal == "in"
-        words = block.words[2:] if has_list else []
-        turns = [argument for word in words for argument in self.values.expand(word)]
-        is_constant = not any(turn.unknown_variables for turn in turns) and not any(map(is_pattern, words))
-        if name is None or not has_list or not is_constant or not 0 < len(turns) <= MAX_TURNS:
-            if name is not None:
-                self.values.lose(name)
-            self.depth += 1
-            self.body(block)
-            self.depth -= 1
-            return
-        places = self.places
-        for turn in turns:
-            self.places = (*places, f"{name}={turn.text}")
-            self.assign(name, turn)
-            self.body(block)
-        self.places = places
+    @property
+    def values(self) -> Values:
+        """What is set."""
+        return self.flow.values
 
     def command(self, command: Command) -> None:
         """Take in one command: assignments, a call, a script, or what may be a launch."""
         words = list(command.words)
-        prefix: dict[str, Argument] = {}
-        while words and (assigned := assignment_name(words[0])) is not None:
-            word = words.pop(0)
-            if not self.assign_array(word, *assigned):
-                prefix[assigned[0]] = self.assigned_value(word, *assigned)
-        if words and (element := ELEMENT.match(words[0].bare or "")) is not None:
-            self.values.arrays.setdefault(element.group(1), ())
-            self.values.lose(element.group(1))
+        if words and words[0].bare == "[[":
+            self.flow.status = answered_in_brackets(words, self.values)
             return
-        if not words:
-            for name, value in prefix.items():
-                self.assign(name, value)
-            self.keep_files(command, ())
+        before = 0
+        while before < len(words) and (assignment_name(words[before]) or element_name(words[before])) is not None:
+            before += 1
+        if before == len(words):
+            self.assignments(words)
+            note_files(command, (), self.values, self.source)
             return
-        first = words[0].literal
+        first = words[before].literal
+        if first == "eval" and sets_paths_alone(words[before + 1 :]):
+            self.flow.status = Status.LIKELY
+            return
+        prefix = {} if first in DECLARING else self.prefix(words[:before])
         if first in DECLARING:
-            self.declare(words[1:], str(first))
-        elif first == "unset":
-            for word in words[1:]:
-                self.unset(word.literal or "")
-        else:
-            arguments = tuple(argument for word in words for argument in self.values.expand(word))
-            self.keep_files(command, arguments)
-            self.start(arguments, prefix, command.redirections)
+            declare(self.values, words[before + 1 :], str(first))
+            self.flow.status = Status.LIKELY
+            return
+        arguments = tuple(argument for word in words[before:] for argument in expand(self.values, word))
+        note_files(command, arguments, self.values, self.source)
+        self.start(arguments, prefix, command.redirections)
+
+    def assignments(self, words: list[Word]) -> None:
+        """Take in assignments alone, each after the one before."""
+        self.flow.status = Status.SUCCESS
+        for word in words:
+            assigned = assignment_name(word)
+            if assigned is None:
+                name = element_name(word) or ""
+                self.values.arrays.setdefault(name, ())
+                self.values.lose(name)
+            else:
+                assign_word(self.values, word, *assigned)
+            if any(isinstance(part, Variable) and not part.name for part in word.parts):
+                self.flow.status = Status.LIKELY
+
+    def prefix(self, words: list[Word]) -> dict[str, Argument]:
+        """Return the variables that stand before a command, each of which the next one may use."""
+        found: dict[str, Argument] = {}
+        if not words:
+            return found
+        values = self.values.copy()
+        for word in words:
+            assigned = assignment_name(word)
+            if assigned is not None and not any(isinstance(part, Elements) for part in word.parts):
+                found[assigned[0]] = assigned_value(values, word, *assigned)
+                values.assign(assigned[0], found[assigned[0]])
+        return found
 
     def start(
         self, arguments: tuple[Argument, ...], prefix: dict[str, Argument], redirections: list[Redirection]
     ) -> None:
         """Take in a command that is more than assignments."""
-        if not arguments or arguments[0].text == ":":
+        known = answered(arguments, self.values)
+        if known is not None:
+            self.flow.status = known
             return
-        name = arguments[0].text
-        if name == "shift":
-            known, count = self.values.arguments, arguments[1].text if len(arguments) > 1 else "1"
-            if known is not None and count.isdigit() and len(count) < 4:
-                self.set_arguments(known[int(count) :])
-        elif name in self.functions:
+        name = arguments[0].text if arguments else ""
+        self.flow.status = Status.LIKELY if name in PREPARING else Status.UNKNOWN
+        rest = arguments[1:]
+        if name in self.values.functions:
             self.call(name, arguments, prefix)
-        elif name == "eval":
-            if any(argument.unknown_variables and argument.text[:1] in "$`" for argument in arguments[1:]):
-                self.run.notes[f"what eval runs in line {arguments[0].line} is not known"] = None
-            self.inside(joined(arguments[1:]), self.values)
+        elif name in ("break", "continue"):
+            count = rest[0].text if rest else "1"
+            self.flow.leave_loop(name, int(count) if count.isdigit() and len(count) < 3 else 1)
+        elif name == "return":
+            self.flow.leave_function()
+        elif name == "exit":
+            self.flow.stop()
+        elif name == "shift":
+            shift(self.values, rest)
+        elif name == "unset":
+            unset(self.values, rest)
         elif name == "set":
-            self.set_options(arguments[1:])
+            set_options(self.values, rest)
+        elif name == "eval":
+            if any(argument.unknown_variables and argument.text[:1] in "$`" for argument in rest):
+                self.not_known(arguments[0].line)
+            self.inside(joined(rest), prefix=prefix)
         elif changed := set_by_command(arguments):
             for variable, why in changed.items():
                 self.values.lose(variable, why)
-        elif (inner := inner_script(arguments, redirections, self.run.files)) is not None:
+        elif arguments:
+            self.program(arguments, prefix, redirections)
+
+    def program(
+        self, arguments: tuple[Argument, ...], prefix: dict[str, Argument], redirections: list[Redirection]
+    ) -> None:
+        """Take in a command that runs another script, or starts what may be an engine."""
+        name = arguments[0].text
+        if (inner := inner_script(arguments, redirections, self.values.files)) is not None:
             if name in SOURCING:
-                self.inside(inner.text, self.values, inner.source)
+                self.inside(inner.text, inner.source, prefix=prefix)
                 return
-            before = prefix | dict(assigned_words(arguments))
-            environment = self.values.environment() | before
-            self.inside(inner.text, started_with(self.values, environment, inner.arguments), inner.source)
+            environment = kept_environment(arguments, self.values.environment() | prefix)
+            environment |= dict(assigned_words(arguments))
+            started = started_with(self.values, environment, inner.arguments)
+            self.flow.isolated(partial(self.inside, inner.text, inner.source, started))
+            self.flow.status = Status.UNKNOWN
         elif name in SOURCING:
             self.not_here(arguments[1].text if len(arguments) > 1 else "a command's output", arguments[0].line)
         elif self.run.is_launch(arguments):
-            environment = self.values.environment() | prefix
             self.run.count_launch(arguments[0].line)
             self.run.launches.append(
                 Launch(
                     arguments=arguments,
-                    environment=environment,
-                    place=", ".join(self.places),
+                    environment=kept_environment(arguments, self.values.environment() | prefix),
+                    place=", ".join(self.walk.places),
                     line=self.line,
-                    files=dict(self.run.files),
+                    files=dict(self.values.files),
                     source="" if self.source == self.run.source else self.source,
                     notes=tuple(self.run.notes),
                 )
             )
+        if name == "exec" and len(arguments) > 1:
+            self.flow.stop()
+
+    def not_known(self, line: int | None) -> None:
+        """Take in that ``eval`` runs what is not known: it may set any variable."""
+        self.run.notes[f"what eval runs in line {line} is not known"] = None
+        self.values.lose_all(f" (what eval runs in {self.source}:{line} is not known)", line)
 
     def not_here(self, name: str, line: int | None) -> None:
         """Take in that a script is sourced that cannot be read: it may set any variable."""
@@ -185,160 +204,104 @@ class Script:
         if PurePosixPath(name).name not in PATHS_ALONE:
             self.values.lose_all(f" ({self.source}:{line} sources {name}, which is not here)", line)
 
+    def is_too_deep(self, name: str, line: int | None) -> bool:
+        """Return whether no more functions and scripts are followed inside each other; what is not is noted.
+
+        One that begins where it began before sets nothing that it has not set there.
+        """
+        if len(self.calls) < MAX_CALLS:
+            return False
+        if any(name == other and self.values.is_same(values) for other, values in self.calls):
+            self.flow.stop()
+            return True
+        where = f"{self.source}:{line}"
+        note = f"{name} in {where} is nested more than {MAX_CALLS} deep and not followed: it may start more engines"
+        self.run.not_followed[note] = None
+        self.values.lose_all(f" ({where} nests {name} too deep)", line)
+        return True
+
     def call(self, name: str, arguments: tuple[Argument, ...], prefix: dict[str, Argument]) -> None:
         """Follow a function with the arguments of one call."""
-        if self.run.num_calls >= MAX_CALLS:
-            return
-        outer_arguments, outer_line, outer_scalars = self.values.arguments, self.line, dict(self.values.scalars)
-        for variable, value in prefix.items():
-            self.values.scalars[variable] = value
+        functions = self.values.functions[name]
+        if len(functions) > 1:
+            paths = [
+                partial(self.walk.end, Status.UNKNOWN)
+                if each is None
+                else partial(self.call_one, each, arguments, prefix)
+                for each in functions
+            ]
+            self.flow.fork(paths)
+        elif functions[0] is not None:
+            self.call_one(functions[0], arguments, prefix)
+
+    def call_one(self, function: Block, arguments: tuple[Argument, ...], prefix: dict[str, Argument]) -> None:
+        """Follow one function with the arguments of one call."""
+        outer_arguments, outer_line = self.values.arguments, self.line
+        self.values.begin(prefix)
         self.values.arguments = arguments[1:]
-        self.line = self.line or arguments[0].line
-        self.locals.append({})
-        self.run.num_calls += 1
-        self.body(self.functions[name])
-        self.run.num_calls -= 1
-        for variable in {*self.locals.pop(), *prefix}:
-            self.values.scalars.pop(variable, None)
-            if variable in outer_scalars:
-                self.values.scalars[variable] = outer_scalars[variable]
+        if not self.is_too_deep(function.name, arguments[0].line):
+            self.line = self.line or arguments[0].line
+            self.calls.append((function.name, self.values.copy()))
+            body = partial(self.flow.called, partial(self.walk.body, function.body))
+            if function.is_in_subshell:
+                self.flow.isolated(body)
+            else:
+                body()
+            self.calls.pop()
+        self.values.end()
         self.values.arguments, self.line = outer_arguments, outer_line
 
     def follow_functions(self) -> None:
         """Follow each function as if it were called, where a script starts nothing else: it is chosen by a word."""
-        self.depth += 1
-        for function in list(self.functions.values()):
-            self.body(function)
-        self.depth -= 1
+        self.flow.is_alive = True
+        for functions in list(self.values.functions.values()):
+            for function in functions:
+                if function is not None:
+                    self.flow.isolated(partial(self.walk.body, function.body))
 
-    def inside(self, text: PlacedText, values: Values, source: str = "") -> None:
-        """Follow a script that a command of this one runs; it may stand in another file."""
-        if self.run.num_calls >= MAX_CALLS:
+    def inside(
+        self,
+        text: PlacedText,
+        source: str = "",
+        started: Values | None = None,
+        prefix: Mapping[str, Argument] | None = None,
+    ) -> None:
+        """Follow a script that a command of this one runs, in this shell or one that is `started`."""
+        if self.is_too_deep("a script", text.first_line):
             return
-        self.run.num_calls += 1
-        source = source or self.source
-        if source != self.source:
-            values.scalars = {n: replace(v, source=v.source or self.source) for n, v in values.scalars.items()}
-        inner = replace(self, values=values, functions=dict(self.functions), locals=[], source=source)
+        outer_source = self.source
+        self.source = self.walk.source = source or outer_source
+        values = self.values if started is None else started
+        if self.source != outer_source:
+            values.scalars = {n: replace(v, source=v.source or outer_source) for n, v in values.scalars.items()}
         self.run.budget.count(INNER_COST * len(text.text), text.first_line)
-        inner.body(blocks_of(ShellReader(text, source).commands(), source))
-        if values is self.values:
-            self.functions |= inner.functions
-        self.run.num_calls -= 1
-
-    def keep_files(self, command: Command, arguments: tuple[Argument, ...]) -> None:
-        """Remember the file that a here-document is written to."""
-        bodies = [each for each in command.redirections if each.body is not None]
-        targets = [each.target for each in command.redirections if each.operator in (">", ">|", ">>")]
-        names = [target.literal for target in targets if target.literal]
-        if not names and arguments and arguments[0].text == "tee":
-            names = [argument.text for argument in arguments[1:] if not argument.text.startswith("-")]
-        if not bodies or not names or not arguments or arguments[0].text not in ("cat", "tee"):
-            return
-        file = file_of(bodies[-1], self.values, self.source)
-        for name in names:
-            self.run.files[PurePosixPath(name).name] = file
-
-    def declare(self, words: list[Word], how: str) -> None:
-        """Take in ``export NAME=value`` and its relatives."""
-        exports = how == "export"
-        for word in words:
-            assigned = assignment_name(word)
-            name = assigned[0] if assigned is not None else word.literal
-            if name == "-x":
-                exports = True
-                continue
-            if name is not None and how in ("local", "declare", "typeset") and self.locals:
-                self.locals[-1].setdefault(name, self.values.scalars.get(name))
-            if assigned is not None and not self.assign_array(word, *assigned):
-                self.assign(assigned[0], self.assigned_value(word, *assigned))
-            if name is not None and exports:
-                self.values.exported.add(name)
-
-    def assign_array(self, word: Word, name: str, appends: bool) -> bool:
-        """Set an array, or append to one; return whether the word does that."""
-        elements = next((part for part in word.parts if isinstance(part, Elements)), None)
-        if elements is None:
-            return False
-        values = tuple(argument for each in elements.words for argument in self.values.expand(each))
-        before = self.values.arrays.get(name)
-        if appends:
-            values = (*(before or ()), *values)
-        self.values.scalars.pop(name, None)
-        self.values.arrays[name] = values
-        if self.depth > 0 and (before is None or not same(before, values)):
-            self.values.lose(name, IN_A_BRANCH)
-        return True
-
-    def assigned_value(self, word: Word, name: str, appends: bool) -> Argument:
-        """Return the value of an assignment word."""
-        first = word.parts[0]
-        assert isinstance(first, Text)
-        rest = Text(first.text[first.text.index("=") + 1 :], quoted=True)
-        whole: list[Text | object] = [rest, *(replace(part, quoted=True) for part in word.parts[1:])]
-        found = self.values.expand(Word(word.line, whole, word.raw))  # type: ignore[arg-type]
-        value = found[0] if len(found) == 1 else joined_argument(found, word.line)
-        before = self.values.scalars.get(name)
-        if not appends:
-            return value
-        if before is None:
-            return replace(value, unknown_variables=(f"${name}",))
-        unknown = tuple(dict.fromkeys((*before.unknown_variables, *value.unknown_variables)))
-        self.run.budget.count(len(before.text), word.line)
-        return Argument(before.text + value.text, value.line, unknown)
-
-    def assign(self, name: str, value: Argument) -> None:
-        """Set a variable; one that depends on a branch of the script has no known value."""
-        before = self.values.scalars.get(name)
-        self.values.arrays.pop(name, None)
-        self.values.scalars[name] = value
-        if self.values.exports_all:
-            self.values.exported.add(name)
-        if self.depth > 0 and (before is None or not same((before,), (value,))):
-            self.values.lose(name, IN_A_BRANCH)
-
-    def unset(self, name: str) -> None:
-        """Forget a variable; one that a branch of the script forgets has no known value."""
-        if self.depth == 0:
-            self.values.unset(name)
-        elif name in self.values.scalars or name in self.values.arrays:
-            self.values.lose(name, IN_A_BRANCH)
-
-    def set_options(self, words: tuple[Argument, ...]) -> None:
-        """Take in ``set``: whether variables are exported, and what ``$1`` and those behind it are."""
-        for position, option in enumerate(words):
-            sign, letters = option.text[:1], option.text[1:]
-            if option.text == "--":
-                self.set_arguments(words[position + 1 :])
-                return
-            after = words[position + 1].text if position + 1 < len(words) else ""
-            if sign in ("-", "+") and ("a" in letters or (letters == "o" and after == "allexport")):
-                self.values.exports_all = sign == "-"
-
-    def set_arguments(self, arguments: tuple[Argument, ...]) -> None:
-        """Set what ``$1`` and those behind it are; those that a branch of the script sets are not known."""
-        self.values.arguments = arguments if self.depth == 0 else None
+        self.flow.values = values
+        if prefix:
+            values.begin(prefix)
+        self.calls.append(("", values.copy()))
+        body = blocks_of(ShellReader(text, self.source).commands(), self.source).body
+        self.flow.called(partial(self.walk.body, body))
+        self.calls.pop()
+        if prefix:
+            self.values.end()
+        self.source = self.walk.source = outer_source
 
 
-def assignment_name(word: Word) -> tuple[str, bool] | None:
-    """Return the variable that a word assigns to, and whether it appends; None for any other word."""
-    first = word.parts[0] if word.parts else None
-    if not isinstance(first, Text) or first.quoted:
-        return None
-    match = ASSIGNMENT.match(first.text)
-    return None if match is None else (match.group(1), match.group(2) == "+")
-
-
-def joined_argument(arguments: list[Argument], line: int) -> Argument:
-    """Return words as one."""
-    unknown = dict.fromkeys(name for argument in arguments for name in argument.unknown_variables)
-    return Argument(" ".join(argument.text for argument in arguments), line, tuple(unknown))
+def sets_paths_alone(words: list[Word]) -> bool:
+    """Return whether ``eval`` runs what a command prints that sets ``PATH`` and variables of its own."""
+    commands = [part.command.split() for word in words for part in word.parts if isinstance(part, Variable)]
+    return bool(commands) and all(words and PurePosixPath(words[0]).name in PATHS_ALONE for words in commands)
 
 
 def started_with(values: Values, environment: dict[str, Argument], arguments: tuple[Argument, ...]) -> Values:
     """Return what a new shell starts with."""
     return Values(
-        values.budget, values.given, scalars=dict(environment), exported=set(environment), arguments=arguments
+        values.budget,
+        values.given,
+        scalars=dict(environment),
+        exported=set(environment),
+        arguments=arguments,
+        files=dict(values.files),
     )
 
 
@@ -357,10 +320,10 @@ def launches(
     """
     script = new_script(source, is_launch, given, environment, files)
     placed = PlacedText.of(text) if isinstance(text, str) else text
-    script.body(blocks_of(ShellReader(placed, source).commands(), source))
+    script.walk.body(blocks_of(ShellReader(placed, source).commands(), source).body)
     if not script.run.launches:
         script.follow_functions()
-    return script.run.launches
+    return script.run.found()
 
 
 def launches_of_words(
@@ -378,7 +341,7 @@ def launches_of_words(
     """
     script = new_script(source, is_launch, given, environment, files)
     script.start(arguments, {}, [])
-    return script.run.launches
+    return script.run.found()
 
 
 def new_script(
@@ -391,5 +354,5 @@ def new_script(
     """Return a script at its beginning."""
     budget = Budget(source)
     known = dict(environment or {})
-    values = Values(budget, given or GivenValues(), scalars=known, exported=set(known))
-    return Script(Run(source, is_launch, budget, dict(files or {})), values, source)
+    values = Values(budget, given or GivenValues(), scalars=known, exported=set(known), files=dict(files or {}))
+    return Script(Flow(Run(source, is_launch, budget), values), source)

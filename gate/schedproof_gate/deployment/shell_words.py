@@ -4,99 +4,40 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from schedproof_gate.deployment.placed_text import LineIndex, PlacedText
 from schedproof_gate.deployment.shell_changes import ARITHMETIC, set_by_arithmetic
+from schedproof_gate.deployment.shell_syntax import (
+    Command,
+    Elements,
+    Redirection,
+    Text,
+    Variable,
+    Word,
+    split_replacement,
+)
 from schedproof_gate.deployment.tree import check_count, check_depth
 from schedproof_gate.errors import InputError
 
 NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 ASSIGNED = re.compile(r"[A-Za-z_]\w*\+?=\Z", re.ASCII)
-EXPANSION = re.compile(r"([A-Za-z_]\w*|[0-9]+|[@*])(?:(:?[-=])([^$`]*)|:?\?.*)?\Z", re.ASCII | re.DOTALL)
-WHOLE_ARRAY = re.compile(r"([A-Za-z_]\w*)\[[@*]\]\Z", re.ASCII)
+EXPANSION = re.compile(
+    r"(?P<length>\#)?(?P<name>[A-Za-z_]\w*|[0-9]+|[@*#])(?:\[(?P<index>[^\]\[]*)\])?"
+    r"(?P<operator>:[-=+?]|[-=+?]|\#\#?|%%?|//|/\#|/%|/|\^\^?|,,?|[:@])?(?P<operand>.*)\Z",
+    re.ASCII | re.DOTALL,
+)
+"""What stands between the braces of ``${…}``."""
+BRACE = re.compile(r"""\\.|\$\{|[}'"]""", re.DOTALL)
 EMPTY_PARENTHESES = re.compile(r"\([ \t]*\)")
-OPERATOR = re.compile(r"&&|\|\|?|;;|[;&()\n]")
+OPERATOR = re.compile(r"&&|\|\||\|&|\||;;&|;;|;&|[;&()\n]")
+TEST_OPERATOR = re.compile(r"&&|\|\||[()<>;&|]")
+BEFORE_COMMANDS = {"if", "while", "until", "elif", "then", "else", "do", "{", "!", "time"}
+"""Words behind which a command begins."""
 PLAIN = re.compile(r"""[^\s\\'"$`;&|()<>]+""")
+IN_OPERAND = re.compile(r"""[^\\'"$`]+""")
 IN_QUOTES = re.compile(r"""[^\\"$`]+""")
 SEPARATORS = ";&|()\n"
 ESCAPED_IN_QUOTES = '$`"\\'
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """Characters that stand for themselves."""
-
-    text: str
-    quoted: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Variable:
-    """A variable or another expansion, as it is written; `name` is empty when only a shell can tell its value."""
-
-    written: str
-    name: str
-    default: str | None
-    quoted: bool
-    is_array: bool = False
-    """Whether all elements of an array, or all arguments, are meant."""
-    assigns: bool = False
-    """Whether the default becomes the variable's value."""
-    changes: tuple[str, ...] = ()
-    """Variables that get another value while it is expanded."""
-    replaces_empty: bool = False
-    """Whether the default also counts in the place of an empty value."""
-
-
-@dataclass(frozen=True, slots=True)
-class Elements:
-    """The words of an array's assignment."""
-
-    words: tuple[Word, ...]
-    quoted: bool = True
-
-
-Part = Text | Variable | Elements
-
-
-@dataclass(slots=True)
-class Word:
-    """One word of a command before expansion."""
-
-    line: int
-    parts: list[Part] = field(default_factory=list)
-    raw: str = ""
-    """How the word is written, when it has several lines."""
-
-    @property
-    def literal(self) -> str | None:
-        """The word's text when it has no variables."""
-        texts = [part.text for part in self.parts if isinstance(part, Text)]
-        return "".join(texts) if len(texts) == len(self.parts) else None
-
-    @property
-    def bare(self) -> str | None:
-        """The word's text when nothing of it is quoted: only then it can belong to the shell's grammar."""
-        return None if any(part.quoted for part in self.parts) else self.literal
-
-
-@dataclass(slots=True)
-class Redirection:
-    """``<``, ``>`` and their relatives with their target; a here-document has its body."""
-
-    operator: str
-    target: Word
-    body: PlacedText | None = None
-
-
-@dataclass(slots=True)
-class Command:
-    """The words of one command, and what stands between it and the one before."""
-
-    operator: str = ""
-    words: list[Word] = field(default_factory=list)
-    redirections: list[Redirection] = field(default_factory=list)
 
 
 class ShellReader:
@@ -110,6 +51,7 @@ class ShellReader:
         self.heredocs: list[Redirection] = []
         self.num_words = 0
         self.num_open_arrays = 0
+        self.num_open_braces = 0
 
     @property
     def line(self) -> int:
@@ -121,15 +63,17 @@ class ShellReader:
 
         A here-document's body is known once the line is over: read all commands before you look at one.
         """
-        command = Command()
+        command, is_test = Command(), False
         while self.position < len(self.text):
             character = self.text[self.position]
-            if character in " \t\r\f\v":
+            if character in " \t\r\f\v" or (is_test and character == "\n"):
                 self.position += 1
             elif self.text.startswith("\\\n", self.position):
                 self.advance(2)
             elif character == "#":
                 self.skip_comment()
+            elif is_test and (match := TEST_OPERATOR.match(self.text, self.position)) is not None:
+                command.words.append(Word(self.line, [Text(self.advance(len(match.group())), quoted=False)]))
             elif character in "<>" or self.text.startswith("&>", self.position):
                 self.redirection(command)
             elif character == "(" and (self.function_name(command) is not None or self.arithmetic(command)):
@@ -140,28 +84,41 @@ class ShellReader:
                 operator = self.advance(len(match.group()) if match else 1)
                 if operator == "\n":
                     self.read_heredocs()
-                if command.words or command.redirections:
+                is_empty = not (command.words or command.redirections)
+                if not is_empty:
                     yield command
                 if operator in ("(", ")"):
-                    yield Command(words=[Word(line, [Text(operator, quoted=False)])])
-                command = Command(operator)
+                    before = command.operator if is_empty else ""
+                    yield Command(before, words=[Word(line, [Text(operator, quoted=False)])])
+                if not (is_empty and operator == "\n"):
+                    command = Command("" if operator in ("(", ")") else operator)
             else:
                 command.words.append(self.word())
-        if command.words or command.redirections:
+                is_test = self.goes_on_in_test(command.words, is_test)
+        if command.words or command.redirections or command.operator:
             yield command
+
+    def goes_on_in_test(self, words: list[Word], is_test: bool) -> bool:
+        """Return whether ``[[`` is open behind these words."""
+        last = words[-1].bare
+        if is_test:
+            return last != "]]"
+        if last != "[[" or self.text.find("]]", self.position) < 0:
+            return False
+        return all(word.bare in BEFORE_COMMANDS for word in words[:-1])
 
     def function_name(self, command: Command) -> str | None:
         """Take in the ``()`` behind a function's name, which then reads as ``function NAME``."""
         match = EMPTY_PARENTHESES.match(self.text, self.position)
-        has_keyword = len(command.words) == 2 and command.words[0].bare == "function"
-        if match is None or not (len(command.words) == 1 or has_keyword):
+        if match is None or not command.words or command.words[-1].bare is None:
             return None
-        name = command.words[-1]
-        if name.bare is None:
+        name, before = command.words[-1], [word.bare for word in command.words[:-1]]
+        has_keyword = before[-1:] == ["function"]
+        if not BEFORE_COMMANDS.issuperset(before[:-1] if has_keyword else before):
             return None
         self.advance(len(match.group()))
         if not has_keyword:
-            command.words.insert(0, Word(name.line, [Text("function", quoted=False)]))
+            command.words.insert(-1, Word(name.line, [Text("function", quoted=False)]))
         return name.bare
 
     def arithmetic(self, command: Command) -> bool:
@@ -171,7 +128,7 @@ class ShellReader:
             return False
         line = self.line
         command.words.append(Word(line, [Text("let", quoted=False)]))
-        command.words.append(Word(line, [Text(match.group(1), quoted=True)]))
+        command.words.append(self.operand(match.group(1), quoted=True))
         self.advance(len(match.group()))
         return True
 
@@ -318,50 +275,106 @@ class ShellReader:
         """Read what a dollar sign or a backquote begins."""
         rest = self.position + 1
         if self.text[self.position] == "`":
-            self.until_quote("`")
-            return Variable("`…`", "", None, quoted)
+            return Variable("`…`", "", quoted, command=self.until_quote("`"))
         if self.text.startswith("'", rest) and not quoted:
             self.advance(1)
             return Text(self.until_quote("'"), quoted=True)
         if self.text.startswith("(", rest):
             self.advance(1)
             match = ARITHMETIC.match(self.text, self.position)
+            begin = self.position + 1
             self.skip_parentheses()
-            changes = () if match is None else set_by_arithmetic(match.group(1))
-            return Variable("$(…)", "", None, quoted, changes=changes)
+            if match is None:
+                return Variable("$(…)", "", quoted, command=self.text[begin : self.position - 1])
+            expression = self.operand(match.group(1), quoted=True)
+            return Variable("$(…)", "", quoted, arithmetic=expression, changes=set_by_arithmetic(match.group(1)))
         if self.text.startswith("{", rest):
             return self.braced(quoted)
         name = NAME.match(self.text, rest)
         if name is not None:
             self.advance(1 + len(name.group()))
-            return Variable(f"${name.group()}", name.group(), None, quoted)
+            return Variable(f"${name.group()}", name.group(), quoted)
         special = self.text[rest : rest + 1]
         if special and special in "@*#?$!-0123456789":
             self.advance(2)
-            known = special if special in "@*123456789" else ""
-            return Variable(f"${special}", known, None, quoted, is_array=special in "@*")
+            known = special if special in "@*#123456789" else ""
+            return Variable(f"${special}", known, quoted, is_array=special in "@*", joins=special == "*")
         self.advance(1)
         return Text("$", quoted=True)
 
     def braced(self, quoted: bool) -> Variable:
-        """Read ``${NAME}``, also with a default, or ``${NAME[@]}``; other forms need a shell."""
-        begin = self.line
-        end = self.text.find("}", self.position)
-        if end < 0:
-            raise self.unfinished("a ${ is not closed", begin)
-        written = self.advance(end + 1 - self.position)
-        array = WHOLE_ARRAY.match(written[2:-1])
-        if array is not None:
-            return Variable(written, array.group(1), None, quoted, is_array=True)
-        known = EXPANSION.match(written[2:-1])
-        if known is None:
-            return Variable(written, "", None, quoted)
-        name, operator, default = known.groups()
-        is_all = name in ("@", "*")
-        assigns, replaces_empty = "=" in (operator or ""), ":" in (operator or "")
+        """Read ``${NAME}`` with an element and an operator, or another form, which needs a shell."""
+        written = self.advance(self.behind_brace(quoted) - self.position)
+        match = EXPANSION.match(written[2:-1])
+        if match is None or (match["length"] and match["operator"]):
+            return Variable(written, "", quoted)
+        name, index, operator, operand = match["name"], match["index"], match["operator"] or "", match["operand"]
+        if (operand and not operator) or (match["length"] and name in ("@", "*", "#")):
+            return Variable(written, "", quoted)
+        is_array = name in ("@", "*") or index in ("@", "*")
+        first, second = operand, None
+        if operator in ("/", "//", "/#", "/%"):
+            first, second = split_replacement(operand)
         return Variable(
-            f"${name}", name, default, quoted, is_array=is_all, assigns=assigns, replaces_empty=replaces_empty
+            written if index is not None else f"${name}",
+            name,
+            quoted,
+            is_array=is_array,
+            joins="*" in (name, index),
+            index=None if is_array else index,
+            operator="length" if match["length"] else operator,
+            operand=self.operand(first, quoted and operator[-1] in "-=+?") if operator else None,
+            replacement=None if second is None else self.operand(second, quoted=False),
         )
+
+    def behind_brace(self, quoted: bool) -> int:
+        """Return the position behind the brace that closes a ``${``.
+
+        Raises:
+            InputError: there is none.
+        """
+        depth, position = 1, self.position + 2
+        while (match := BRACE.search(self.text, position)) is not None:
+            position = match.end()
+            if match.group() == "${":
+                depth += 1
+            elif match.group() == "}":
+                depth -= 1
+                if depth == 0:
+                    return position
+            elif match.group() == '"' or (match.group() == "'" and not quoted):
+                end = self.text.find(match.group(), position)
+                position = position if end < 0 else end + 1
+        raise self.unfinished("a ${ is not closed", self.line)
+
+    def operand(self, text: str, quoted: bool) -> Word:
+        """Return what an operator works with; blanks and the shell's grammar mean nothing in it.
+
+        Raises:
+            InputError: it is nested too deeply.
+        """
+        reader = ShellReader(PlacedText.on_line(text, self.line), self.source)
+        reader.num_open_braces = self.num_open_braces + 1
+        check_depth(reader.num_open_braces, self.source, self.line)
+        word = Word(self.line)
+        while reader.position < len(text):
+            check_count(len(word.parts), self.source, self.line)
+            character = text[reader.position]
+            if character == '"' and text.find('"', reader.position + 1) > 0:
+                reader.double_quoted(word)
+            elif character == "'" and not quoted and text.find("'", reader.position + 1) > 0:
+                word.parts.append(Text(reader.until_quote("'"), quoted=True))
+            elif character in "$`":
+                word.parts.append(reader.expansion(quoted))
+            elif character == "\\" and reader.position + 1 < len(text):
+                taken = reader.advance(2)
+                word.parts.append(
+                    Text(taken[1:] if not quoted or taken[1:] in ESCAPED_IN_QUOTES + "}" else taken, True)
+                )
+            else:
+                plain = IN_OPERAND.match(text, reader.position)
+                word.parts.append(Text(reader.advance(len(plain.group()) if plain else 1), quoted))
+        return word
 
     def skip_parentheses(self) -> None:
         """Move past a parenthesis and everything in it."""

@@ -3,7 +3,14 @@
 import re
 import tomllib
 
-from schedproof_gate.deployment.tree import MAX_DEPTH, Node, check_count, check_depth
+from schedproof_gate.deployment.tree import (
+    MAX_DEPTH,
+    MAX_NUMBER_CHARACTERS,
+    Node,
+    check_count,
+    check_depth,
+    check_number,
+)
 from schedproof_gate.errors import InputError, shown
 
 STRING = re.compile(
@@ -18,6 +25,7 @@ STRING = re.compile(
 
 KEY_PART = r"""(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')"""
 LONG_KEY = re.compile(rf"(?<![\w-]){KEY_PART}(?:[ \t]*+\.[ \t]*+{KEY_PART}){{{MAX_DEPTH}}}")
+LONG_NUMBER = re.compile(rf"(?<![\w-])[+-]?[\d_]{{{MAX_NUMBER_CHARACTERS},}}(?![\w-])")
 HEADER = re.compile(rf"^\s*\[\[?\s*({KEY_PART}(?:\s*\.\s*{KEY_PART})*)\s*\]")
 ASSIGNMENT = re.compile(rf"^\s*({KEY_PART}(?:\s*\.\s*{KEY_PART})*)\s*=")
 PLACE = re.compile(r" \(at line (\d+), column \d+\)$")
@@ -47,7 +55,11 @@ def check_shape(text: str, source: str) -> None:
         check_depth(MAX_DEPTH + 1, source, text.count("\n", 0, long_key.start()) + 1)
     depth = count = 0
     line = 1
-    for character in STRING.sub(keep_lines, text):
+    bare = STRING.sub(keep_lines, text)
+    long_number = LONG_NUMBER.search(bare)
+    if long_number is not None:
+        check_number(len(long_number.group()), source, bare.count("\n", 0, long_number.start()) + 1)
+    for character in bare:
         if character in "[{":
             depth += 1
             check_depth(depth, source, line)

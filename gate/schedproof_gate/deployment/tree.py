@@ -13,6 +13,9 @@ MAX_DEPTH = 32
 MAX_ITEMS = 10_000
 """Keys, list items and values of one document."""
 
+MAX_NUMBER_CHARACTERS = 40
+"""Of one number; what is configured has at most ten digits."""
+
 Scalar = str | int | float | bool | None
 
 
@@ -76,6 +79,22 @@ def check_count(count: int, source: str, line: int) -> None:
     if count > MAX_ITEMS:
         raise InputError(
             f"more than {MAX_ITEMS} keys and values", source=source, line=line, advice="give the deployment alone"
+        )
+
+
+def check_number(num_characters: int, source: str, line: int, key: str = "") -> None:
+    """Refuse a number that is longer than any that is configured.
+
+    Raises:
+        InputError: it is.
+    """
+    if num_characters > MAX_NUMBER_CHARACTERS:
+        raise InputError(
+            f"a number of {num_characters} characters",
+            source=source,
+            line=line,
+            key=key,
+            advice="give a smaller number",
         )
 
 

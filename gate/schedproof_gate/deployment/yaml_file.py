@@ -12,10 +12,9 @@ from yaml.constructor import SafeConstructor
 from yaml.resolver import Resolver
 
 from schedproof_gate.deployment.placed_text import PlacedText
-from schedproof_gate.deployment.tree import Node, Scalar, check_count, check_depth, duplicate_key
+from schedproof_gate.deployment.tree import Node, Scalar, check_count, check_depth, check_number, duplicate_key
 from schedproof_gate.errors import InputError, shown
 
-MAX_NUMBER_CHARACTERS = 40
 MERGE = "<<"
 PREFIX = "tag:yaml.org,2002:"
 
@@ -246,10 +245,8 @@ def scalar(event: yaml.ScalarEvent, source: str, line: int) -> Scalar:
     node = yaml.ScalarNode(tag, event.value)
     constructor = SafeConstructor()
     kind = tag.removeprefix(PREFIX)
-    if kind in ("int", "float") and len(event.value) > MAX_NUMBER_CHARACTERS:
-        raise InputError(
-            f"a number of {len(event.value)} characters", source=source, line=line, advice="give a smaller number"
-        )
+    if kind in ("int", "float"):
+        check_number(len(event.value), source, line)
     try:
         if kind == "null":
             return None

@@ -11,8 +11,8 @@ import click
 
 from schedproof import Policy, ServingConfig
 from schedproof_gate.check.shown_witness import replay_command, replay_lines
-from schedproof_gate.deployment.flags import closest
 from schedproof_gate.errors import COMMAND_LINE, InputError
+from schedproof_gate.misspellings import closest
 from schedproof_gate.policies.stored import stored_sentences
 from schedproof_gate.report.progress import Tell, silent
 from schedproof_gate.report.renderers.text import column, labelled, sentence, styled, wrapped

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from schedproof_gate.accept.acceptance import Kind
+from schedproof_gate.accept.acceptance import AcceptanceKind
 from schedproof_gate.report.counting import LEVELS
 from schedproof_gate.report.report import ERROR, SCHEMA
 from schedproof_gate.rules_by_id import DEPLOYMENT_RULES
@@ -119,7 +119,7 @@ def acceptance() -> dict[str, Any]:
         {
             "reason": TEXT,
             "until": {"type": ["string", "null"], "format": "date"},
-            "kind": {"description": "where it is written", "enum": [kind.value for kind in Kind]},
+            "kind": {"description": "where it is written", "enum": [kind.value for kind in AcceptanceKind]},
             "file": FILE,
             "line": LINE,
         }

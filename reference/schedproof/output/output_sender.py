@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from schedproof.sizes import truth_fault, whole_number_fault
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -37,8 +39,8 @@ class OutputSender:
     send: Callable[[NDArray[np.int32]], None]
 
     def __post_init__(self) -> None:
-        if self.rank < 0:
-            raise ValueError(f"rank: expected 0 or more, got {self.rank}")
+        if fault := whole_number_fault("rank", self.rank) or truth_fault("save_each_rank", self.save_each_rank):
+            raise ValueError(fault)
 
     def finish(self, message: NDArray[np.int32], last_preempted_idx: NDArray[np.int32]) -> bool:
         """Send if this rank is to, and reset the state even when sending raises; says whether it sent."""

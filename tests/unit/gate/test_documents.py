@@ -144,7 +144,6 @@ def test_yaml_scalars_mean_what_they_mean_to_the_engine() -> None:
     [
         ('{"a": 1,\n}', "not valid JSON: Illegal trailing comma before end of object", 1),
         ('{"a":\n NaN}', "not valid JSON: NaN is not a JSON number", 1),
-        ('{"a": ' + "9" * 5000 + "}", "not valid JSON: Exceeds the limit", 1),
         ("[1, 2", "not valid JSON: Expecting ',' delimiter", 1),
     ],
 )
@@ -155,6 +154,25 @@ def test_json_is_refused_with_its_reason(text: str, problem: str, line: int) -> 
     else:
         assert error.problem.startswith(problem)
         assert error.line == line
+
+
+@pytest.mark.parametrize("digits", ["9" * 41, "-" + "9" * 5000])
+@pytest.mark.parametrize(
+    ("reader", "text"),
+    [(read_yaml, "a: 1\nb: {}\n"), (read_json, '{{"a": 1,\n"b": {}}}'), (read_toml, "a = 1\nb = {}\n")],
+)
+def test_a_number_that_nobody_configures_is_refused_in_our_own_words(
+    reader: Reader, text: str, digits: str
+) -> None:
+    error = refused(reader, text.format(digits))
+    assert (error.problem, error.advice) == (f"a number of {len(digits)} characters", "give a smaller number")
+    assert error.line == 2
+
+
+@pytest.mark.parametrize("reader", [read_json, read_toml])
+def test_digits_in_a_text_are_no_number(reader: Reader) -> None:
+    text = '{"a": "%s"}' if reader is read_json else 'a = "%s"'
+    assert reader(text % ("9" * 5000), "file").get("a") is not None
 
 
 def test_a_toml_error_has_its_line() -> None:

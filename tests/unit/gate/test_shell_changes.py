@@ -20,28 +20,47 @@ def unknown(script: str, **given: str) -> list[tuple[str, ...]]:
 
 
 @pytest.mark.parametrize(
-    "arithmetic",
+    ("arithmetic", "expected"),
     [
-        "((N=4))",
-        "(( N += 4 ))",
-        "((M = 1, N = (M + 1) * (M + 2)))",
-        "((N++))",
-        "((--N))",
-        "if ((N <<= 1)); then x; fi",
-        "for ((N = 0; N < 4; N++)); do x; done",
-        "while ((N--)); do x; done",
-        "let N=4",
-        "let 'N *= 4'",
-        ": $((N=4))",
-        'echo "$((N++))"',
+        ("((N=4))", "4"),
+        ("(( N += 4 ))", "5"),
+        ("((M = 1, N = (M + 1) * (M + 2)))", "6"),
+        ("((N++))", "2"),
+        ("((--N))", "0"),
+        ("if ((N <<= 1)); then x; fi", "2"),
+        ("for ((N = 0; N < 4; N++)); do x; done", "4"),
+        ("while ((N--)); do x; done", "-1"),
+        ("let N=4", "4"),
+        ("let 'N *= 4'", "4"),
+        (": $((N=4))", "4"),
+        ('echo "$((N++))"', "2"),
     ],
 )
-def test_what_arithmetic_sets_is_not_known(arithmetic: str) -> None:
+def test_what_arithmetic_sets_is_known_where_its_variables_are(arithmetic: str, expected: str) -> None:
+    assert words(f"N=1\nK=2\n{arithmetic}\nengine $N $K ${{N:-8}}") == [expected, "2", expected]
+    assert unknown(f"N=1\nK=2\n{arithmetic}\nengine $N $K ${{N:-8}}") == [(), (), ()]
+
+
+@pytest.mark.parametrize(
+    "arithmetic",
+    [
+        "((N = X))",
+        "((N += X))",
+        "((X ? (N = 2) : 3))",
+        "let N=X+1",
+        ": $((N = 4 / 0))",
+        "((N = A[1]))",
+        "((N = 1.5))",
+        "((N = " + "(" * 3 + "4" + ")" * 3 + " + X))",
+    ],
+)
+def test_what_arithmetic_sets_is_not_known_where_a_variable_is_not(arithmetic: str) -> None:
     assert unknown(f"N=1\nK=2\n{arithmetic}\nengine $N $K ${{N:-8}}") == [
         ("$N (set by arithmetic)",),
         (),
         ("$N (set by arithmetic)",),
     ]
+    assert words(f"N=1\n{arithmetic}\nengine $N", N="4") == ["4"]
 
 
 @pytest.mark.parametrize(
@@ -67,7 +86,7 @@ SOURCED = "(run.sh:2 sources env.sh, which is not here)"
     [
         ("N=1\nsource env.sh\nengine $N", f"$N {SOURCED}"),
         ("N=1\n. env.sh || true\nengine $N", f"$N {SOURCED}"),
-        ("N=1\n[ -f env.sh ] && source env.sh\nengine $N", f"$N {SOURCED}"),
+        ("N=1\n[ -f env.sh ] && source env.sh\nengine $N", "$N (set in a branch)"),
         ("x\nsource env.sh\nengine ${N:-8}", f"$N {SOURCED}"),
         ('A=(1)\nsource env.sh\nengine "${A[@]}"', f"$A {SOURCED}"),
         ('A=()\nsource env.sh\nengine "${A[@]}"', f"$A {SOURCED}"),
@@ -127,6 +146,44 @@ def test_hostile_arithmetic_is_answered(part: str) -> None:
 @pytest.mark.parametrize("command", ['eval "$(make-env)"', "eval `make-env`", 'eval "$X"'])
 def test_what_eval_gets_from_elsewhere_is_noted(command: str) -> None:
     assert run(f"x\n{command}\nengine").notes == ("what eval runs in line 2 is not known",)
+
+
+@pytest.mark.parametrize("command", ['eval "$(make-env)"', "eval `make-env`", 'eval "$X"'])
+def test_what_eval_gets_from_elsewhere_may_set_anything(command: str) -> None:
+    why = "(what eval runs in run.sh:2 is not known)"
+    assert unknown(f"N=1\n{command}\nengine $N ${{M:-8}}") == [(f"$N {why}",), (f"$M {why}",)]
+
+
+@pytest.mark.parametrize("command", ['eval "$(conda shell.bash hook)"', 'eval "$(/opt/bin/pyenv init -)"'])
+def test_what_eval_gets_from_a_python_environment_sets_paths_alone(command: str) -> None:
+    launch = run(f"N=1\n{command}\nengine $N")
+    assert (launch.arguments[1].unknown_variables, launch.notes) == ((), ())
+
+
+def test_what_is_nested_too_deep_is_noted_and_named() -> None:
+    script = "N=1\nf() { if (($1 > 0)); then f $(($1 - 1)); else N=2; fi; }\nf 20\nengine $N"
+    why = "run.sh:2 nests f too deep"
+    assert unknown(script) == [(f"$N ({why})",)]
+    (note,) = run(script).notes
+    assert note == "f in run.sh:2 is nested more than 16 deep and not followed: it may start more engines"
+    assert words(script, N="4") == ["4"]
+
+
+def test_a_function_that_calls_itself_until_something_is_ready_loses_nothing() -> None:
+    launch = run("N=1\nready() { curl -s x || { sleep 1; ready; }; }\nready\nengine $N")
+    assert (launch.arguments[1].unknown_variables, launch.notes) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ("if x; then\ncat > c.yaml <<E\na: 1\nE\nfi\nengine", " (set in a branch)"),
+        ("cat > c.yaml <<E\na: 1\nE\nsed -i s/1/2/ c.yaml\nengine", " (changed by sed in run.sh:4)"),
+        ("seq 3 > c.yaml\nengine", " (written by seq in run.sh:1)"),
+    ],
+)
+def test_a_file_that_may_hold_something_else_says_why(script: str, reason: str) -> None:
+    assert run(script).files["c.yaml"].doubt == reason
 
 
 def test_what_eval_runs_is_followed_where_it_is_known() -> None:

@@ -50,7 +50,7 @@ def test_a_variable_that_shows_in_one_member_leaves_the_others_known() -> None:
     [
         (f"N=8\nif x; then N=16; fi\n{LAUNCH} --max-num-seqs $N", "$N (set in a branch)"),
         (f"N=8\nif x; then N=16; fi\n{LAUNCH} --max-num-seqs=$N", "$N (set in a branch)"),
-        (f"N=8\n((N=16))\n{LAUNCH} --max-num-seqs $N", "$N (set by arithmetic)"),
+        (f"N=8\n((N=16*M))\n{LAUNCH} --max-num-seqs $N", "$N (set by arithmetic)"),
         (f"N=8\nsource env.sh\n{LAUNCH} --max-num-seqs $N", "$N (run.sh:2 sources env.sh, which is not here)"),
         (f'N=""\nif x; then N="--max-num-seqs 16"; fi\n{LAUNCH} $N', "$N (set in a branch)"),
         (f"if x; then N=--enable-overlap-schedule; fi\n{LAUNCH} --max-num-seqs 8 $N", "$N (set in a branch)"),

@@ -22,17 +22,15 @@ def state(engine: Engine) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("num_kv_blocks", [None, 0, -1])
-def test_the_number_of_blocks_has_to_be_known(num_kv_blocks: int | None) -> None:
-    with pytest.raises(ValueError, match=f"num_kv_blocks: expected the number of KV blocks, got {num_kv_blocks}"):
-        Engine(small_config(num_kv_blocks=num_kv_blocks))
+def test_the_number_of_blocks_has_to_be_known() -> None:
+    with pytest.raises(ValueError, match="num_kv_blocks: expected the number of KV blocks, got None"):
+        Engine(small_config(num_kv_blocks=None))
 
 
 def test_a_configuration_that_the_policy_refuses_does_not_start() -> None:
-    with pytest.raises(
-        ValueError, match="policy reference refuses to start: max_num_seqs is 0, and the output message has slots"
-    ):
-        Engine(small_config(max_num_seqs=0))
+    message = "policy reference refuses to start: max_num_seqs is 100000, and the output message has slots"
+    with pytest.raises(ValueError, match=message):
+        Engine(small_config(max_num_seqs=100_000))
     config = small_config(num_kv_blocks=15)
     with pytest.raises(ValueError, match="a request of max_model_len 64 needs 16 KV blocks"):
         Engine(config)

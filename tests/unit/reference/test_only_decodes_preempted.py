@@ -154,7 +154,7 @@ def test_the_ratio_decays_in_steps_with_a_task() -> None:
 
 @pytest.mark.parametrize("field", ["initial", "minimum", "decay", "most_tokens"])
 def test_a_negative_setting_is_refused(field: str) -> None:
-    with pytest.raises(ValueError, match=f"{field}: expected 0 or more, got -1"):
+    with pytest.raises(ValueError, match=f"{field}: expected a number of 0 or more, got -1"):
         TokenRatio(**{field: -1})
 
 

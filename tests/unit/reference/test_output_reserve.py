@@ -35,7 +35,7 @@ def test_the_reserve_stops_at_its_minimum() -> None:
 
 @pytest.mark.parametrize(("field", "value"), [("steps_per_block", 0), ("minimum_blocks", -1)])
 def test_a_reserve_that_cannot_work_is_refused(field: str, value: int) -> None:
-    with pytest.raises(ValueError, match=f"{field}: expected [01] or more, got {value}"):
+    with pytest.raises(ValueError, match=f"{field}: expected a whole number of [01] or more, got {value}"):
         OutputReserve(**{field: value})
 
 

@@ -15,9 +15,9 @@ from schedproof import ServingConfig
 from schedproof.step_record import SCHEMA, TraceHeader
 from schedproof_gate.audit.traces.blocks import Block
 from schedproof_gate.audit.traces.columns import ABSENT, Integers, RequestColumns, StepBatch, StepColumns, Truths
-from schedproof_gate.deployment.flags import closest
 from schedproof_gate.deployment.given import MAX_NUMBER
 from schedproof_gate.errors import InputError, quoted, shown
+from schedproof_gate.misspellings import closest
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_NUMBER)]
 Signed = Annotated[int, msgspec.Meta(ge=-MAX_NUMBER, le=MAX_NUMBER)]

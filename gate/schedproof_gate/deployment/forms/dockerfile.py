@@ -14,6 +14,7 @@ from schedproof_gate.deployment.launch import Argument, WrittenFile
 from schedproof_gate.deployment.nearby import nearby_file
 from schedproof_gate.deployment.parts import ContainerCommand, Form, Part
 from schedproof_gate.deployment.placed_text import PlacedText
+from schedproof_gate.deployment.shell_expansion import expand
 from schedproof_gate.deployment.shell_values import Values
 from schedproof_gate.deployment.shell_words import ShellReader
 from schedproof_gate.deployment.tree import MAX_ITEMS, Node, check_count
@@ -155,14 +156,14 @@ def take_variables(name: str, placed: PlacedText, stage: Stage, document: Docume
         return
     first = words[0].literal or ""
     if name == "ENV" and first and "=" not in first and len(words) > 1:
-        values = [argument for word in words[1:] for argument in stage.values.expand(word)]
+        values = [argument for word in words[1:] for argument in expand(stage.values, word)]
         text = " ".join(value.text for value in values)
         unknown = tuple(unknown for value in values for unknown in value.unknown_variables)
         stage.values.scalars[first] = Argument(text, words[0].line, unknown)
         stage.values.exported.add(first)
         return
     for word in words:
-        for argument in stage.values.expand(word)[:1]:
+        for argument in expand(stage.values, word)[:1]:
             key, equals, text = argument.text.partition("=")
             if name == "ENV":
                 stage.values.exported.add(key)

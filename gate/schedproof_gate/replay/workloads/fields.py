@@ -8,9 +8,10 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from schedproof_gate.deployment.flags import closest
 from schedproof_gate.deployment.given import MAX_NUMBER, parsed_number
+from schedproof_gate.deployment.tree import check_number
 from schedproof_gate.errors import InputError, quoted
+from schedproof_gate.misspellings import closest
 
 MAX_SECONDS = 10_000_000_000
 """Some 300 years; a clock that counts from 1970 fits."""
@@ -143,11 +144,15 @@ def read_object(text: str, source: str, line: int) -> Record:
             raise ValueError(f"the key {quoted(repeated)} is given twice")
         return found
 
+    def whole(digits: str) -> int:
+        check_number(len(digits), source, line)
+        return int(digits)
+
     def refuse(name: str) -> None:
         raise ValueError(f"{name} is not a JSON number")
 
     try:
-        value = json.loads(text, object_pairs_hook=unique, parse_constant=refuse)
+        value = json.loads(text, object_pairs_hook=unique, parse_constant=refuse, parse_int=whole)
     except json.JSONDecodeError as error:
         problem = f"not valid JSON: {error.msg} (column {error.colno})"
         raise InputError(problem, source=source, line=line, advice="write one JSON object a line") from None

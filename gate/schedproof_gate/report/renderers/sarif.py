@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-import os
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 from urllib.parse import quote
 
 from schedproof import __version__
-from schedproof_gate.accept.acceptance import Acceptance, Kind
+from schedproof_gate.accept.acceptance import Acceptance, AcceptanceKind
+from schedproof_gate.from_here import from_here
 from schedproof_gate.report.place import Columns
 from schedproof_gate.report.report import INPUT, INPUT_SENTENCE, STARTUP, Report, ReportWarning, Result, Unread
 from schedproof_gate.report.wording import text_with_repair
@@ -116,7 +116,7 @@ def location_of(file: str, line: int | None, columns: Columns | None = None) -> 
 def suppression(acceptance: Acceptance) -> dict[str, Any]:
     """Return why a result is accepted, and where that is written."""
     return {
-        "kind": "inSource" if acceptance.kind is Kind.DEPLOYMENT else "external",
+        "kind": "inSource" if acceptance.kind is AcceptanceKind.DEPLOYMENT else "external",
         "status": "accepted",
         "justification": acceptance.terms,
         "location": location_of(acceptance.origin.source, acceptance.origin.line),
@@ -134,9 +134,7 @@ def notification(warning: ReportWarning) -> dict[str, Any]:
 
 def fingerprint(file: str, invariant: str, number: int) -> str:
     """Return what stays the same for a finding when lines move or numbers change: file, rule and place there."""
-    path = PurePath(file)
-    if path.is_absolute() and path.is_relative_to(os.getcwd()):
-        path = path.relative_to(os.getcwd())
+    path = from_here(Path(file))
     return hashlib.sha256(f"{path.as_posix()}\n{invariant}\n{number}".encode()).hexdigest()[:32]
 
 

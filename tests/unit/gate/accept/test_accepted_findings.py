@@ -10,7 +10,7 @@ import click
 import findings
 import pytest
 
-from schedproof_gate.accept.acceptance import Acceptance, Kind, absolute
+from schedproof_gate.accept.acceptance import Acceptance, AcceptanceKind, absolute
 from schedproof_gate.accept.accepting import with_acceptances, with_stale_warnings
 from schedproof_gate.accept.options import FindingOptions
 from schedproof_gate.accept.selection import EVERYTHING
@@ -26,7 +26,7 @@ ENTRY = Acceptance(
     until=LAST_DAY,
     pattern=absolute("deploy/*.yaml"),
     origin=Origin("schedproof.toml", 4, "accept"),
-    kind=Kind.PROJECT,
+    kind=AcceptanceKind.PROJECT,
 )
 FILE = "deploy/a.yaml"
 TERMS = "the launcher caps it (until 2027-01-31, schedproof.toml:4)"
@@ -142,7 +142,7 @@ def test_every_form_tells_of_an_entry_that_is_over_and_of_one_that_matches_nothi
 
 
 def test_sarif_s_suppression_is_in_the_source_where_the_deployment_says_it() -> None:
-    own = on(LAST_DAY, findings.report(FILE, findings.result()), replace(ENTRY, kind=Kind.DEPLOYMENT))
+    own = on(LAST_DAY, findings.report(FILE, findings.result()), replace(ENTRY, kind=AcceptanceKind.DEPLOYMENT))
     assert '"kind": "inSource"' in RENDERERS["sarif"](own)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import findings
 import pytest
 
-from schedproof_gate.accept.acceptance import Kind
+from schedproof_gate.accept.acceptance import AcceptanceKind
 from schedproof_gate.accept.accepting import acceptances_for
 from schedproof_gate.accept.baseline import REASON, read_baseline
 from schedproof_gate.accept.options import FindingOptions
@@ -68,7 +68,11 @@ def test_a_deployment_file_accepts_its_own_findings(tmp_path: Path) -> None:
         None,
         Status.VIOLATED,
     )
-    assert (second.until, second.status, second.kind) == (date(2027, 1, 31), Status.UNDECIDED, Kind.DEPLOYMENT)
+    assert (second.until, second.status, second.kind) == (
+        date(2027, 1, 31),
+        Status.UNDECIDED,
+        AcceptanceKind.DEPLOYMENT,
+    )
     assert (first.place, second.place) == (f"{path}:5", f"{path}:9")
     assert first.covers(str(path))
     assert not first.covers(str(tmp_path / "b.yaml"))

@@ -162,6 +162,7 @@ def test_what_cannot_be_used_is_named_with_its_line(
         ('"num_prompt_tokens": 9, "block_hashes": [1.5]', "block_hashes", "1.5 is not a hash"),
         ('"num_prompt_tokens": 9, "request_id": 1.5', "request_id", "1.5 is not a name"),
         ('"num_prompt_tokens": 9, "item": []', "item", "unknown key"),
+        ('"num_prompt_tokens": ' + "9" * 5000, "", "a number of 5000 characters"),
     ],
 )
 def test_a_value_of_json_lines_is_named_by_its_key(tmp_path: Path, fields: str, key: str, problem: str) -> None:

@@ -32,6 +32,7 @@ from schedproof.engines.fastdeploy.life.reception import may_receive
 from schedproof.engines.fastdeploy.loop import StepPlan, schedule
 from schedproof.engines.fastdeploy.policies import REFERENCE
 from schedproof.engines.fastdeploy.policy import Policy
+from schedproof.engines.fastdeploy.refusals import arrival_fault, config_fault
 from schedproof.engines.fastdeploy.rules import launch_forecast
 from schedproof.engines.fastdeploy.rules.output_reserve import (
     OutputReserve,
@@ -67,8 +68,8 @@ class Engine:
     Output is reserved as ``reserve`` says: so many blocks for each request, or by the token ratio where the policy
     has one; by default as the policy does.
 
-    Raises ValueError when the configuration does not say how many KV blocks there are, when the policy refuses to
-    start with it, or when it has no token ratio and is given one.
+    Raises ValueError when a field of the configuration has a value that none can have, when it does not say how
+    many KV blocks there are, when the policy refuses to start with it, or has no token ratio and is given one.
     """
 
     pool_type: type[BlockPool] = BlockPool
@@ -82,8 +83,10 @@ class Engine:
         reserve: OutputReserve | TokenRatio | None = None,
         save_each_rank: bool = False,
     ) -> None:
-        if config.num_kv_blocks is None or config.num_kv_blocks < 1:
-            raise ValueError(f"num_kv_blocks: expected the number of KV blocks, got {config.num_kv_blocks}")
+        if fault := config_fault(config):
+            raise ValueError(fault)
+        if config.num_kv_blocks is None:
+            raise ValueError("num_kv_blocks: expected the number of KV blocks, got None")
         problems = policy.problems(config)
         if problems:
             raise ValueError(f"policy {policy.name} refuses to start: {problems[0]}")
@@ -198,6 +201,8 @@ class Engine:
     ) -> Job:
         if request_id in self.jobs:
             raise KeyError(f"request {request_id!r} is already {self._place(request_id)}")
+        if fault := arrival_fault(num_prompt_tokens, max_new_tokens, items):
+            raise RequestRefusedError(f"request {request_id!r}: {fault}")
         max_total_tokens = min(num_prompt_tokens + max_new_tokens, self.config.max_model_len)
         refuse_hopeless(request_id, num_prompt_tokens, max_new_tokens, max_total_tokens, self.config)
         refuse_bad_items(request_id, num_prompt_tokens, items, self.config)

@@ -7,13 +7,14 @@ ever less to generate, and starts again when a preemption shows that it was too 
 from dataclasses import dataclass
 
 from schedproof.engines.fastdeploy.config import ceil_div
+from schedproof.sizes import whole_number_fault
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputReserve:
     """The reserve and how it decays; FastDeploy's presets.
 
-    Raises ValueError when the reserve would not decay, or could become negative.
+    Raises ValueError when a field is no whole number, the reserve would not decay, or could become negative.
     """
 
     initial_blocks: int = 16
@@ -22,10 +23,9 @@ class OutputReserve:
     minimum_blocks: int = 0
 
     def __post_init__(self) -> None:
-        if self.steps_per_block < 1:
-            raise ValueError(f"steps_per_block: expected 1 or more, got {self.steps_per_block}")
-        if self.minimum_blocks < 0:
-            raise ValueError(f"minimum_blocks: expected 0 or more, got {self.minimum_blocks}")
+        for name, least in (("initial_blocks", 0), ("steps_per_block", 1), ("minimum_blocks", 0)):
+            if fault := whole_number_fault(name, getattr(self, name), least):
+                raise ValueError(fault)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

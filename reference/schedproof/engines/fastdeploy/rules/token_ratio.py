@@ -14,9 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import inf
+from numbers import Real
 
 from schedproof.engines.fastdeploy.config import ceil_div
 from schedproof.request import Request
+from schedproof.sizes import whole_number_fault
 
 EXTRA_BLOCKS = 16
 """Blocks of tokens that an estimate adds for each decode."""
@@ -39,8 +42,11 @@ class TokenRatio:
     def __post_init__(self) -> None:
         for name in ("initial", "minimum", "decay", "most_tokens"):
             value = getattr(self, name)
-            if not value >= 0:
-                raise ValueError(f"{name}: expected 0 or more, got {value}")
+            is_number = isinstance(value, Real) and not isinstance(value, bool)
+            if not is_number or not 0 <= value < inf:
+                raise ValueError(f"{name}: expected a number of 0 or more, got {value!r}")
+        if fault := whole_number_fault("most_tokens", self.most_tokens):
+            raise ValueError(fault)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
