@@ -11,6 +11,7 @@ from typing import Any
 
 from schedproof.engines.vllm.config import SchedulingPolicy, ServingConfig
 from schedproof.engines.vllm.defaults import watermark_blocks
+from schedproof.engines.vllm.life.engine import Engine
 from schedproof.engines.vllm.loop import StepPlan
 from schedproof.engines.vllm.request import Request
 from schedproof.engines.vllm.speculation import SpeculativeConfig, SpeculativeMethod
@@ -75,6 +76,31 @@ def engines_and_steps(path: Path) -> Iterator[tuple[RecordedEngine, dict[str, An
             assert engine is not None
             engine.note(found["events"])
             yield engine, found
+
+
+def lives_and_steps(path: Path) -> Iterator[tuple[RecordedEngine, Engine, dict[str, Any]]]:
+    """Yield every step of a file with an engine of the reference that went through the same events."""
+    at_hand, life = None, None
+    for engine, step in engines_and_steps(path):
+        if engine is not at_hand:
+            at_hand, life = engine, Engine(engine.config)
+        assert life is not None
+        live_through(life, step["events"])
+        yield engine, life, step
+
+
+def live_through(life: Engine, events: list[list[Any]]) -> None:
+    """Let an engine of the reference go through what happened between two steps."""
+    drafts = next((dict(rest[0]) for kind, *rest in events if kind == "drafts"), {})
+    for kind, *rest in events:
+        if kind == "arrive":
+            request_id, num_prompt, num_output, priority, arrival = rest
+            life.add_request(str(request_id), num_prompt, num_output, priority=priority, arrival=arrival)
+        elif kind == "abort":
+            life.abort(str(rest[0]))
+        elif kind == "results":
+            accepted = dict(rest[0])
+            life.complete(lambda name, found=accepted: found[int(name)], lambda name: drafts[int(name)])
 
 
 def config_of(values: dict[str, Any]) -> ServingConfig:

@@ -77,8 +77,8 @@ class Engine:
                 return
             yields = {name: not requests[name].is_prefill_chunk for name in scheduled}
             self.under_way.append(UnderWay(output=output, yields=yields, admitted=waiting & set(scheduled)))
-            most = 1 if self.config.async_scheduling else 0
-            if len(self.under_way) > most or self.rng.random() < self.load.early_rate:
+            most = self.load.most_under_way if self.config.async_scheduling else 0
+            while len(self.under_way) > most or (self.under_way and self.rng.random() < self.load.early_rate):
                 self.complete()
 
     def everybody(self) -> list[Any]:

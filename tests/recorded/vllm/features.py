@@ -20,8 +20,7 @@ HIDDEN_STATES = ("eagle", "eagle3", "mtp")
 def draw_speculation(rng: random.Random, methods: tuple[str, ...]) -> Speculation:
     method = rng.choice(methods)
     num_drafts = rng.choice([1, 2, 3, 5, 7])
-    modules = rng.choice([1, 1, num_drafts]) if method == "mtp" else 1
-    return Speculation(method=method, num_speculative_tokens=num_drafts, num_mtp_modules=modules)
+    return Speculation(method=method, num_speculative_tokens=num_drafts)
 
 
 def maybe_speculation(rng: random.Random, chance: float) -> Speculation | None:
@@ -39,8 +38,8 @@ def draw_config(
 ) -> EngineConfig:
     """Draw a configuration that vLLM starts with.
 
-    The pool holds one longest request, and up to ``most_pools`` of one for each sequence beyond the first. The limit of
-    batched tokens is mostly near one decode with its drafts for each sequence, on either side of it.
+    The pool holds one longest request, and up to ``most_pools`` of one for each sequence beyond the first. The
+    limit of batched tokens is mostly near one decode with its drafts for each sequence, on either side of it.
     """
     block_size = rng.choice([8, 16, 32])
     num_seqs = rng.choice([rng.randint(1, 4), rng.randint(1, min(8, max_seqs)), rng.randint(1, max_seqs)])
@@ -91,6 +90,18 @@ def hidden_states(rng: random.Random) -> Drawn:
     return config, replace(draw_load(rng, config), draft_rate=1.0)
 
 
+def mtp_modules(rng: random.Random) -> Drawn:
+    """Draw drafters that read several prompt tokens ahead, and steps with little room for a chunk."""
+    num_drafts = rng.choice([2, 3, 5, 7])
+    speculation = Speculation(
+        method="mtp", num_speculative_tokens=num_drafts, num_mtp_modules=rng.randint(2, num_drafts + 1)
+    )
+    config = draw_config(rng, speculation=speculation, max_batched=64)
+    if rng.random() < 0.5:
+        config = replace(config, long_prefill_token_threshold=rng.randint(num_drafts + 1, 20))
+    return config, replace(draw_load(rng, config), draft_rate=1.0)
+
+
 def draft_model(rng: random.Random) -> Drawn:
     speculation = replace(draw_speculation(rng, ("draft_model",)), parallel_drafting=rng.random() < 0.4)
     config = draw_config(rng, speculation=speculation)
@@ -127,10 +138,23 @@ def tight_pools(rng: random.Random) -> Drawn:
     config = draw_config(rng, speculation=maybe_speculation(rng, 0.5), max_seqs=8, most_pools=0.3)
     config = replace(
         config,
+        max_num_seqs=max(config.max_num_seqs, 3),
+        max_num_batched_tokens=max(config.max_num_batched_tokens, 3 * (config.num_speculative_tokens + 2)),
         scheduler_reserve_full_isl=rng.random() < 0.6,
         watermark=rng.choice([0.0, 0.0, 0.05, 0.2]),
     )
-    return config, replace(draw_load(rng, config), max_output=config.max_model_len)
+    return config, growing_load(rng, config)
+
+
+def growing_load(rng: random.Random, config: EngineConfig) -> Workload:
+    """Draw requests that come fast and short and grow long, so that blocks run out while they decode."""
+    return replace(
+        draw_load(rng, config),
+        arrival_rate=rng.choice([0.4, 0.8]),
+        most_arrivals=rng.choice([1, 3]),
+        max_prompt=rng.choice([config.max_model_len // 4, config.max_model_len // 2]),
+        max_output=config.max_model_len,
+    )
 
 
 def priority(rng: random.Random) -> Drawn:
@@ -173,7 +197,7 @@ def asynchronous_tight_pools(rng: random.Random) -> Drawn:
         policy=rng.choice(["fcfs", PRIORITY]),
         scheduler_reserve_full_isl=rng.random() < 0.6,
     )
-    return config, replace(draw_load(rng, config), max_output=config.max_model_len)
+    return config, replace(growing_load(rng, config), most_under_way=rng.choice([1, 2, 2]))
 
 
 def aborts(rng: random.Random) -> Drawn:
@@ -186,6 +210,7 @@ FEATURES: dict[str, Callable[[random.Random], Drawn]] = {
     "text": text,
     "ngram": ngram,
     "hidden_states": hidden_states,
+    "mtp_modules": mtp_modules,
     "draft_model": draft_model,
     "own_pass": own_pass,
     "limits": limits,

@@ -61,5 +61,7 @@ class Workload:
     draft_rate: float = 1.0
     """The chance that the drafter finds something; n-gram drafts may be fewer than k then, too."""
     abort_rate: float = 0.0
+    most_under_way: int = 1
+    """Steps under way when the next is planned, with async scheduling; 2 is a longer pipeline."""
     early_rate: float = 0.1
     """The chance that a step's result is in before the next step is planned, with async scheduling."""

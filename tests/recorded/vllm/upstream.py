@@ -2,8 +2,8 @@
 
 The scheduler, its KV cache manager, its queues and its requests are vLLM's. The model is a tiny OPT configuration
 that nobody loads. The speculative configuration is an n-gram one whose method is set afterwards, so that no
-checkpoint of a drafter is needed: the scheduler reads the method, the number of drafts and two facts of the drafter's
-configuration alone.
+checkpoint of a drafter is needed: the scheduler reads the method, the number of drafts and two facts of the
+drafter's configuration alone.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""vLLM's scheduler (release 0.33, engine V1): configuration, start-up checks, step loop, and an engine over many steps."""
+"""vLLM 0.33 (engine V1): configuration, start-up, the turns of its step loop, and its life over many steps."""

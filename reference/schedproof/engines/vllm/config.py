@@ -41,7 +41,7 @@ class ServingConfig:
     policy: SchedulingPolicy = SchedulingPolicy.FCFS
     enable_chunked_prefill: bool = True
     scheduler_reserve_full_isl: bool = True
-    """Whether a request is admitted only if there are blocks for all its tokens, and not for its first chunk alone."""
+    """Whether an admission needs KV blocks for all tokens of the request, and not for its first chunk alone."""
     async_scheduling: bool = False
     """Whether a step is planned while the one before it still runs."""
     speculation: SpeculativeConfig | None = None
@@ -69,7 +69,7 @@ class ServingConfig:
 
     @property
     def active_limit(self) -> int:
-        """Requests up to which a step admits (A); fewer where the drafter's own pass has no room for all of them."""
+        """Requests up to which a step admits (A), lowered to those that the drafter's own pass has rows for."""
         limit = self.max_num_seqs if self.max_num_active_seqs is None else self.max_num_active_seqs
         if self.speculation is not None and self.speculation.drafts_in_own_pass:
             return min(limit, self.max_num_batched_tokens // self.lookahead_tokens)

@@ -2,8 +2,8 @@
 
 Source: ``EngineArgs.get_batch_defaults`` and ``_set_default_max_num_seqs_and_batched_tokens_args``
 (vllm/engine/arg_utils.py), ``SchedulerConfig`` (vllm/config/scheduler.py), ``ParallelConfig.use_batched_dp_moe``
-(vllm/config/parallel.py), ``VllmConfig`` (vllm/config/vllm.py), ``KVCacheManager`` (vllm/v1/core/kv_cache_manager.py).
-TPUs and CPUs have tables of their own there, which are left out.
+(vllm/config/parallel.py), ``VllmConfig`` (vllm/config/vllm.py) and ``KVCacheManager``
+(vllm/v1/core/kv_cache_manager.py). TPUs and CPUs have tables of their own there, which are left out.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def schedules_ahead(
     pipeline_parallel_size: int = 1,
     executor_supports_it: bool = True,
 ) -> bool:
-    """Return whether ``async_scheduling`` is on where no flag says so; with the V1 runner some drafters prevent it."""
+    """Say whether ``async_scheduling`` is on where no flag says so; the V1 runner lacks it with some drafters."""
     if not executor_supports_it:
         return False
     if uses_v2_model_runner:

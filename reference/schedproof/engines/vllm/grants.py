@@ -100,7 +100,7 @@ def outside_lookahead(request: Request, num_tokens: int, config: ServingConfig) 
 
 
 def new_blocks(request: Request, num_tokens: int, config: ServingConfig) -> int:
-    """Return the KV blocks that a request lacks to run this many tokens and write the drafter's slots behind them."""
+    """Return the KV blocks that a request lacks for this many tokens and the drafter's slots behind them."""
     num_slots = request.num_computed_tokens + num_tokens + config.lookahead_tokens
     num_needed = ceil_div(min(num_slots, config.max_model_len), config.block_size)
     return max(num_needed - request.num_blocks, 0)

@@ -26,6 +26,10 @@ from schedproof.engines.vllm.ledger import NOTHING, Grant, Ledger
 from schedproof.engines.vllm.request import Request
 
 
+class EngineDiedError(RuntimeError):
+    """A step in which vLLM's scheduler itself ends the engine; the message says why."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queues:
     """Who runs and who waits, at one point of a step."""
@@ -143,8 +147,8 @@ def long_prefill_threshold(config: ServingConfig, num_requests: int) -> int:
 def next_turn(ledger: Ledger, queues: Queues, config: ServingConfig) -> Turn | None:
     """Return the next turn of the step, None when the step is over.
 
-    Running requests come first, in list order, while both budgets last. One that lacks KV blocks preempts others, one
-    a turn, until it has them or has left itself. Waiting requests are admitted in order, unless something was
+    Running requests come first, in list order, while both budgets last. One that lacks KV blocks preempts others,
+    one a turn, until it has them or has left itself. Waiting requests are admitted in order, unless something was
     preempted; the first that has to wait ends the step.
     """
     if ledger.num_visited < ledger.num_listed:
@@ -168,7 +172,7 @@ def next_turn(ledger: Ledger, queues: Queues, config: ServingConfig) -> Turn | N
 
 
 def asked_tokens(ledger: Ledger, request: Request, config: ServingConfig) -> int:
-    """Return what the next listed request runs; what it asked for first still counts after others gave way to it."""
+    """Return what the next listed request runs; what it asked for first still counts once others gave way."""
     if ledger.num_asked_tokens > 0:
         return ledger.num_asked_tokens
     return running_tokens(request, ledger, config)
@@ -216,7 +220,7 @@ def preempt(ledger: Ledger, asking: Request, queues: Queues, config: ServingConf
 
 
 def pass_over(ledger: Ledger, request: Request, config: ServingConfig) -> Passing | None:
-    """Go past a waiting request whose old results are not in yet, or whose chunk would leave too little behind it."""
+    """Go past a waiting request with old results under way, or whose chunk would leave too little behind it."""
     if not has_room(ledger, config):
         return None
     if request.num_stale_tokens == 0 and admission_tokens(request, ledger, config) != 0:
@@ -232,6 +236,11 @@ def admit(ledger: Ledger, request: Request, config: ServingConfig) -> Admission 
     if num_tokens is None:
         return None
     grant = admission_grant(request, num_tokens, ledger, config)
+    if grant.num_drafts > 0 and num_tokens != config.tokens_per_seq:
+        raise EngineDiedError(
+            f"long_prefill_token_threshold {ledger.long_prefill_threshold} cuts the {config.tokens_per_seq} tokens "
+            "of an admission with drafts; vLLM ends by an assertion"
+        )
     if not has_blocks_to_admit(ledger, request, grant, config):
         return None
     after = replace(
