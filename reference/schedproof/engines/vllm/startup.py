@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from schedproof.engines.vllm import service
 from schedproof.engines.vllm.config import ServingConfig, ceil_div
 
 
@@ -214,6 +215,15 @@ NOT_MODELLED = (
 
 UNCHECKED = (
     StartupCheck(
+        "every_decode_is_served",
+        service.serves_every_decode,
+        lambda c: (
+            f"with {c.active_limit} running requests the last can find no budget, in every step until one before "
+            f"it ends; raise max_num_batched_tokens to {service.rows_to_serve(c, c.active_limit)}"
+            f"{token_limit_to_raise(c)}, or lower max_num_active_seqs to {service.most_served(c)}"
+        ),
+    ),
+    StartupCheck(
         "threshold_leaves_drafts_whole",
         lambda c: c.long_prefill_token_threshold == 0 or c.long_prefill_token_threshold >= c.tokens_per_seq,
         lambda c: (
@@ -233,6 +243,14 @@ UNCHECKED = (
     ),
 )
 """What the scheduler relies on, and does not check itself."""
+
+
+def token_limit_to_raise(config: ServingConfig) -> str:
+    """Return what else has to grow so that every decode is served; empty where the scheduler's tokens follow."""
+    needed = service.tokens_to_serve(config, config.active_limit)
+    if config.max_num_scheduled_tokens is None or config.max_num_scheduled_tokens >= needed:
+        return ""
+    return f" and max_num_scheduled_tokens to {needed}"
 
 
 def blocks_of_longest_request(config: ServingConfig) -> int:
