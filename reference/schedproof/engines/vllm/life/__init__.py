@@ -1,0 +1,1 @@
+"""What happens to vLLM's requests between steps, and an engine that lives over many of them."""

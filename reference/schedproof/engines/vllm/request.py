@@ -1,0 +1,63 @@
+"""A request as vLLM's scheduler sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from schedproof.engines.vllm.config import ServingConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One request between two steps. Counts are in tokens unless the name says otherwise.
+
+    Source: ``Request`` (vllm/v1/request.py).
+    """
+
+    request_id: str
+    num_prompt_tokens: int
+    max_output_tokens: int
+    """Most tokens that it generates (``max_tokens``)."""
+    num_tokens: int
+    """Prompt plus generated tokens that are known (n)."""
+    num_computed_tokens: int = 0
+    """Tokens whose keys and values are in the cache, or will be after the steps under way (c)."""
+    num_drafts: int = 0
+    """Drafts for the next step (s)."""
+    num_placeholders: int = 0
+    """Tokens that steps under way will yield at most (p); async scheduling alone has them."""
+    num_blocks: int = 0
+    """KV blocks that it holds."""
+    is_prefill_chunk: bool = False
+    """Whether its last step left some of its known tokens to compute."""
+    num_tokens_under_way: int = 0
+    """Tokens of steps whose results are not in yet."""
+    num_stale_tokens: int = 0
+    """Those of them that ran before it was preempted; it is not admitted until they are in."""
+    priority: int = 0
+    """Lower comes first, where the policy goes by priority."""
+    arrival: int = 0
+    """When it arrived, on any clock."""
+
+    @property
+    def num_output_tokens(self) -> int:
+        """Generated tokens that are known."""
+        return self.num_tokens - self.num_prompt_tokens
+
+    def is_at_end(self, config: ServingConfig) -> bool:
+        """Return whether it has generated all that it may."""
+        return self.num_tokens >= config.max_model_len or self.num_output_tokens >= self.max_output_tokens
+
+
+def new_request(
+    request_id: str, num_prompt_tokens: int, max_output_tokens: int, *, priority: int = 0, arrival: int = 0
+) -> Request:
+    """Return a request that just arrived: nothing computed, no blocks."""
+    return Request(
+        request_id=request_id,
+        num_prompt_tokens=num_prompt_tokens,
+        max_output_tokens=max_output_tokens,
+        num_tokens=num_prompt_tokens,
+        priority=priority,
+        arrival=arrival,
+    )

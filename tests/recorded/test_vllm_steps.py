@@ -1,0 +1,102 @@
+"""The reference beside vLLM's own scheduler: each recorded step is planned again, and comes out the same."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from tests.recorded.vllm_steps import FEATURES, FOLDER, batch_of, engines_and_steps, lives_and_steps
+
+from schedproof.engines.vllm.loop import StepPlan, schedule
+from schedproof.engines.vllm.turns import Admission, Passing, Preemption, Skip, Visit
+
+KNOWN_DIFFERENCES: dict[str, list[int]] = {}
+"""Recorded steps that come out otherwise, by their number in the file; there is none."""
+
+
+def ids(requests):
+    return [int(request.request_id) for request in requests]
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+def test_each_step_is_planned_as_vllm_planned_it(feature):
+    num_steps, differing = 0, []
+    for number, (engine, step) in enumerate(engines_and_steps(FOLDER / f"{feature}.jsonl.gz"), start=1):
+        plan = schedule(engine.queues(step["before"]), engine.config)
+        planned = {
+            "batch": batch_of(plan),
+            "preempted": ids(plan.preempted),
+            "budgets": [plan.final.token_budget, plan.final.input_budget],
+            "running": ids(plan.running),
+            "free": plan.final.num_free_blocks,
+        }
+        recorded = {
+            "batch": step["batch"],
+            "preempted": step["preempted"],
+            "budgets": step["budgets"],
+            "running": step["after"]["running"],
+            "free": step["after"]["free"],
+        }
+        if planned != recorded:
+            differing.append(number)
+        num_steps += 1
+    assert num_steps >= 2000
+    assert differing == KNOWN_DIFFERENCES.get(feature, [])
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+def test_the_engine_lives_as_vllm_does(feature):
+    """From the events alone the engine finds in each step what vLLM found."""
+    num_steps = 0
+    for number, (engine, life, step) in enumerate(lives_and_steps(FOLDER / f"{feature}.jsonl.gz"), start=1):
+        assert life.queues() == engine.queues(step["before"]), f"{feature}, step {number} of the file"
+        life.schedule()
+        assert [int(name) for name in life.running] == step["after"]["running"]
+        assert [int(name) for name in life.waiting] == step["after"]["waiting"]
+        num_steps += 1
+    assert num_steps >= 2000
+
+
+SEEN = {
+    "preemption": lambda plan: bool(plan.preempted),
+    "self": lambda plan: any(isinstance(turn, Preemption) and turn.request is turn.asking for turn in plan.turns),
+    "refund": lambda plan: any(isinstance(turn, Preemption) and turn.returned.num_tokens for turn in plan.turns),
+    "padded": lambda plan: any(isinstance(turn, Admission) and turn.grant.num_drafts for turn in plan.turns),
+    "resumed": lambda plan: any(
+        isinstance(turn, Admission) and turn.request.num_output_tokens for turn in plan.turns
+    ),
+    "cut": lambda plan: any(
+        isinstance(turn, Visit) and turn.grant.num_drafts < turn.request.num_drafts for turn in plan.turns
+    ),
+    "skipped": lambda plan: any(isinstance(turn, Skip) for turn in plan.turns),
+    "passed over": lambda plan: any(isinstance(turn, Passing) for turn in plan.turns),
+    "unserved": lambda plan: bool(plan.unserved),
+}
+
+
+def seen_in(plan: StepPlan) -> list[str]:
+    return [name for name, is_seen in SEEN.items() if is_seen(plan)]
+
+
+@pytest.mark.parametrize(
+    ("feature", "least"),
+    [
+        ("ngram", {"cut": 20, "padded": 10, "unserved": 10}),
+        ("draft_model", {"cut": 20, "padded": 10, "unserved": 5}),
+        ("mtp_modules", {"skipped": 20, "passed over": 20}),
+        ("tight_pools", {"preemption": 50, "self": 20, "resumed": 50}),
+        ("priority_tight_pools", {"preemption": 50, "self": 20, "refund": 10, "resumed": 50}),
+        ("asynchronous", {"skipped": 50, "padded": 5, "unserved": 20}),
+        ("asynchronous_tight_pools", {"preemption": 50, "passed over": 10, "refund": 1}),
+    ],
+)
+def test_a_file_has_what_it_is_about(feature, least):
+    seen = Counter[str]()
+    for engine, step in engines_and_steps(FOLDER / f"{feature}.jsonl.gz"):
+        seen.update(seen_in(schedule(engine.queues(step["before"]), engine.config)))
+    assert all(seen[name] >= number for name, number in least.items()), seen
+
+
+def test_the_readme_says_how_many_steps_there_are():
+    total = sum(1 for feature in FEATURES for _ in engines_and_steps(FOLDER / f"{feature}.jsonl.gz"))
+    assert f" {total:,} steps of " in (FOLDER / "README.md").read_text(encoding="utf-8")

@@ -1,0 +1,181 @@
+"""One vLLM engine under random load: arrivals, steps and what the worker finds, all from one generator of chance.
+
+What is written of each step is told in the README beside this file.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import upstream
+from settings import EngineConfig, Workload
+
+TOKEN = 7
+STANDSTILL = 12
+"""Steps without a token and without an arrival after which the recording of an engine ends."""
+
+
+@dataclass(slots=True)
+class UnderWay:
+    """A step whose results are not in."""
+
+    output: Any
+    yields: dict[str, bool]
+    """Whether the request's tokens reach the end of what is known, so that the worker samples."""
+    admitted: set[str]
+    """Those whose drafts are placeholders."""
+
+
+class Engine:
+    """vLLM's scheduler with a faked worker and faked users."""
+
+    def __init__(self, loaded: SimpleNamespace, config: EngineConfig, load: Workload, rng: random.Random) -> None:
+        self.loaded, self.config, self.load, self.rng = loaded, config, load, rng
+        self.scheduler = upstream.scheduler_of(loaded, config)
+        self.pool = self.scheduler.kv_cache_manager.block_pool
+        self.tables = self.scheduler.kv_cache_manager.coordinator.single_type_managers[0].req_to_blocks
+        self.under_way: deque[UnderWay] = deque()
+        self.num_arrived = 0
+        self.events: list[list[Any]] = []
+
+    def steps(self) -> Iterator[dict[str, Any]]:
+        """Yield every step; an engine that stands still ends early."""
+        num_idle = 0
+        for _ in range(self.load.num_steps):
+            self.let_users_act()
+            before = self.snapshot()
+            held = {one.request_id: self.num_blocks(one) for one in self.everybody()}
+            waiting = {one.request_id for one in self.scheduler.waiting}
+            output = self.scheduler.watched_schedule(self.loaded.schedule_code)
+            scheduled = output.num_scheduled_tokens
+            requests = self.scheduler.requests
+            yield {
+                "events": self.events,
+                "before": before,
+                "batch": [
+                    [int(name), tokens, len(output.scheduled_spec_decode_tokens.get(name, ())),
+                     self.num_blocks(requests[name]) - held[name]]
+                    for name, tokens in scheduled.items()
+                ],
+                "preempted": [int(name) for name in self.scheduler.preempted],
+                "budgets": self.scheduler.budgets,
+                "after": {
+                    "running": [int(one.request_id) for one in self.scheduler.running],
+                    "waiting": [int(one.request_id) for one in self.scheduler.waiting],
+                    "free": self.pool.get_num_free_blocks(),
+                },
+            }  # fmt: skip
+            arrived = any(event[0] == "arrive" for event in self.events)
+            num_idle = 0 if scheduled or arrived or self.under_way else num_idle + 1
+            self.events = []
+            if num_idle >= STANDSTILL:
+                return
+            yields = {name: not requests[name].is_prefill_chunk for name in scheduled}
+            self.under_way.append(UnderWay(output=output, yields=yields, admitted=waiting & set(scheduled)))
+            most = self.load.most_under_way if self.config.async_scheduling else 0
+            while len(self.under_way) > most or (self.under_way and self.rng.random() < self.load.early_rate):
+                self.complete()
+
+    def everybody(self) -> list[Any]:
+        return [*self.scheduler.running, *self.scheduler.waiting]
+
+    def num_blocks(self, request: Any) -> int:
+        return len(self.tables.get(request.request_id, ()))
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return what the scheduler is about to find."""
+        return {
+            "running": [self.fields_of(one) for one in self.scheduler.running],
+            "waiting": [self.fields_of(one) for one in self.scheduler.waiting],
+            "free": self.pool.get_num_free_blocks(),
+        }
+
+    def fields_of(self, request: Any) -> list[int]:
+        return [
+            int(request.request_id),
+            request.num_tokens,
+            request.num_computed_tokens,
+            len(request.spec_token_ids),
+            request.num_output_placeholders,
+            self.num_blocks(request),
+            int(request.is_prefill_chunk),
+            request.num_in_flight_tokens,
+            request.num_stale_output_tokens,
+        ]
+
+    def let_users_act(self) -> None:
+        rng, load = self.rng, self.load
+        if rng.random() < load.arrival_rate:
+            for _ in range(rng.randint(1, load.most_arrivals)):
+                if len(self.scheduler.waiting) < load.max_waiting:
+                    self.arrive()
+        everybody = self.everybody()
+        if everybody and rng.random() < load.abort_rate:
+            name = rng.choice(everybody).request_id
+            self.scheduler.finish_requests(name, self.loaded.status.FINISHED_ABORTED)
+            self.events.append(["abort", int(name)])
+
+    def arrive(self) -> None:
+        rng, load = self.rng, self.load
+        self.num_arrived += 1
+        most = load.max_short_prompt if rng.random() < 0.5 else load.max_prompt
+        num_prompt = rng.randint(1, max(1, min(most, self.config.max_model_len - 1)))
+        num_output = rng.randint(1, max(1, min(load.max_output, self.config.max_model_len - num_prompt)))
+        priority = rng.randint(0, 3) if self.config.policy == "priority" else 0
+        arrival = self.num_arrived - (rng.random() < 0.2)
+        self.scheduler.add_request(
+            self.loaded.request(
+                request_id=str(self.num_arrived),
+                prompt_token_ids=[TOKEN] * num_prompt,
+                sampling_params=self.loaded.sampling(max_tokens=num_output, ignore_eos=True),
+                pooling_params=None,
+                arrival_time=float(arrival),
+                priority=priority,
+            )
+        )
+        self.events.append(["arrive", self.num_arrived, num_prompt, num_output, priority, arrival])
+
+    def complete(self) -> None:
+        """Let the worker answer the oldest step under way, and propose drafts for the next."""
+        step = self.under_way.popleft()
+        names = list(step.output.num_scheduled_tokens)
+        accepted = {name: self.num_accepted(name, step) for name in names if step.yields[name]}
+        self.scheduler.update_from_output(
+            step.output,
+            self.loaded.output(
+                req_ids=names,
+                req_id_to_index={name: index for index, name in enumerate(names)},
+                sampled_token_ids=[[TOKEN] * (accepted[name] + 1) if name in accepted else [] for name in names],
+                logprobs=None,
+                prompt_logprobs_dict={},
+                pooler_output=[],
+            ),
+        )
+        self.events.append(["results", [[int(name), number] for name, number in accepted.items()]])
+        if self.config.speculation is not None and not self.config.async_scheduling:
+            self.propose(names)
+
+    def num_accepted(self, name: str, step: UnderWay) -> int:
+        number = 0
+        if name not in step.admitted:
+            most = len(step.output.scheduled_spec_decode_tokens.get(name, ()))
+            while number < most and self.rng.random() < self.load.accept_rate:
+                number += 1
+        return number
+
+    def propose(self, names: list[str]) -> None:
+        rng, most = self.rng, self.config.num_speculative_tokens
+        found = {}
+        for name in names:
+            drafts = most if rng.random() < self.load.draft_rate else rng.choice([0, rng.randint(0, most)])
+            found[name] = drafts
+        drafted = self.loaded.drafts(
+            req_ids=list(found), draft_token_ids=[[TOKEN] * number for number in found.values()]
+        )
+        self.scheduler.update_draft_token_ids(drafted)
+        self.events.append(["drafts", [[int(name), number] for name, number in found.items()]])

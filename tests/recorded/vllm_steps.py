@@ -1,0 +1,122 @@
+"""Recorded steps of vLLM's own scheduler, as the reference's queues and plans; see vllm/README.md."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from schedproof.engines.vllm.config import SchedulingPolicy, ServingConfig
+from schedproof.engines.vllm.defaults import watermark_blocks
+from schedproof.engines.vllm.life.engine import Engine
+from schedproof.engines.vllm.loop import StepPlan
+from schedproof.engines.vllm.request import Request
+from schedproof.engines.vllm.speculation import SpeculativeConfig, SpeculativeMethod
+from schedproof.engines.vllm.turns import Queues
+
+FOLDER = Path(__file__).parent / "vllm"
+FEATURES = sorted(path.name.removesuffix(".jsonl.gz") for path in FOLDER.glob("*.jsonl.gz"))
+
+
+@dataclass(slots=True)
+class RecordedEngine:
+    """What a file has said so far of the engine at hand."""
+
+    config: ServingConfig
+    arrivals: dict[int, list[int]] = field(default_factory=dict)
+    """Prompt tokens, most output tokens, priority and time of arrival."""
+
+    def note(self, events: list[list[Any]]) -> None:
+        """Take in what happened between two steps."""
+        for kind, *rest in events:
+            if kind == "arrive":
+                self.arrivals[rest[0]] = rest[1:]
+
+    def request(self, fields: list[int]) -> Request:
+        """Return a request as the reference sees it."""
+        request_id, known, computed, drafts, placeholders, blocks, is_chunk, under_way, stale = fields
+        num_prompt, num_output, priority, arrival = self.arrivals[request_id]
+        return Request(
+            request_id=str(request_id),
+            num_prompt_tokens=num_prompt,
+            max_output_tokens=num_output,
+            num_tokens=known,
+            num_computed_tokens=computed,
+            num_drafts=drafts,
+            num_placeholders=placeholders,
+            num_blocks=blocks,
+            is_prefill_chunk=bool(is_chunk),
+            num_tokens_under_way=under_way,
+            num_stale_tokens=stale,
+            priority=priority,
+            arrival=arrival,
+        )
+
+    def queues(self, before: dict[str, Any]) -> Queues:
+        """Return what the scheduler found."""
+        return Queues(
+            running=tuple(self.request(fields) for fields in before["running"]),
+            waiting=tuple(self.request(fields) for fields in before["waiting"]),
+            num_free_blocks=before["free"],
+        )
+
+
+def engines_and_steps(path: Path) -> Iterator[tuple[RecordedEngine, dict[str, Any]]]:
+    """Yield every step of a file with its engine, which knows the events up to it."""
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        engine = None
+        for line in lines:
+            found = json.loads(line)
+            if "schema" in found:
+                engine = RecordedEngine(config=config_of(found["config"]))
+                continue
+            assert engine is not None
+            engine.note(found["events"])
+            yield engine, found
+
+
+def lives_and_steps(path: Path) -> Iterator[tuple[RecordedEngine, Engine, dict[str, Any]]]:
+    """Yield every step of a file with an engine of the reference that went through the same events."""
+    at_hand, life = None, None
+    for engine, step in engines_and_steps(path):
+        if engine is not at_hand:
+            at_hand, life = engine, Engine(engine.config)
+        assert life is not None
+        live_through(life, step["events"])
+        yield engine, life, step
+
+
+def live_through(life: Engine, events: list[list[Any]]) -> None:
+    """Let an engine of the reference go through what happened between two steps."""
+    drafts = next((dict(rest[0]) for kind, *rest in events if kind == "drafts"), {})
+    for kind, *rest in events:
+        if kind == "arrive":
+            request_id, num_prompt, num_output, priority, arrival = rest
+            life.add_request(str(request_id), num_prompt, num_output, priority=priority, arrival=arrival)
+        elif kind == "abort":
+            life.abort(str(rest[0]))
+        elif kind == "results":
+            accepted = dict(rest[0])
+            life.complete(lambda name, found=accepted: found[int(name)], lambda name: drafts[int(name)])
+
+
+def config_of(values: dict[str, Any]) -> ServingConfig:
+    """Return the configuration that a header announces."""
+    fields = dict(values)
+    fields["watermark_blocks"] = watermark_blocks(fields.pop("watermark"), fields["num_gpu_blocks"])
+    speculation = fields.pop("speculation")
+    if speculation is not None:
+        method = SpeculativeMethod(speculation["method"])
+        fields["speculation"] = SpeculativeConfig(**speculation | {"method": method})
+    return ServingConfig(**fields | {"policy": SchedulingPolicy(fields["policy"])})
+
+
+def batch_of(plan: StepPlan) -> list[list[int]]:
+    """Return the batch of a plan as the file lists it."""
+    return [
+        [int(entry.request.request_id), entry.grant.num_tokens, entry.grant.num_drafts, entry.grant.num_new_blocks]
+        for entry in plan.batch
+    ]
