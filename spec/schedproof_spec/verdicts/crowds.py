@@ -125,16 +125,16 @@ def breaks_in_a_run_like(witness: RunWitness, invariant: Invariant, policy: Poli
         return True
     sized = with_pool(config)
     runs = Runs(invariant, policy, sized)
-    return any(runs.first_broken(crowd, witness.num_steps) for crowd in crowds_like(witness, sized))
+    return any(runs.first_broken(crowd, witness.num_steps) for crowd in crowds_like(witness, sized, policy))
 
 
-def crowds_like(witness: RunWitness, config: ServingConfig) -> list[Crowd]:
+def crowds_like(witness: RunWitness, config: ServingConfig, policy: Policy) -> list[Crowd]:
     """Return the fullest crowds that a run may be the least of: with one more request where it has one."""
     accepts = any(steps.accepted for steps in witness.steps)
     last = next((arrival for arrival in witness.arrivals if arrival.request_id == LAST), None)
     return [
         crowd
-        for crowd in candidates(config)
+        for crowd in candidates(config, policy)
         if crowd.num_alike in (config.max_num_seqs, config.max_num_seqs - 1)
         and (crowd.num_accepted > 0) == accepts
         and (crowd.prompt_last > 0) == (last is not None)
