@@ -13,6 +13,8 @@ from typing import Any
 from schedproof import NEWEST, Platform, Role, ServingConfig, SpeculativeConfig, SpeculativeMethod
 from schedproof.engines.fastdeploy.releases import ALWAYS_CHUNKING
 from schedproof.engines.fastdeploy.rules.capacity import loaded_dispatch_tokens
+from schedproof_gate.deployment import fastdeploy_reserve
+from schedproof_gate.deployment.fastdeploy_reserve import refuse_other_reserves
 from schedproof_gate.deployment.flags import closest
 from schedproof_gate.deployment.given import Given
 from schedproof_gate.deployment.launch import Argument
@@ -130,6 +132,7 @@ def understand(settings: Settings) -> Understood:
     scheduler = environment.get("ENABLE_V1_KVCACHE_SCHEDULER")
     if scheduler is not None and not scheduler.truth():
         raise scheduler.fail("selects the scheduler before V1, which schedproof does not know", "remove it")
+    refuse_other_reserves(environment, settings.version or NEWEST)
     fields: dict[str, Any] = {}
     for names, given in ((FLAGS, settings.flags), (VARIABLES, environment), (MODEL_KEYS, settings.model)):
         fields |= {number.field: read_number(given.get(name), number) for name, number in names.items()}
@@ -318,6 +321,7 @@ FASTDEPLOY = Engine(
         "ENABLE_V1_KVCACHE_SCHEDULER",
         "FD_DISABLE_CHUNKED_PREFILL",
         "FD_DETERMINISTIC_MODE",
+        *fastdeploy_reserve.VARIABLES,
         *DEVICE_VARIABLES,
     },
     environment_prefixes=("FD_", "NVSHMEM_", "ENABLE_V1_"),
