@@ -300,3 +300,25 @@ def test_an_expert_parallel_deployment_without_its_model_says_so() -> None:
     assert "the model's config.json was not found" in deployment.notes[0]
     assert "taken as the preset 128" in deployment.notes[0]
     assert read_command(("-tp", "8"), FASTDEPLOY).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("words", "notes"),
+    [
+        (
+            ("--swap-space", "4"),
+            ("--swap-space turns on KV blocks in host memory, which no verdict here speaks of",),
+        ),
+        (("--swap-space", "0"), ()),
+        (
+            ("--kvcache-storage-backend", "file"),
+            ("--kvcache-storage-backend turns on KV blocks in storage, which no verdict here speaks of",),
+        ),
+        (
+            ("--enable-output-caching",),
+            ("--enable-output-caching turns on prefix caching of output, which no verdict here speaks of",),
+        ),
+    ],
+)
+def test_what_is_not_modelled_is_named(words: tuple[str, ...], notes: tuple[str, ...]) -> None:
+    assert read_command(words, FASTDEPLOY).notes == notes
