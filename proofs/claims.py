@@ -116,8 +116,8 @@ CLAIMS = {
         invariant="no_overshoot",
         policy="7438-clamp",
         where=text_only,
-        scope="text; decodes beyond the limit break it, and no run is found that gets there",
-        verdict=Status.UNDECIDED,
+        scope="text; where the budget is 0, nobody comes to decode",
+        verdict=HELD,
     ),
     "clamp_is_safe_with_a_startup_check": InvariantClaim(
         says="clamping at 0 is safe together with B >= N * t at start-up",

@@ -13,6 +13,8 @@ from typing import Any
 from schedproof import NEWEST, Platform, Role, ServingConfig, SpeculativeConfig, SpeculativeMethod
 from schedproof.engines.fastdeploy.releases import ALWAYS_CHUNKING
 from schedproof.engines.fastdeploy.rules.capacity import loaded_dispatch_tokens
+from schedproof_gate.deployment import fastdeploy_reserve
+from schedproof_gate.deployment.fastdeploy_reserve import refuse_other_reserves
 from schedproof_gate.deployment.given import Given
 from schedproof_gate.deployment.launch import Argument
 from schedproof_gate.deployment.settings import Engine, Settings, Understood
@@ -81,7 +83,7 @@ OTHER_FLAGS = """
 api_key cache_queue_port cache_transfer_protocol chat_template chunked_moe_size controller_port convert
 early_stop_config engine_worker_queue_port eplb_config gpu_memory_utilization graph_optimization_config
 guided_decoding_backend guided_decoding_disable_any_whitespace host innode_prefill_ports ips kv_cache_ratio
-kvcache_storage_backend limit_mm_per_prompt load_choices load_strategy local_data_parallel_id logits_processors
+limit_mm_per_prompt load_choices load_strategy local_data_parallel_id logits_processors
 logprobs_mode long_prefill_token_threshold max_concurrency max_encoder_cache max_logprobs max_long_partial_prefills
 max_num_partial_prefills max_processor_cache max_waiting_time metrics_port mm_processor_kwargs model_config_name
 model_impl override_pooler_config pd_comm_port plas_attention_config port ports quantization rdma_comm_ports
@@ -89,15 +91,22 @@ reasoning_parser revision routing_replay_config rsync_config runner scheduler_db
 scheduler_host scheduler_load_shards_num scheduler_max_size scheduler_min_load_score
 scheduler_password scheduler_port scheduler_reader_batch_size scheduler_reader_parallel
 scheduler_release_load_expire_period scheduler_sync_period scheduler_topic scheduler_ttl scheduler_writer_batch_size
-scheduler_writer_parallel seed served_model_name static_decode_blocks swap_space task timeout
+scheduler_writer_parallel seed served_model_name static_decode_blocks task timeout
 timeout_graceful_shutdown tokenizer tokenizer_base_url tool_call_parser tool_parser_plugin use_warmup workers
 write_policy
 """
 
+NOT_MODELLED = {
+    "swap_space": "KV blocks in host memory",
+    "kvcache_storage_backend": "KV blocks in storage",
+    "enable_output_caching": "prefix caching of output",
+}
+"""What these flags turn on has no part in any verdict."""
+
 SWITCHES = """
 disable_chunked_mm_input disable_custom_all_reduce disable_sequence_parallel_moe dynamic_load_weight
 enable_chunked_moe enable_chunked_prefill enable_early_stop enable_entropy enable_eplb enable_expert_parallel
-enable_flashinfer_allreduce_fusion enable_keep_sampling_mask enable_logprob enable_mm enable_output_caching
+enable_flashinfer_allreduce_fusion enable_keep_sampling_mask enable_logprob enable_mm
 enable_overlap_schedule enable_prefix_caching lm_head_fp32 shutdown_comm_group_if_worker_idle skip_port_check
 use_cudagraph use_internode_ll_two_stage
 """
@@ -130,6 +139,7 @@ def understand(settings: Settings) -> Understood:
     scheduler = environment.get("ENABLE_V1_KVCACHE_SCHEDULER")
     if scheduler is not None and not scheduler.truth():
         raise scheduler.fail("selects the scheduler before V1, which schedproof does not know", "remove it")
+    refuse_other_reserves(environment, settings.version or NEWEST)
     fields: dict[str, Any] = {}
     for names, given in ((FLAGS, settings.flags), (VARIABLES, environment), (MODEL_KEYS, settings.model)):
         fields |= {number.field: read_number(given.get(name), number) for name, number in names.items()}
@@ -172,6 +182,10 @@ def notes_on(settings: Settings, config: ServingConfig) -> list[str]:
             "FD_DISABLE_CHUNKED_PREFILL does not stop the scheduler of this version from cutting prompts into "
             "chunks; it does so since PR 7152, in release 2.6"
         )
+    for name, what in NOT_MODELLED.items():
+        given = settings.flags.get(name)
+        if given is not None and given.value not in (None, False, 0, "0"):
+            notes.append(f"{given.origin.spelling} turns on {what}, which no verdict here speaks of")
     if config.expert_parallel_size > 1 and not settings.model:
         notes.append(
             "the model's config.json was not found: num_max_dispatch_tokens_per_rank is taken as the preset "
@@ -309,15 +323,17 @@ FASTDEPLOY = Engine(
         "scheduler_name",
         "config",
         "model",
+        *NOT_MODELLED,
     },
     other_flags=frozenset(OTHER_FLAGS.split()),
-    switches=frozenset(SWITCHES.split()),
+    switches=frozenset({*SWITCHES.split(), "enable_output_caching"}),
     aliases={"tp": "tensor_parallel_size"},
     environment=frozenset(VARIABLES)
     | {
         "ENABLE_V1_KVCACHE_SCHEDULER",
         "FD_DISABLE_CHUNKED_PREFILL",
         "FD_DETERMINISTIC_MODE",
+        *fastdeploy_reserve.VARIABLES,
         *DEVICE_VARIABLES,
     },
     environment_prefixes=("FD_", "NVSHMEM_", "ENABLE_V1_"),

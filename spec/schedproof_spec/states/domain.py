@@ -8,6 +8,7 @@ from typing import Any
 
 from schedproof.engines.fastdeploy.config import MultimodalInput, Platform, Role, ServingConfig
 from schedproof.engines.fastdeploy.policy import Policy
+from schedproof.engines.fastdeploy.rules.blocks import threshold_with_drafts
 from schedproof.engines.fastdeploy.speculation import SpeculativeConfig, SpeculativeMethod
 from schedproof.output.message_layout import MAX_DRAFT_TOKENS
 from schedproof.request import MultimodalItem, Request
@@ -61,7 +62,10 @@ def holds_every_request(num_kv_blocks: int, config: ServingConfig, policy: Polic
     Where a prompt in its middle waits for its own output reserve, the last block of that reserve and a spare one
     are in the pool too.
     """
-    last_growth_at = config.max_model_len - 1 + config.prealloc_dec_block_slot_num_threshold
+    threshold = config.prealloc_dec_block_slot_num_threshold
+    if policy.grows_early_with_drafts:
+        threshold = threshold_with_drafts(config)
+    last_growth_at = config.max_model_len - 1 + threshold
     num_spare = 3 if policy.preempts_only_decodes else 1
     grown: bool = num_kv_blocks >= last_growth_at // config.block_size + config.enc_dec_block_num
     return grown and num_kv_blocks >= config.max_blocks_per_seq + num_spare

@@ -104,8 +104,20 @@ def any_frame(ctx: Context, configs: Configs, policy: Policy) -> StepFrame:
         num_reserved = ctx.integer("num_reserved", 0)
         ctx.assume(num_reserved <= num_running)
         ctx.assume(ctx.merged(lambda: not config.runs_decode or num_reserved == num_decoding))
+    if policy.prefills_on_arrival:
+        assume_decodes_were_prefilled(ctx, num_reserved, config, policy)
     initial = ctx.merged(lambda: policy.initial_budget(config, num_reserved))
     return StepFrame(config, policy, num_decoding, num_reserved, num_running, slots, initial)
+
+
+def assume_decodes_were_prefilled(ctx: Context, num_reserved: Any, config: ServingConfig, policy: Policy) -> None:
+    """Leave out decodes where no step has budget: each got a last chunk in an earlier step (`budget_is_possible`).
+
+    So it is where a decode node, too, runs the first token of what arrives as a chunk.
+    """
+    earlier = ctx.integer("num_reserved_in_an_earlier_step", 0)
+    ctx.assume(earlier <= config.max_num_seqs)
+    ctx.assume(ctx.merged(lambda: num_reserved == 0 or policy.initial_budget(config, earlier) > 0))
 
 
 def any_opening(ctx: Context, frame: StepFrame) -> Moment:
@@ -244,6 +256,7 @@ def budget_is_possible(moment: Moment, frame: StepFrame) -> bool:
         any_of(ledger.budget >= -config.max_multimodal_item_tokens, ledger.budget == frame.initial_budget),
         any_of(no_chunk, ledger.num_decoding < ledger.num_slots_used),
         any_of(no_chunk, moment.prompt_seen, ledger.num_admitted > 0),
+        any_of(no_chunk, frame.initial_budget > 0, not frame.policy.prefills_on_arrival),
         any_of(config.role != Role.DECODE, ledger.prefill_tokens <= num_arrivals),
     )
     return possible

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from schedproof.engines.fastdeploy.config import Role, ServingConfig
-from schedproof.engines.fastdeploy.ledger import Ledger
+from schedproof.engines.fastdeploy.ledger import Grant, Ledger
 from schedproof.engines.fastdeploy.policy import Policy
 from schedproof.engines.fastdeploy.rules.chunk import item_cut_by
-from schedproof.engines.fastdeploy.turns import Phase, Queues, Visit, next_turn, open_step
+from schedproof.engines.fastdeploy.turns import Phase, Queues, Visit, has_blocks_to_admit, next_turn, open_step
 from schedproof.request import Request, new_request
 from schedproof_spec.invariant import Consequence, Invariant
 from schedproof_spec.prover.context import Context
@@ -165,9 +165,10 @@ def prove_capacity_is_reached(ctx: Context, configs: Configs, policy: Policy, gi
     ctx.assume(before.budget > 0)
     prompt = ctx.merged(lambda: min(before.budget, config.max_model_len))
     request = new_request("request", prompt)
-    ctx.assume(policy.prefill_blocks(request, prompt, config) <= before.num_free_blocks)
-    ctx.prove("a slot is free", before.num_slots_used < config.max_num_seqs)
+    grant = Grant(num_tokens=prompt, num_new_blocks=policy.prefill_blocks(request, prompt, config))
     queues = Queues(running=(), waiting=(request,), num_free_blocks=before.num_free_blocks)
+    ctx.assume(ctx.merged(lambda: has_blocks_to_admit(before, grant, queues, config, policy)))
+    ctx.prove("a slot is free", before.num_slots_used < config.max_num_seqs)
     turn = next_turn(before, queues, config, policy)
     ctx.prove("a prompt is admitted", turn is not None)
     if isinstance(turn, Visit):

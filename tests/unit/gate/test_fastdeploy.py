@@ -266,6 +266,12 @@ def test_other_flags_of_the_engine_are_passed_over() -> None:
         (["ENABLE_V1_KVCACHE_SCHEDULER=0", "api_server.py"], "selects the scheduler before V1"),
         (["FD_DISABLE_CHUNKED_PREFIL=1", "api_server.py"], "did you mean FD_DISABLE_CHUNKED_PREFILL?"),
         (["FD_DISABLE_CHUNKED_PREFILL=true", "api_server.py"], "'true' is not 0 or 1; give 0 or 1"),
+        (["FD_USE_NEW_TOKEN_RATIO_RESERVE=0", "api_server.py"], "brings back the output reserve of before PR 7444"),
+        (["FD_INIT_NEW_TOKEN_RATIO=1.5", "api_server.py"], "reserves more than is left to generate"),
+        (["FD_MIN_NEW_TOKEN_RATIO=nan", "api_server.py"], "'nan' is out of range; give a number from 0 to 1"),
+        (["FD_NEW_TOKEN_RATIO_DECAY=-1", "api_server.py"], "'-1' is out of range"),
+        (["FD_INIT_NEW_TOKEN_RATIO=half", "api_server.py"], "'half' is not a number"),
+        (["FD_MAX_INFLIGHT_PREFILL=0", "api_server.py"], "FD_MAX_INFLIGHT_PREFILL: 0 is out of range"),
     ],
 )
 def test_a_wrong_flag_is_named_with_the_way_out(words: list[str], message: str) -> None:
@@ -273,6 +279,13 @@ def test_a_wrong_flag_is_named_with_the_way_out(words: list[str], message: str) 
     assert error.startswith("command line: ")
     assert message in error
     assert "\n" not in error
+
+
+def test_a_reserve_within_the_proofs_is_accepted_and_older_versions_have_none() -> None:
+    usual = config("api_server.py")
+    assert config("FD_INIT_NEW_TOKEN_RATIO=1", "FD_USE_NEW_TOKEN_RATIO_RESERVE=1", "api_server.py") == usual
+    words = ("FD_USE_NEW_TOKEN_RATIO_RESERVE=0", "api_server.py")
+    assert read_command(words, FASTDEPLOY, NamedVersion(policy=POLICIES["7756"])).config == usual
 
 
 @pytest.mark.parametrize("word", ["--no-enable-chunked-prefill", "--enable-chunked-prefill=0"])
@@ -287,3 +300,25 @@ def test_an_expert_parallel_deployment_without_its_model_says_so() -> None:
     assert "the model's config.json was not found" in deployment.notes[0]
     assert "taken as the preset 128" in deployment.notes[0]
     assert read_command(("-tp", "8"), FASTDEPLOY).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("words", "notes"),
+    [
+        (
+            ("--swap-space", "4"),
+            ("--swap-space turns on KV blocks in host memory, which no verdict here speaks of",),
+        ),
+        (("--swap-space", "0"), ()),
+        (
+            ("--kvcache-storage-backend", "file"),
+            ("--kvcache-storage-backend turns on KV blocks in storage, which no verdict here speaks of",),
+        ),
+        (
+            ("--enable-output-caching",),
+            ("--enable-output-caching turns on prefix caching of output, which no verdict here speaks of",),
+        ),
+    ],
+)
+def test_what_is_not_modelled_is_named(words: tuple[str, ...], notes: tuple[str, ...]) -> None:
+    assert read_command(words, FASTDEPLOY).notes == notes

@@ -1,10 +1,10 @@
 """Which version each release has, and what its engine refuses."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 
-from schedproof import POLICIES, Role, ServingConfig, SpeculativeConfig, SpeculativeMethod
+from schedproof import POLICIES, Request, Role, ServingConfig, SpeculativeConfig, SpeculativeMethod
 from schedproof.engines.fastdeploy.releases import ALWAYS_CHUNKING, RELEASES, VERSIONS, Release, release_named
 
 MTP = SpeculativeConfig(method=SpeculativeMethod.MTP, num_speculative_tokens=2)
@@ -30,6 +30,25 @@ def test_every_release_has_its_policy_and_says_how_it_is_known() -> None:
 
 def test_a_release_is_a_value() -> None:
     assert all(field.kw_only for field in fields(Release))
+
+
+@pytest.mark.parametrize(
+    ("threshold", "block_size", "speculation", "free_slots"),
+    [(12, 64, None, 12), (12, 64, MTP, 36), (12, 16, MTP, 31), (0, 64, MTP, 0)],
+)
+def test_release_2_6_grows_a_decode_earlier_with_drafts(
+    threshold: int, block_size: int, speculation: SpeculativeConfig | None, free_slots: int
+) -> None:
+    config = ServingConfig(
+        block_size=block_size, prealloc_dec_block_slot_num_threshold=threshold, speculation=speculation
+    )
+    total = 8 * block_size - free_slots
+    few = Request(
+        request_id="a", need_prefill_tokens=1, num_computed_tokens=total - 1, num_total_tokens=total, num_blocks=8
+    )
+    version = RELEASES["2.6"].version
+    assert version.decode_blocks(few, config) == 2
+    assert version.decode_blocks(replace(few, num_total_tokens=total - 1), config) == 0
 
 
 def test_versions_are_the_policies_and_the_releases_that_differ() -> None:

@@ -32,6 +32,9 @@ class Policy(ABC):
     prefills_on_arrival: ClassVar[bool] = False
     """Whether a decode node runs the first token of a request that arrives as a chunk of one."""
 
+    grows_early_with_drafts: ClassVar[bool] = False
+    """Whether a decode grows while more slots are free with drafts; a pool that holds its growth is larger then."""
+
     plans_transfers: ClassVar[bool] = True
     """Whether a decode node takes a request only if everybody on it can finish beside it."""
     reserves_by_token_ratio: ClassVar[bool] = False

@@ -15,10 +15,12 @@ from schedproof.engines.fastdeploy import startup
 from schedproof.engines.fastdeploy.config import ServingConfig
 from schedproof.engines.fastdeploy.policies import POLICIES
 from schedproof.engines.fastdeploy.policy import Policy
+from schedproof.engines.fastdeploy.rules.blocks import decode_blocks_with_drafts
 from schedproof.engines.fastdeploy.rules.capacity import DispatchCapacity
 from schedproof.engines.fastdeploy.versions.original import SEQS_FIT_BUDGET, Original, loaded_dispatch_capacity
 from schedproof.engines.fastdeploy.versions.pr_7438 import Pr7438
 from schedproof.engines.fastdeploy.versions.pr_7444 import Pr7444
+from schedproof.request import Request
 
 CHECKS_OF_2_3 = (
     startup.SEQS_IN_RANGE,
@@ -77,11 +79,20 @@ class Release25(Pr7438):
 
 
 class Release26(Pr7444):
-    """The branch in June 2026, which took PR 7756 and, by PR 7783, PR 7444, but never PR 7237."""
+    """The branch in June 2026, which took PR 7756 and, by PR 7783, PR 7444, but never PR 7237.
+
+    Its threshold for the growth of a decode follows the drafts, which `POLICIES` has in no version.
+    """
 
     name = "release-2.6"
     source = "branch release/2.6, 2 June 2026"
-    summary = "as 7444, with the dispatch buffer set by hand"
+    summary = "as 7444, with the dispatch buffer set by hand, and an earlier growth of decodes with drafts"
+
+    grows_early_with_drafts = True
+
+    def decode_blocks(self, request: Request, config: ServingConfig) -> int:
+        """Return ``enc_dec_block_num`` once few slots are free for the drafts."""
+        return decode_blocks_with_drafts(request, config)
 
     def dispatch_capacity(self, config: ServingConfig) -> DispatchCapacity:
         """Return what the model's ``config.json`` says, or the preset."""

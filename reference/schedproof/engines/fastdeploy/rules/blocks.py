@@ -86,6 +86,26 @@ def decode_blocks_by_threshold(request: Request, config: ServingConfig) -> int:
     return 0
 
 
+def decode_blocks_with_drafts(request: Request, config: ServingConfig) -> int:
+    """Return the growth of release 2.6: a fixed number of blocks at a threshold that follows the drafts."""
+    free_slots = request.num_blocks * config.block_size - request.num_total_tokens
+    if free_slots <= threshold_with_drafts(config):
+        return config.enc_dec_block_num
+    return 0
+
+
+def threshold_with_drafts(config: ServingConfig) -> int:
+    """Return the free slots at which release 2.6 grows a decode: times ``k + 1`` with a speculative method.
+
+    It is less than what a decode gets at a time. Source: ``FDConfig.postprocess``.
+    """
+    threshold = config.prealloc_dec_block_slot_num_threshold
+    if not config.speculates:
+        return threshold
+    most = max(0, config.block_size * config.enc_dec_block_num - 1)
+    return min(threshold * (config.num_speculative_tokens + 1), most)
+
+
 def has_few_free_slots(request: Request, config: ServingConfig) -> bool:
     """Return whether a decoding request is about to use up its blocks."""
     free_slots = request.num_blocks * config.block_size - request.num_total_tokens
