@@ -46,15 +46,18 @@ def proved(question: Question) -> Proved:
         return known
     policy = MergedPolicy(question.policy)
     given: Claim = nothing
+    settled_by = ""
     lemma = question.invariant.builds_on
     if lemma is not None:
         for basis in (proved(each) for each in wider(question.about(lemma))):
             policy.asked |= basis.rules
             if basis.outcome.status is Status.HELD:
-                given = lemma.at_every_moment
+                given, settled_by = lemma.at_every_moment, basis.outcome.settled_by
                 break
     invariant, configs = question.invariant, AskedConfigs(question.configs)
     outcome = prove(lambda ctx: invariant.proof(ctx, configs, policy, given))
+    if settled_by and not outcome.settled_by:
+        outcome = replace(outcome, settled_by=settled_by)
     result = Proved(outcome, given, frozenset(policy.asked))
     if configs.are_asked or lemma is not None:
         _proved.keep(question, result.rules, result)
