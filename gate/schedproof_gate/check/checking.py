@@ -112,6 +112,7 @@ def result_of(
         scope=verdict.scope,
         consequence=consequence_of(verdict, invariant),
         message=in_own_flags(found_text(verdict), deployment),
+        settled_by=verdict.settled_by,
         file=file,
         line=line,
         flags=flag_values(invariant.fields, deployment) if is_violated else (),
