@@ -27,6 +27,7 @@ class Decided(Protocol):
     """What a verdict and an outcome have in common."""
 
     status: Status
+    settled_by: str
     num_paths: int
     solver_ms: float
 
@@ -41,7 +42,8 @@ def theorem(request: pytest.FixtureRequest) -> Callable[..., None]:
     """Record a decided theorem for the summary."""
 
     def record(name: str, decided: Decided, *, scope: str) -> None:
-        row = (name, decided.status.value, scope, decided.num_paths, decided.solver_ms)
+        status = " by ".join(filter(None, (decided.status.value, decided.settled_by)))
+        row = (name, status, scope, decided.num_paths, decided.solver_ms)
         request.node.user_properties.append(("theorem", row))
 
     return record
@@ -110,7 +112,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         console.print(table)
     terminalreporter.section("theorems")
     terminalreporter.write(capture.get())
-    held = sum(status == Status.HELD.value for _, status, *_ in rows)
+    held = sum(status.startswith(Status.HELD.value) for _, status, *_ in rows)
     terminalreporter.write_line(f"{len(rows)} theorems: {held} held, {len(rows) - held} refuted as expected")
     path: Path | None = config.getoption("--verdicts")
     if path is not None:

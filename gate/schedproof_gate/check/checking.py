@@ -115,6 +115,7 @@ def result_of(
         scope=verdict.scope,
         consequence=consequence_of(verdict, invariant),
         message=in_own_flags(found_text(verdict), deployment),
+        settled_by=verdict.settled_by,
         file=place.file,
         line=place.line,
         columns=place.columns,

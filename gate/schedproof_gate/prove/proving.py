@@ -52,6 +52,7 @@ def result_of(verdict: Verdict, policy: Policy) -> Result:
         scope=verdict.scope,
         consequence=consequence_of(verdict, invariant),
         message=found_text(verdict),
+        settled_by=verdict.settled_by,
         file=place.file,
         line=place.line,
         witness=None if witness is None else witness.to_json(),

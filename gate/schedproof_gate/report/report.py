@@ -63,6 +63,8 @@ class Result:
     consequence: Consequence | None = None
     """What a violation does to people; None for the engine's start-up."""
     message: str = ""
+    settled_by: str = ""
+    """The second solver, with its version, on which the status rests; empty where it rests on Z3 alone."""
     file: str
     line: int | None = None
     """The flag to look at first."""

@@ -137,7 +137,7 @@ class SymbolicContext:
             self.claims.proved.add(label)
             return
         broken = z3.Not(_truth_term(condition))
-        answer = self.explorer.is_satisfiable(broken)
+        answer = self.explorer.settle(broken)
         if answer == z3.unsat:
             self.claims.proved.add(label)
         elif answer == z3.sat:

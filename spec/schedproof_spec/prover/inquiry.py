@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import z3
 
+from schedproof_spec.prover import second_solver
+
 DEFAULT_RESOURCE_LIMIT = 4_000_000
 """Solver resource units for the longest attempt at a question: a count of work, so that load changes no verdict."""
 
@@ -49,6 +51,10 @@ class SolverWork:
     num_questions: int = 0
     num_values_left_open: int = 0
     """Questions for a lesser value that were given up."""
+    num_left_open: int = 0
+    """Questions that every solver gives up, and on which a verdict rests."""
+    settled_by: str = ""
+    """The second solver, with its version, where it has settled a question; empty where Z3 alone has."""
     solver_seconds: float = 0.0
 
     def check(self, solver: z3.Solver) -> z3.CheckSatResult:
@@ -58,6 +64,14 @@ class SolverWork:
         self.solver_seconds += time.perf_counter() - begin
         self.num_questions += 1
         return answer
+
+    def ask_second(self, conditions: Sequence[z3.BoolRef]) -> second_solver.Reply:
+        """Ask the second solver, counting the question; without one it is open."""
+        begin = time.perf_counter()
+        reply = second_solver.ask(conditions)
+        self.solver_seconds += time.perf_counter() - begin
+        self.num_questions += bool(second_solver.name())
+        return reply
 
 
 def answer(conditions: Sequence[z3.BoolRef], resource_limit: int, work: SolverWork) -> z3.CheckSatResult:
@@ -75,6 +89,23 @@ def answer(conditions: Sequence[z3.BoolRef], resource_limit: int, work: SolverWo
     return z3.unknown
 
 
+def second_answer(conditions: Sequence[z3.BoolRef], resource_limit: int, work: SolverWork) -> z3.CheckSatResult:
+    """Return what the second solver says where Z3 gives up; a state that it names has to be one for Z3 as well."""
+    reply = work.ask_second(conditions)
+    found = reply.answer
+    if found == z3.sat:
+        solver = z3.Solver(ctx=z3.Context())
+        solver.set("rlimit", resource_limit)
+        solver.add(*(condition.translate(solver.ctx) for condition in conditions))
+        solver.add(*second_solver.as_conditions(reply.values, solver.ctx))
+        found = z3.sat if work.check(solver) == z3.sat else z3.unknown
+    if found == z3.unknown:
+        work.num_left_open += 1
+    else:
+        work.settled_by = second_solver.name()
+    return found
+
+
 class Minimiser:
     """Finds least values under conditions, one measure after the other."""
 
@@ -85,7 +116,10 @@ class Minimiser:
         self.solver.set("rlimit", resource_limit)
         self.solver.set("ctrl_c", False)
         self.solver.add(*(condition.translate(self.context) for condition in conditions))
-        self.model = self.solver.model() if self._check() else None
+        found = self._check()
+        self.model: z3.ModelRef | None = self.solver.model() if found == z3.sat else None
+        if found == z3.unknown:
+            self._start_from_second(conditions)
 
     def least(self, measure: z3.ArithRef) -> int | None:
         """Return the least value of a measure that is not negative, and require it from now on.
@@ -110,16 +144,24 @@ class Minimiser:
     def _has_model(self, condition: z3.BoolRef) -> bool:
         self.solver.push()
         self.solver.add(condition)
-        found = self._check()
+        found = bool(self._check() == z3.sat)
         if found:
             self.model = self.solver.model()
         self.solver.pop()
         return found
 
-    def _check(self) -> bool:
+    def _start_from_second(self, conditions: Sequence[z3.BoolRef]) -> None:
+        """Begin with the state that the second solver names, if Z3 finds it to be one."""
+        reply = self.work.ask_second(conditions)
+        if reply.answer == z3.sat and self._has_model(
+            z3.And(*second_solver.as_conditions(reply.values, self.context))
+        ):
+            self.work.settled_by = second_solver.name()
+
+    def _check(self) -> z3.CheckSatResult:
         found = self.work.check(self.solver)
         self.work.num_values_left_open += found == z3.unknown
-        return bool(found == z3.sat)
+        return found
 
     def value(self, measure: z3.ArithRef) -> int:
         """Return the value of a measure in the state at hand, which there must be."""

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import z3
 
-from schedproof_spec.prover.inquiry import DEFAULT_RESOURCE_LIMIT, Copies, SolverWork, answer
+from schedproof_spec.prover.inquiry import DEFAULT_RESOURCE_LIMIT, Copies, SolverWork, answer, second_answer
 from schedproof_spec.prover.symbolic import TRUE, Split
 from schedproof_spec.prover.walk import Event, PathEnded, PathWalker
 
@@ -46,6 +46,14 @@ class PathExplorer(PathWalker):
         """Return whether the path allows all conditions: sat, unsat or unknown."""
         found, _ = self._ask(*conditions)
         return found
+
+    def settle(self, *conditions: z3.BoolRef) -> z3.CheckSatResult:
+        """Return whether the path allows all conditions, and a verdict rests on it: by any solver that says so."""
+        with self.supposing(*conditions):
+            found, _ = self._ask()
+            if found == z3.unknown:
+                found = second_answer(self._solver.assertions(), self.resource_limit, self.work)
+            return found
 
     def is_possible(self) -> bool:
         """Return whether some state is known to take the current path, under all that the solver was told."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import z3
 
+from schedproof_spec.prover import second_solver
 from schedproof_spec.prover.context import (
     AssumptionFailedError,
     ConcreteContext,
@@ -92,7 +93,7 @@ def is_finding(error: Exception, context: SymbolicContext) -> bool:
     if isinstance(error, UnsupportedError | RecursionError | MemoryError):
         context.claims.unsupported = f"the prover cannot follow: {placed(error)}"
         return False
-    exists = context.explorer.is_satisfiable()
+    exists = context.explorer.settle()
     if exists == z3.unknown:
         context.claims.undecided = f"whether a path exists that {describe(error)}"
     return bool(exists == z3.sat)
@@ -128,7 +129,11 @@ def outcome(context: SymbolicContext, values: dict[str, int] | None) -> Outcome:
     elif claims.unsupported is not None:
         status, reason = Status.UNDECIDED, claims.unsupported
     elif claims.undecided is not None:
-        status, reason = Status.UNDECIDED, f"{claims.undecided} ({solver_limit(context.explorer)})"
+        advice = [second_solver.advice()] if work.num_left_open else []
+        status, reason = (
+            Status.UNDECIDED,
+            f"{claims.undecided} ({'; '.join([solver_limit(context.explorer), *advice])})",
+        )
     elif not claims.reached:
         status, reason = Status.VACUOUS, "no state satisfies the assumptions"
     else:
@@ -137,6 +142,7 @@ def outcome(context: SymbolicContext, values: dict[str, int] | None) -> Outcome:
         status=status,
         reason=reason,
         values=values,
+        settled_by=work.settled_by,
         reached=frozenset(claims.reached),
         unreached=frozenset(claims.proved - claims.reached),
         num_paths=context.explorer.num_paths,

@@ -24,6 +24,8 @@ class Outcome:
     """Why the state may not be the smallest; empty when it is."""
     values: dict[str, int] | None
     """The smallest refuting state by input name, replayed on numbers; None unless searched and violated."""
+    settled_by: str = ""
+    """The second solver, with its version, on which this rests; empty where it rests on Z3 alone."""
     reached: frozenset[str]
     """Claims and covers that some state gets to."""
     unreached: frozenset[str]
@@ -34,8 +36,13 @@ class Outcome:
 
     @property
     def message(self) -> str:
-        """The reason with its caveat."""
-        return "; ".join(filter(None, (self.reason, self.caveat)))
+        """The reason with its caveat, and by which solver where that is not Z3."""
+        return "; ".join(filter(None, (self.reason, self.caveat, by_second(self.settled_by))))
+
+
+def by_second(solver: str) -> str:
+    """Return what to say of a verdict that rests on another solver than Z3; nothing where none is named."""
+    return f"settled by {solver}, where Z3 gives up" if solver else ""
 
 
 def refused(reason: str) -> Outcome:

@@ -10,7 +10,7 @@ from schedproof_spec.invariant import Invariant
 from schedproof_spec.prover.context import ConcreteContext
 from schedproof_spec.prover.prove import last_of, prove, search
 from schedproof_spec.prover.subset.policies import policy_problem
-from schedproof_spec.prover.verdict import Outcome, Status
+from schedproof_spec.prover.verdict import Outcome, Status, by_second
 from schedproof_spec.states.domain import the_config
 from schedproof_spec.states.merged import MergedPolicy
 from schedproof_spec.verdicts.find_numbers import find_numbers
@@ -31,6 +31,8 @@ class Verdict:
     scope: str
     """The states that the status speaks of."""
     message: str
+    settled_by: str
+    """The second solver, with its version, on which this rests; empty where it rests on Z3 alone."""
     witness: Witness | None
     reached: frozenset[str]
     """Claims of the proof that some state gets to."""
@@ -81,12 +83,16 @@ class Decision:
 
     def verdict(self, outcome: Outcome, witness: Witness | None) -> Verdict:
         """Put an outcome into words."""
+        used = {each.settled_by for each in (outcome, self.proof, *self.explored)} - {""}
+        outcome = replace(outcome, settled_by=", ".join(sorted(used)))
+        held = "; ".join(filter(None, (self.question.scope, by_second(outcome.settled_by))))
         return Verdict(
             invariant=self.question.invariant.name,
             policy=self.question.policy.name,
             status=outcome.status,
             scope=self.question.scope,
-            message=self.question.scope if outcome.status is Status.HELD else outcome.message,
+            message=held if outcome.status is Status.HELD else outcome.message,
+            settled_by=outcome.settled_by,
             witness=witness,
             reached=outcome.reached,
             unreached=outcome.unreached,

@@ -76,7 +76,7 @@ def proved_anew(question: Question) -> Proved:
     policy = MergedPolicy(question.policy)
     invariant, configs = question.invariant, AskedConfigs(question.configs)
     basis = given_to(question)
-    outcome = prove(lambda ctx: invariant.proof(ctx, configs, policy, basis.claim))
+    outcome = basis.supports(prove(lambda ctx: invariant.proof(ctx, configs, policy, basis.claim)))
     result = Proved(outcome, basis.claim, basis.rules | policy.asked)
     if configs.are_asked or invariant.builds_on is not None:
         _proved.keep(question, result.rules, result)
@@ -92,6 +92,14 @@ class Basis:
     claim: Claim
     rules: frozenset[str]
     """The policy's rules that this rests on."""
+    settled_by: str = ""
+    """The second solver, where this rests on its answer."""
+
+    def supports(self, outcome: Outcome) -> Outcome:
+        """Return what became of a proof that builds on this, with the solver that it rests on."""
+        if not self.settled_by or outcome.settled_by:
+            return outcome
+        return replace(outcome, settled_by=self.settled_by)
 
 
 def given_to(question: Question) -> Basis:
@@ -103,7 +111,7 @@ def given_to(question: Question) -> Basis:
     for found in (proved(each) for each in wider(question.about(lemma))):
         rules |= found.rules
         if found.is_held:
-            return Basis(lemma.at_every_moment, rules)
+            return Basis(lemma.at_every_moment, rules, found.outcome.settled_by)
     return Basis(nothing, rules)
 
 
@@ -143,7 +151,7 @@ def attained(question: Question) -> Proved:
             outcome = prove(lambda ctx: existence(ctx, question.configs, policy, needed))
         except BasisNeededError:
             basis = given_to(question)
-            outcome = prove(lambda ctx: existence(ctx, question.configs, policy, basis.claim))
+            outcome = basis.supports(prove(lambda ctx: existence(ctx, question.configs, policy, basis.claim)))
         known = Proved(outcome, basis.claim, basis.rules | policy.asked)
         _attained.keep(question, known.rules, known)
     return known

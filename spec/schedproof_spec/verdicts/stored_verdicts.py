@@ -60,6 +60,8 @@ def answer_of(verdict: Verdict) -> Answer:
 def entry_of(verdict: Verdict) -> dict[str, Any]:
     """Return what is stored of a verdict."""
     entry: dict[str, Any] = {"status": verdict.status.value}
+    if verdict.settled_by:
+        entry |= {"message": verdict.message}
     if verdict.witness is not None:
         entry |= {"message": verdict.message, "witness": verdict.witness.to_json()}
     return entry

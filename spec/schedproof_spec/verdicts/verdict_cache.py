@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from schedproof.engines.fastdeploy.policy import Policy
+from schedproof_spec.prover import second_solver
 from schedproof_spec.prover.subset.policies import HABITS, rule_of
 from schedproof_spec.prover.subset.reading import read
 
@@ -63,7 +64,7 @@ class VerdictCache(Generic[A]):
             _answers.setdefault(self._key(question), []).append(Remembered(content, answer))
 
     def _key(self, question: Asked) -> Hashable:
-        return self.kind, question.key
+        return self.kind, second_solver.name(), question.key
 
 
 def content_of_rule(policy: Policy, name: str) -> Hashable:

@@ -179,6 +179,13 @@ def test_text_shows_verdict_flags_run_replay_and_the_way_out_in_80_columns() -> 
     assert all(len(line) <= 80 for line in lines if "replay" not in line)
 
 
+def test_text_names_the_second_solver_and_what_rests_on_it() -> None:
+    settled = replace(HELD, invariant="progress", settled_by="cvc5 1.4.2")
+    text = click.unstyle(RENDERERS["text"](report(HELD, settled)))
+    assert "  Settled by cvc5 1.4.2, where Z3 gives up: progress" in text.splitlines()
+    assert "cvc5" not in RENDERERS["text"](report(HELD))
+
+
 def test_what_to_change_comes_before_the_run_and_the_state_s_json_last() -> None:
     lines = click.unstyle(RENDERERS["text"](report(HELD, VIOLATED))).splitlines()
     marks = ("change", "flags", "run", "replay")

@@ -75,6 +75,9 @@ def subject_lines(subject: Subject, report: Report) -> list[str]:
     elif held:
         names = ", ".join(result.invariant for result in held)
         lines += wrapped(f"Held: {names}", 2)
+    for solver in dict.fromkeys(result.settled_by for result in held if result.settled_by):
+        names = ", ".join(result.invariant for result in held if result.settled_by == solver)
+        lines += wrapped(f"Settled by {solver}, where Z3 gives up: {names}", 2)
     for skipped in subject.not_applicable:
         lines += wrapped(f"Does not apply: {skipped.invariant}, {decapitalised(skipped.reason)}", 2)
     for reason, group in itertools.groupby(subject.not_checked, lambda skipped: skipped.reason):
