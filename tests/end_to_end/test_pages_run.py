@@ -11,7 +11,7 @@ import pytest
 from mypy import api
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "docs/engine.md", "docs/policy.md")
+PAGES = ("README.md", "docs/engine.md", "docs/loops.md", "docs/policy.md")
 PRINTED = r"(?:\n```text\n(?P<printed>.*?)^```\n)?"
 BLOCK = re.compile(r"^```python\n(?P<code>.*?)^```\n" + PRINTED, re.DOTALL | re.MULTILINE)
 
@@ -32,7 +32,7 @@ def test_the_code_of_a_page_prints_what_the_page_says(page: str, capsys: pytest.
             assert printed == block["printed"], f"{page}, line {line + 1}"
 
 
-@pytest.mark.parametrize("page", ["docs/policy.md"])
+@pytest.mark.parametrize("page", ["docs/loops.md", "docs/policy.md"])
 def test_the_code_of_a_page_passes_a_strict_type_checker(page: str, tmp_path: Path) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
     code = tmp_path / "page.py"

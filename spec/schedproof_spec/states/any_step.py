@@ -193,17 +193,27 @@ class AnyStepQueues(Queues):
         self._places[id(request)] = request, Lane.SERVED, share
         return Served(request=request, num_tokens=tokens, num_new_blocks=blocks)
 
+    def _draw(self, name: str, *, runs: bool) -> QueuedRequest:
+        ctx = self._ctx
+        request = any_queued_request(ctx, name, self._limits)
+        if not runs:
+            return request
+        return dataclasses.replace(
+            request,
+            num_computed_tokens=ctx.integer(f"{name}.num_computed_tokens", self._least(GRANTS)),
+            num_blocks=ctx.integer(f"{name}.num_blocks", self._least(KEPT)),
+        )
+
     def _least(self, rule: str) -> int | None:
         return 0 if rule in self._proved else None
 
-    def _draw(self, name: str, *, runs: bool) -> QueuedRequest:
-        ctx = self._ctx
-        request = QueuedRequest(
-            need_prefill_tokens=ctx.integer(f"{name}.need_prefill_tokens", 1),
-            num_computed_tokens=ctx.integer(f"{name}.num_computed_tokens", self._least(GRANTS)) if runs else 0,
-            num_blocks=ctx.integer(f"{name}.num_blocks", self._least(KEPT)) if runs else 0,
-            num_decode_tokens=ctx.integer(f"{name}.num_decode_tokens", 1),
-            priority=ctx.integer(f"{name}.priority"),
-        )
-        ctx.assume(request.num_decode_tokens <= self._limits.tokens_per_seq)
-        return request
+
+def any_queued_request(ctx: Context, name: str, limits: LoopLimits) -> QueuedRequest:
+    """Draw a request that waits."""
+    request = QueuedRequest(
+        need_prefill_tokens=ctx.integer(f"{name}.need_prefill_tokens", 1),
+        num_decode_tokens=ctx.integer(f"{name}.num_decode_tokens", 1),
+        priority=ctx.integer(f"{name}.priority"),
+    )
+    ctx.assume(request.num_decode_tokens <= limits.tokens_per_seq)
+    return request

@@ -13,6 +13,7 @@ from schedproof_spec.prover.subset.loops import METHODS, record_problem, type_of
 from schedproof_spec.prover.subset.reading import Reading
 from schedproof_spec.prover.symbolic import SymBool, SymEnum, SymInt, UnsupportedError
 from schedproof_spec.states.asked import called_anew, silent, with_members
+from schedproof_spec.states.limited import cycles_of, limited
 
 
 class LoopFailedError(Exception):
@@ -32,6 +33,7 @@ class AskedLoop:
         self.ledger_type: type | None = None
         """Known once a step was opened."""
         self._reading = reading
+        self._cycles = cycles_of(reading)
 
     def accepts(self, limits: Any) -> Any:
         """See `StepLoop`."""
@@ -123,7 +125,7 @@ class AskedLoop:
         if symbolic.active() is not None and self._reading.tests_members:
             arguments = tuple([self._with_members(argument) for argument in arguments])
         try:
-            with called_anew(self._reading.cached), silent(self._reading.logs):
+            with called_anew(self._reading.cached), silent(self._reading.logs), limited(self._cycles, method):
                 return getattr(self.loop, method)(*arguments)
         except Exception as error:
             failure = failure_behind(error)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from schedproof.step_loop.engine import LoopEngine, LoopStep
+from schedproof.step_loop.world import is_about_its_kind
 from schedproof_spec.prover.context import Context
 from schedproof_spec.rules.loops import comes_nearer
 from schedproof_spec.states.any_step import LIMITS_BASE, any_record
 from schedproof_spec.states.asked_loop import AskedLoop, LoopFailedError
-from schedproof_spec.theorems.loops import ENDS, FAILS, Claimed, claims_at, claims_of
+from schedproof_spec.theorems.loops import ASKED, ENDS, FAILS, Claimed, claims_at, claims_of
 from schedproof_spec.verdicts.plain import plain
 
 
@@ -73,6 +74,8 @@ def claims_of_step(step: LoopStep, loop: AskedLoop, limits: Any) -> Iterator[tup
     for number, taken in enumerate(step.plan.turns, start=1):
         for claim in claims_of(taken.turn, taken.lane, taken.share, limits):
             yield number, claim
+        if not is_about_its_kind(taken.turn, taken.lane):
+            return
         before, after = taken.before.world, taken.after.world
         yield number, (ENDS, lambda before=before, after=after: comes_nearer(before, after))  # type: ignore[misc]
         for claim in claims_at(taken.after, loop, limits):
@@ -105,10 +108,9 @@ BLOCK_SIZES = (2,)
 
 
 def any_run(ctx: Context, loop: AskedLoop, shape: RunShape) -> LoopRun:
-    """Draw limits, a pool and requests of any size."""
+    """Draw limits, with which the loop may start or not, a pool and requests of any size."""
     limits = any_record(ctx, "limits", loop.limits_type, positive=LIMITS_BASE)
     ctx.assume(limits.block_size == ctx.one_of("block_size", BLOCK_SIZES))
-    ctx.assume(ctx.merged(lambda: loop.accepts(limits)))
     arrivals = []
     for index, before_step in enumerate(shape.before_steps):
         name = f"request[{index}]"
@@ -133,12 +135,25 @@ def any_run(ctx: Context, loop: AskedLoop, shape: RunShape) -> LoopRun:
 
 def run_theorem(ctx: Context, loop: AskedLoop, shape: RunShape, rules: frozenset[str]) -> None:
     """Claim these rules of every step of every run of a shape."""
+    run = any_run(ctx, loop, shape)
     try:
-        run = any_run(ctx, loop, shape)
+        ctx.assume(ctx.merged(lambda: loop.accepts(run.limits)))
         for step in run.steps(loop):
             for _, (name, holds) in claims_of_step(step, loop, run.limits):
-                if name in rules:
-                    ctx.prove(name, ctx.merged(holds))
+                if name in rules or (FAILS in rules and name in ASKED):
+                    claim(ctx, name, holds, rules)
     except LoopFailedError:
         if FAILS in rules:
             ctx.prove(FAILS, False)
+
+
+def claim(ctx: Context, name: str, holds: Callable[[], Any], rules: frozenset[str]) -> None:
+    """Claim a rule, if it is one of these; what the loop fails to say does not hold."""
+    try:
+        found = ctx.merged(holds)
+    except LoopFailedError:
+        if FAILS in rules:
+            ctx.prove(FAILS, False)
+        found = False
+    if name in rules:
+        ctx.prove(name, found)

@@ -7,6 +7,7 @@ for which of them that is sound.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,7 @@ from schedproof_spec.states.any_step import (
     any_limits,
     any_moment,
     any_opened_world,
+    any_queued_request,
 )
 from schedproof_spec.states.asked_loop import AskedLoop, LoopFailedError
 
@@ -162,6 +164,9 @@ LOOP_RULES: dict[str, LoopRule] = {
 OF_TURNS = frozenset({ONCE, KIND, ENDS, FAILS})
 """Rules that say nothing about the point of a step at which a turn is taken, so that nothing is assumed of them."""
 
+ASKED = frozenset({VIEW, BUDGET, OWN})
+"""Rules for which a method of the loop is asked at each point of a step."""
+
 KINDS = ("a decode is visited", "a prompt is visited", "a waiting request is admitted")
 NEEDED = (KINDS[0], KINDS[2])
 """What some state of the induction has to get to: a loop that admits nobody keeps every rule, and serves nobody."""
@@ -171,15 +176,14 @@ Claimed = tuple[str, Callable[[], Any]]
 
 
 def claims_at(moment: Moment, loop: AskedLoop, limits: Any) -> Iterator[Claimed]:
-    """Yield what has to hold at one point of a step."""
+    """Yield what has to hold at one point of a step; what the loop is asked for may raise `LoopFailedError`."""
     ledger, world = moment.ledger, moment.world
-    view = loop.view(ledger, limits)
-    true_view = world.view(view.budget)
-    yield VIEW, lambda: rules.view_is_true(view, world)
-    yield BUDGET, lambda: budget_is_not_negative(view)
+    true_view = world.view(budget=0)
     yield OVERSHOOT, lambda: step_is_within_limit(true_view, limits)
     yield SLOTS, lambda: rules.slots_are_enough(true_view, limits)
     yield BLOCKS, lambda: rules.blocks_are_enough(true_view)
+    yield VIEW, lambda: rules.view_is_true(loop.view(ledger, limits), world)
+    yield BUDGET, lambda: budget_is_not_negative(loop.view(ledger, limits))
     yield OWN, lambda: loop.holds(ledger, world.ahead, limits)
 
 
@@ -212,18 +216,18 @@ def label_of(turn: Turn[Any], lane: Lane) -> str:
     return "a request is skipped" if isinstance(turn, Skip) else "a request is preempted"
 
 
-OPEN, TURN = "open", "turn"
+PARTS = OPEN, RANK, TURN = ("open", "rank", "turn")
 
 
-def induction(
-    ctx: Context, loop: AskedLoop, assumed: frozenset[str], parts: tuple[str, ...] = (OPEN, TURN)
-) -> None:
+def induction(ctx: Context, loop: AskedLoop, assumed: frozenset[str], parts: tuple[str, ...] = PARTS) -> None:
     """Claim every rule of an opened step, and of the point after each turn; ``assumed`` are known before it."""
     part = ctx.one_of("part", parts)
     try:
         limits = any_limits(ctx, loop)
         if part == OPEN:
             claim_opening(ctx, loop, limits, assumed)
+        elif part == RANK:
+            loop.rank(any_queued_request(ctx, "request", limits))
         else:
             claim_turn(ctx, loop, limits, assumed)
     except LoopFailedError as error:
@@ -244,12 +248,10 @@ def claim_opening(ctx: Context, loop: AskedLoop, limits: Any, assumed: frozenset
 def claim_turn(ctx: Context, loop: AskedLoop, limits: Any, assumed: frozenset[str]) -> None:
     """Claim every rule of the turn that the loop takes at any point of a step, and of the point after it."""
     before = any_moment(ctx, loop, assumed)
-    try:
-        for name, holds in claims_at(before, loop, limits):
-            if name in assumed:
+    for name, holds in claims_at(before, loop, limits):
+        if name in assumed:
+            with contextlib.suppress(LoopFailedError):  # then less is known of this point
                 ctx.assume(ctx.merged(holds))
-    except LoopFailedError:
-        pass  # then less is known of this point; that nothing is raised is claimed of the points after turns
     queues = AnyStepQueues(ctx, before.world, limits, assumed)
     turn = loop.next_turn(before.ledger, queues, limits)
     if turn is None:
@@ -283,7 +285,12 @@ def claim_next_step(ctx: Context, turn: Visit[Any], whole: Share, limits: Any) -
 
 
 def prove_all(ctx: Context, claims: Iterator[Claimed], label: str) -> None:
-    """Claim all of it in this state."""
+    """Claim all of it in this state; what the loop fails to say does not hold."""
     for name, holds in claims:
-        ctx.prove(f"{name}: {label}", ctx.merged(holds))
+        try:
+            found = ctx.merged(holds)
+        except LoopFailedError as error:
+            ctx.prove(f"{FAILS}: {error}", False)
+            found = False
+        ctx.prove(f"{name}: {label}", found)
     ctx.prove(f"{FAILS}: {label}", True)

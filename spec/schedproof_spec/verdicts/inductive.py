@@ -17,7 +17,7 @@ from schedproof_spec.prover.paths import PathExplorer
 from schedproof_spec.prover.unsupported import UnsupportedError
 from schedproof_spec.prover.walk import LimitReached
 from schedproof_spec.states.asked_loop import AskedLoop, LedgerTypeError
-from schedproof_spec.theorems.loops import LOOP_RULES, OF_TURNS, OPEN, TURN, induction
+from schedproof_spec.theorems.loops import LOOP_RULES, OF_TURNS, OPEN, PARTS, induction
 
 
 class EveryClaim(SymbolicContext):
@@ -93,7 +93,7 @@ def prove_together(loop: AskedLoop) -> Induction:
     result = Induction(assumed=ASSUMABLE)
     first = explore(result, loop, (OPEN,))
     while first is not None and loop.ledger_type is not None:
-        context = explore(result, loop, (OPEN, TURN))
+        context = explore(result, loop, PARTS)
         if context is None:
             return result
         note(result, context)

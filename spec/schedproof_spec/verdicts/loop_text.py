@@ -15,8 +15,6 @@ from schedproof_spec.states.asked_loop import AskedLoop, LoopFailedError
 from schedproof_spec.states.loop_runs import LoopArrival, LoopRun, claims_of_step
 from schedproof_spec.theorems.loops import BLOCKS, BUDGET, FAILS, OVERSHOOT, OWN, SLOTS, VIEW
 
-OF_MOMENTS = frozenset({BLOCKS, BUDGET, OVERSHOOT, OWN, SLOTS, VIEW})
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class LoopReplay:
@@ -31,6 +29,11 @@ def replay(run: LoopRun, loop: AskedLoop, rule: str) -> LoopReplay:
     """Run the loop on numbers; say what it does, up to where a rule is broken, and what else breaks there."""
     lines: list[str] = []
     broken: set[str] = set()
+    try:
+        if not loop.accepts(run.limits):
+            return LoopReplay(frozenset(), ("the loop does not start with these limits",))
+    except LoopFailedError as error:
+        return LoopReplay(frozenset({FAILS}), (f"{FAILS} is broken: {error}",))
     steps = run.steps(loop)
     for number in range(1, run.num_steps + 1):
         lines += [arrival_line(each) for each in run.arrivals if each.before_step == number]
@@ -52,21 +55,26 @@ def replay(run: LoopRun, loop: AskedLoop, rule: str) -> LoopReplay:
 
 def step_lines(step: LoopStep, loop: AskedLoop, limits: Any) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield a line for the opening and for each turn, with the rules that are broken there, and why."""
-    broken: dict[int, list[str]] = {}
+    broken: dict[int, dict[str, str]] = {}
     for number, (name, holds) in claims_of_step(step, loop, limits):
-        if not holds():
-            broken.setdefault(number, []).append(name)
+        taken = None if number == 0 else step.plan.turns[number - 1]
+        moment = step.plan.opened if taken is None else taken.after
+        try:
+            if not holds():
+                broken.setdefault(number, {})[name] = reason(name, taken, moment, loop, limits)
+        except LoopFailedError as error:
+            broken.setdefault(number, {}).update({FAILS: str(error), name: str(error)})
     opened = step.plan.opened
     ahead = opened.world.ahead
     found = f"{ahead.num_decodes} decodes, {ahead.num_prompts} prompts, {ahead.num_waiting} waiting"
     yield (
         f"opens with {found}, {opened.world.num_free_blocks} free blocks: {shown(opened.ledger)}",
-        {name: reason(name, None, opened, loop, limits) for name in broken.get(0, ())},
+        broken.get(0, {}),
     )
     for number, taken in enumerate(step.plan.turns, start=1):
         yield (
             turn_text(taken, step.names),
-            {name: reason(name, taken, taken.after, loop, limits) for name in broken.get(number, ())},
+            broken.get(number, {}),
         )
     ended = f"; {', '.join(step.ended)} ended" if step.ended else ""
     yield f"runs {step.plan.moments[-1].world.num_tokens} tokens{ended}", {}
@@ -86,7 +94,7 @@ def turn_text(taken: TakenTurn, names: dict[int, str]) -> str:
     name = names.get(id(turn.request), "a request that is none of the step's")
     if isinstance(turn, Visit):
         words = {Lane.DECODE: "decodes", Lane.PROMPT: "prefills", Lane.WAITING: "is admitted"}
-        done = words.get(taken.lane, "is visited once more")
+        done = words.get(taken.lane, "is visited once more" if taken.lane is Lane.SERVED else "is visited")
         text = f"{name} {done}: {turn.num_tokens} tokens, {turn.num_new_blocks} new blocks"
     else:
         text = f"{name} is {'preempted' if isinstance(turn, Preemption) else 'skipped'}"
@@ -116,13 +124,14 @@ def plain(value: Any) -> str:
 def reason(name: str, taken: TakenTurn | None, moment: Moment, loop: AskedLoop, limits: Any) -> str:
     """Return why a rule is broken at a point of a step, or by the turn before it."""
     world = moment.world
-    view = loop.view(moment.ledger, limits)
-    if name == VIEW:
+    if name in (VIEW, BUDGET):
+        view = loop.view(moment.ledger, limits)
+        if name == BUDGET:
+            return f"the budget is {view.budget}"
         said = f"{view.num_tokens} tokens, {view.num_slots_used} slots used, {view.num_free_blocks} free blocks"
         true = f"{world.num_tokens}, {world.num_slots_used} and {world.num_free_blocks}"
         return f"the view says {said}; there are {true}"
     words = {
-        BUDGET: f"the budget is {view.budget}",
         OVERSHOOT: f"{world.num_tokens} tokens run, and max_num_batched_tokens is {limits.max_num_batched_tokens}",
         SLOTS: f"{world.num_slots_used} requests run, and max_num_seqs is {limits.max_num_seqs}",
         BLOCKS: f"{world.num_free_blocks} blocks are free",

@@ -52,9 +52,9 @@ def loop_problem(loop: StepLoop[Any, Any]) -> str | None:
             problem = member_problem(owner, name, member)
             if problem is not None:
                 return f"{place_of(owner, member)}: {problem}"
-    for name in METHODS:
+    for name in (*METHODS, "limits_type"):
         if name in state_of(loop):
-            return f"{place_of(kind, None)}: `{name}` is set on the object; write it as a method of the class"
+            return f"{place_of(kind, None)}: `{name}` is set on the object; write it in the class"
     return limits_problem(kind)
 
 
