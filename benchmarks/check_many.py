@@ -3,8 +3,8 @@
     python benchmarks/check_many.py
 
 Half of the deployments hold and half break a rule; no two have the same sizes. A process for each file is what a
-loop in a CI job does: `for file in deploy/*; do schedproof check $file; done`. It is timed on one of ten, and both have
-to come to the same verdicts, or the benchmark fails. Before that, three deployments are checked alone.
+loop in a CI job does: `for file in deploy/*; do schedproof check $file; done`. It is timed on one of ten, and both
+have to come to the same verdicts, or the benchmark fails. Before that, three deployments are checked alone.
 """
 
 from __future__ import annotations
