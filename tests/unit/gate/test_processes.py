@@ -1,4 +1,4 @@
-"""Work in processes: in order whatever the number, and one that dies or an interrupt loses no more than it was at."""
+"""Work in processes is in order whatever their number; a death or an interrupt loses no more than it was at."""
 
 import os
 import signal
