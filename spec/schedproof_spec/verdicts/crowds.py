@@ -209,7 +209,10 @@ class Runs:
     def breaks(self, witness: RunWitness) -> bool:
         """Return whether a run breaks the invariant."""
         last_arrival = max(arrival.before_step for arrival in witness.arrivals)
-        return self._first_broken(witness.run(self.policy), last_arrival) is not None
+        return self._first_broken(self._steps_of(witness), last_arrival) is not None
+
+    def _steps_of(self, witness: RunWitness) -> Iterator[RunStep]:
+        yield from witness.run(self.policy)
 
     def _steps(self, crowd: Crowd, num_steps: int) -> Iterator[RunStep]:
         known = shared_steps(self.policy, self.config, crowd)

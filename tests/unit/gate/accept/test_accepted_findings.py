@@ -163,7 +163,7 @@ def test_the_date_of_today_is_asked_for_in_one_place(tmp_path: Path, monkeypatch
     baseline = tmp_path / "baseline.json"
     file = tmp_path / "a.yaml"
     options = FindingOptions(selection=EVERYTHING, baseline=None, write_baseline=baseline)
-    options.decided(findings.report(file, findings.result()), [])
+    options.decided(findings.report(file, findings.result()), options.accepted([str(file)], []))
     entry = json.loads(baseline.read_text())
     entry["accept"][0]["until"] = "2027-01-31"
     baseline.write_text(json.dumps(entry))
@@ -171,7 +171,8 @@ def test_the_date_of_today_is_asked_for_in_one_place(tmp_path: Path, monkeypatch
     codes = []
     for day in (LAST_DAY, date(2027, 2, 1)):
         monkeypatch.setattr("schedproof_gate.accept.options.today", lambda day=day: day)
-        codes.append(options.decided(findings.report(file, findings.result()), []).exit_code())
+        accepted = options.accepted([str(file)], [])
+        codes.append(options.decided(findings.report(file, findings.result()), accepted).exit_code())
     assert codes == [0, 1]
 
 

@@ -1,6 +1,7 @@
 """Deployment files, `schedproof.toml` and baselines hold the same entries, and each mistake in them is one line."""
 
 import json
+from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from schedproof_gate.accept.options import FindingOptions
 from schedproof_gate.accept.project_file import project_file_of, read_project_file
 from schedproof_gate.accept.selection import EVERYTHING
 from schedproof_gate.check.reporting import report_on
+from schedproof_gate.deployment.deployment import Deployment
 from schedproof_gate.deployment.deployment_file import Unreadable, read_deployments
 from schedproof_gate.deployment.given_values import GivenValues
 from schedproof_gate.deployment.inputs import Inputs, read_inputs
@@ -105,7 +107,7 @@ def test_all_places_count_for_a_deployment(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.chdir(tmp_path)
     written(tmp_path / "schedproof.toml", PROJECT)
     deployments = read_deployments(written(Path("a.yaml"), DEPLOYMENT))
-    found = acceptances_for(findings.report("a.yaml"), [*deployments, *deployments], None)
+    found = acceptances_for(["a.yaml"], [*deployments, *deployments], None)
     assert [entry.place for entry in found] == ["a.yaml:5", "a.yaml:9", "schedproof.toml:1", "schedproof.toml:5"]
 
 
@@ -168,7 +170,7 @@ def test_an_engine_without_rules_is_accepted_with_a_reason(tmp_path: Path, monke
         "[[accept]]\ninvariant = 'startup'\nstatus = 'vacuous'\nreason = 'not modelled'\nfiles = '*.sh'\n",
     )
     inputs = read_inputs(["run.sh"], GivenValues())
-    (result,) = options(None, None).decided(report_on(inputs), inputs.deployments).results
+    (result,) = decided(options(None, None), report_on(inputs), inputs.deployments).results
     assert result.accepted is not None
 
 
@@ -192,18 +194,22 @@ def test_an_entry_for_what_could_not_be_read_does_not_warn(files: str, warned: i
     held = findings.result("progress", Status.HELD)
     subjects = tuple(subject for name in names for subject in findings.report(name, held).subjects)
     unread = report_on(Inputs([found for found in inputs.outcomes if isinstance(found, Unreadable)])).unread
-    decided = options(None, None).decided(Report(subjects=subjects, unread=unread), inputs.deployments)
-    assert (len(decided.warnings), decided.exit_code()) == (warned, 2)
+    found = decided(options(None, None), Report(subjects=subjects, unread=unread), inputs.deployments)
+    assert (len(found.warnings), found.exit_code()) == (warned, 2)
 
 
 def test_no_baseline_is_written_while_something_cannot_be_read(tmp_path: Path) -> None:
     path, file = tmp_path / "baseline.json", tmp_path / "a.yaml"
-    options(None, path).decided(findings.report(file, findings.result()), [])
+    decided(options(None, path), findings.report(file, findings.result()), [])
     before = path.read_text()
     unread = report_on(read_inputs([str(tmp_path / "absent.yaml")], GivenValues())).unread
-    (warning,) = options(path, path).decided(Report(subjects=(), unread=unread), []).warnings
+    (warning,) = decided(options(path, path), Report(subjects=(), unread=unread), []).warnings
     assert (warning.file, path.read_text()) == (str(path), before)
-    assert warning_sentence(warning).endswith("is not written, as there are inputs that cannot be read.")
+    assert warning_sentence(warning).endswith("is not written, as there are inputs that were not checked.")
+
+
+def decided(chosen: FindingOptions, report: Report, deployments: Iterable[Deployment]) -> Report:
+    return chosen.decided(report, chosen.accepted([subject.file for subject in report.subjects], deployments))
 
 
 def options(baseline: Path | None, write: Path | None) -> FindingOptions:
@@ -215,20 +221,44 @@ def test_a_written_baseline_accepts_what_counted_then_and_nothing_else(tmp_path:
     path.parent.mkdir()
     wasteful = findings.result("budget_tight", consequence=Consequence.COST)
     before = findings.report(file, findings.result(), wasteful, findings.result("message_fits", Status.HELD))
-    assert options(None, path).decided(before, []).exit_code() == 1
+    assert decided(options(None, path), before, []).exit_code() == 1
     assert json.loads(path.read_text())["accept"] == [
         {"files": "../deploy/a.yaml", "invariant": "no_overshoot", "status": "violated", "reason": REASON}
     ]
-    assert options(path, None).decided(before, []).exit_code() == 0
+    assert decided(options(path, None), before, []).exit_code() == 0
     worse = findings.report(file, findings.result(), findings.result("progress"))
-    assert options(path, None).decided(worse, []).exit_code() == 1
+    assert decided(options(path, None), worse, []).exit_code() == 1
 
 
 def test_a_baseline_written_anew_keeps_reasons_and_drops_what_is_gone(tmp_path: Path) -> None:
     path, file = tmp_path / "baseline.json", tmp_path / "a.yaml"
-    options(None, path).decided(findings.report(file, findings.result(), findings.result("progress")), [])
+    decided(options(None, path), findings.report(file, findings.result(), findings.result("progress")), [])
     path.write_text(path.read_text().replace(REASON, "as agreed", 1))
     now = findings.report(file, findings.result(), findings.result("message_fits"))
-    options(path, path).decided(now, [])
+    decided(options(path, path), now, [])
     accepted = {entry["invariant"]: entry["reason"] for entry in json.loads(path.read_text())["accept"]}
     assert accepted == {"no_overshoot": "as agreed", "message_fits": REASON}
+
+
+def test_an_engines_own_config_file_may_accept_too(tmp_path: Path) -> None:
+    flat = written(tmp_path / "flat.yaml", f"max_num_seqs: 8\n{DEPLOYMENT.partition('seqs: 8')[2]}")
+    (deployment,) = read_deployments(flat)
+    assert [entry.invariant for entry in deployment.accept] == ["progress", "budget_tight"]
+    wrong = written(
+        tmp_path / "wrong.yaml", "max_num_seqs: 8\naccept:\n  - invariant: progres\n    reason: known\n"
+    )
+    for name in (wrong, tmp_path):
+        (error,) = [
+            found.error
+            for found in read_inputs([str(name)], GivenValues()).outcomes
+            if isinstance(found, Unreadable)
+        ]
+        assert str(error).startswith(
+            f"{wrong}:3: accept.invariant: unknown invariant 'progres'; did you mean progress?"
+        )
+
+
+def test_an_engines_own_config_file_may_name_its_version(tmp_path: Path) -> None:
+    (deployment,) = read_deployments(written(tmp_path / "flat.yaml", "max_num_seqs: 8\npolicy: 7438\n"))
+    assert deployment.policy is not None
+    assert deployment.policy.name == "7438"
