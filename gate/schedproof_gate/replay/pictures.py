@@ -110,7 +110,7 @@ class Head:
         )
         self.title = textwrap.wrap(title, int(width / TITLE_CHARACTER_INCHES))
         self.rest = textwrap.wrap(rest, int(width / TEXT_CHARACTER_INCHES))
-        self.num_columns = int(width // 2.2)
+        self.num_columns = 6 if width >= 3 * COLUMN_INCHES else 3
         num_rows = -(-6 // self.num_columns)
         self.height = 0.2 + 0.23 * len(self.title) + 0.18 * len(self.rest) + 0.21 * num_rows
 
