@@ -15,6 +15,7 @@ from schedproof_gate.accept.accepting import acceptances_for, with_acceptances, 
 from schedproof_gate.accept.baseline import baseline_text
 from schedproof_gate.accept.selection import Selection, selection_of
 from schedproof_gate.accept.today import today
+from schedproof_gate.completion import complete_rule
 from schedproof_gate.deployment.deployment import Deployment
 from schedproof_gate.report.output import replaced
 from schedproof_gate.report.report import Report, ReportWarning
@@ -79,9 +80,10 @@ OPTIONS = (
         "--select",
         multiple=True,
         metavar="NAMES",
+        shell_complete=complete_rule,
         help="Only these invariants, families or consequences, with commas between them.",
     ),
-    click.option("--ignore", multiple=True, metavar="NAMES", help="All but these."),
+    click.option("--ignore", multiple=True, metavar="NAMES", shell_complete=complete_rule, help="All but these."),
     click.option(
         "--baseline", type=click.Path(path_type=Path), metavar="FILE", help="Accept the findings that FILE lists."
     ),

@@ -9,6 +9,7 @@ import click
 from schedproof_gate.accept.options import FindingOptions, finding_options
 from schedproof_gate.check.many import check_all
 from schedproof_gate.check.reporting import report_of
+from schedproof_gate.completion import complete_engine, complete_file
 from schedproof_gate.deployment.deployment_file import outcomes_of_command
 from schedproof_gate.deployment.engines import ENGINES, NamedVersion, engine_named, named_policy, release_version
 from schedproof_gate.deployment.given import Origin
@@ -30,8 +31,14 @@ from schedproof_gate.report.renderers import RENDERERS
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, metavar="PATH... | -- FLAGS...")
-@click.option("--engine", "engine_name", metavar="NAME", help="Check the engine's own flags, given after `--`.")
+@click.argument("files", nargs=-1, required=True, metavar="PATH... | -- FLAGS...", shell_complete=complete_file)
+@click.option(
+    "--engine",
+    "engine_name",
+    metavar="NAME",
+    shell_complete=complete_engine,
+    help="Check the engine's own flags, given after `--`.",
+)
 @click.option("--format", "form", type=click.Choice(list(RENDERERS)), default="text", show_default=True)
 @output_option
 @also_option

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from schedproof import NEWEST, POLICIES
+from schedproof_gate.completion import complete_rule
 from schedproof_gate.deployment.engines import named_policy
 from schedproof_gate.errors import COMMAND_LINE, InputError
 from schedproof_gate.explain.explaining import explain as explain_invariant
@@ -32,7 +33,7 @@ from schedproof_spec import (
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=complete_rule)
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @output_option
 @colour_option

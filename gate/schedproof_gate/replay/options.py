@@ -14,6 +14,7 @@ import click
 from schedproof_gate.accept.options import OPTIONS as FINDING_OPTIONS
 from schedproof_gate.accept.options import FindingOptions
 from schedproof_gate.accept.selection import selection_of
+from schedproof_gate.completion import complete_policy
 from schedproof_gate.deployment.given import MAX_NUMBER
 from schedproof_gate.replay.acceptance import ACCEPTANCE_RATE
 from schedproof_gate.replay.step_time import BASE_LATENCY_US, LATENCY_PER_TOKEN_US, TRANSFER_PER_TOKEN_US
@@ -120,6 +121,7 @@ OPTIONS = (
         "policy_names",
         multiple=True,
         metavar=POLICY_METAVAR,
+        shell_complete=complete_policy,
         help="An engine version, or a rule of your own, whose module is run; several to compare, `all` for all "
         "versions.",
     ),

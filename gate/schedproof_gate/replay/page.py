@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from html import escape
 from pathlib import Path
 
+from schedproof_gate.replay.figures import DARK, LIGHT, html_figures, variables
+from schedproof_gate.replay.figures import STYLE as FIGURES_STYLE
 from schedproof_gate.replay.findings import Replay, assumptions
-from schedproof_gate.replay.pictures import save
 from schedproof_gate.replay.tables import (
     Figures,
     configuration_sentence,
@@ -24,14 +24,18 @@ from schedproof_gate.report.renderers.text import sentence, settled_notes
 from schedproof_gate.report.report import Report
 
 STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff; margin: 2rem auto; max-width: 76rem;
-  padding: 0 1rem; }
-h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
-.verdict { font-weight: 700; } .violated { color: #a8480a; } .held { color: #00664b; }
+body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); margin: 2rem auto;
+  max-width: 76rem; padding: 0 1rem; overflow-wrap: break-word; }
+h1 { font-size: 1.4rem; overflow-wrap: anywhere; } h2 { font-size: 1.1rem; margin-top: 2rem; }
+.verdict { font-weight: 700; } .violated { color: var(--violated); } .held { color: var(--held); }
 table { border-collapse: collapse; margin: .5rem 0 1.5rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .25rem .9rem .25rem 0; text-align: right; border-bottom: 1px solid #ddd; }
+th, td { padding: .25rem .9rem .25rem 0; text-align: right; border-bottom: 1px solid var(--grid); }
 th { font-weight: 600; vertical-align: bottom; } .name { text-align: left; }
-.scroll { overflow-x: auto; } svg { max-width: 100%; height: auto; }
+.scroll { overflow-x: auto; }
+"""
+COLOURS = f"""
+:root {{ color-scheme: light dark; {variables(LIGHT)} }}
+@media (prefers-color-scheme: dark) {{ :root {{ {variables(DARK)} }} }}
 """
 
 
@@ -58,7 +62,7 @@ def render_page(replay: Replay, report: Report) -> str:
         *(f"<p>{escape(refusal)}</p>" for refusal in refusal_sentences(replay)),
         html_table(token_figures(replay)),
         html_table(waiting_figures(replay)),
-        svg(replay) if replay.runs else "",
+        html_figures(replay) if replay.runs else "",
         "<h2>Violated invariants</h2>" if violations.rows else "",
         html_table(violations),
         *sentences_of_violated(replay),
@@ -72,7 +76,7 @@ def render_page(replay: Replay, report: Report) -> str:
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(heading)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
+        f"<title>{escape(heading)}</title>\n<style>{COLOURS}{STYLE}{FIGURES_STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
     )
 
 
@@ -101,11 +105,3 @@ def sentences_of_violated(replay: Replay) -> list[str]:
         f"<p><b>{escape(invariant.name)}</b> ({escape(invariant.consequence)}): {escape(invariant.sentence)}</p>"
         for invariant in violated(replay)
     ]
-
-
-def svg(replay: Replay) -> str:
-    """Return the picture as an element of the page."""
-    buffer = io.BytesIO()
-    save(replay, buffer, "svg")
-    text = buffer.getvalue().decode("utf-8")
-    return text[text.index("<svg") :]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 MAX_BUCKETS = 600
 """What a picture can show; memory does not grow with the run."""
@@ -36,6 +37,17 @@ class Bucket:
         self.sum_tokens += other.sum_tokens
         self.peak_used_blocks = max(self.peak_used_blocks, other.peak_used_blocks)
         self.peak_oldest_wait_us = max(self.peak_oldest_wait_us, other.peak_oldest_wait_us)
+
+
+def merged(buckets: Iterable[Bucket]) -> Bucket | None:
+    """Return several buckets as one; None for none."""
+    result: Bucket | None = None
+    for bucket in buckets:
+        if result is None:
+            result = replace(bucket)
+        else:
+            result.merge(bucket)
+    return result
 
 
 class Series:

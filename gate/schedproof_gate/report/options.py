@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from schedproof.engines.fastdeploy.releases import RELEASES
+from schedproof_gate.completion import complete_policy, complete_release
 from schedproof_gate.report.layout import (
     USUAL_WIDTH,
     Detail,
@@ -52,10 +53,15 @@ policy_option = click.option(
     "--policy",
     "policy_name",
     metavar=POLICY_METAVAR,
+    shell_complete=complete_policy,
     help="The engine version, one of `schedproof policies`; or a rule of your own, whose module is run.",
 )
 release_option = click.option(
-    "--release", "release_name", metavar="VERSION", help=f"The engine's release: {', '.join(RELEASES)}."
+    "--release",
+    "release_name",
+    metavar="VERSION",
+    shell_complete=complete_release,
+    help=f"The engine's release: {', '.join(RELEASES)}.",
 )
 colour_option = click.option(
     "--color",

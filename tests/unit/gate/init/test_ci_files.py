@@ -2,7 +2,10 @@
 
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 import yaml
@@ -41,3 +44,45 @@ def test_the_action_s_options_and_the_readme_name_what_is_there() -> None:
     assert {name for name, each in inputs.items() if each.get("required")} <= set(step["with"])
     listed = set(re.findall(r"\]\(([\w.-]+)\)", (CI / "README.md").read_text()))
     assert listed == {path.name for path in CI.iterdir()} - {"README.md"}
+
+
+JOB_KEYS = {"image", "variables", "cache", "script", "artifacts", "rules"}
+"""Keys of a job that GitLab knows and this one uses."""
+
+
+def test_the_gitlab_job_hands_its_findings_to_the_merge_request() -> None:
+    (job,) = yaml.safe_load((CI / "gitlab-ci.yml").read_text()).values()
+    assert set(job) == JOB_KEYS
+    assert all(isinstance(line, str) for line in job["script"])
+    (words,) = [shlex.split(line) for line in job["script"] if line.startswith("schedproof check")]
+    assert job["artifacts"] == {"when": "always", "reports": {"junit": words[words.index("--output") + 1]}}
+    assert words[words.index("--format") + 1] == "junit"
+    assert all(set(rule) <= {"if", "changes"} and rule["if"].startswith("$CI_") for rule in job["rules"])
+
+
+def test_the_jenkins_stage_publishes_what_the_command_writes() -> None:
+    text = (CI / "Jenkinsfile").read_text()
+    assert text.count("{") == text.count("}")
+    order = [
+        text.index(word)
+        for word in ("pipeline {", "agent {", "stages {", "stage(", "steps {", "post {", "always {")
+    ]
+    assert order == sorted(order)
+    (written,) = re.findall(r"--format junit --output (\S+)'", text)
+    assert f"junit '{written}'" in text
+
+
+@pytest.mark.parametrize("name", ["gitlab-ci.yml", "Jenkinsfile"])
+def test_its_commands_write_what_a_server_reads(name: str, tmp_path: Path) -> None:
+    (tmp_path / "deploy").mkdir()
+    for role in ("decode", "prefill"):
+        deployment = (ROOT / "examples" / "pd-prefill.yaml").read_text()
+        (tmp_path / "deploy" / f"{role}.yaml").write_text(deployment)
+    (words,) = COMMAND.findall((CI / name).read_text())
+    program = str(Path(sys.executable).parent / "schedproof")
+    ran = subprocess.run([program, "check", *shlex.split(words)], cwd=tmp_path, capture_output=True, text=True)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    suites = ElementTree.parse(tmp_path / "schedproof.xml").getroot()
+    assert suites.tag == "testsuites"
+    assert {suite.get("name") for suite in suites} == {"deploy/decode.yaml", "deploy/prefill.yaml"}
+    assert int(suites.get("failures", "-1")) == 0 < int(suites.get("tests", "0"))
