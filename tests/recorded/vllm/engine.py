@@ -59,7 +59,8 @@ class Engine:
                 "before": before,
                 "batch": [
                     [int(name), tokens, len(output.scheduled_spec_decode_tokens.get(name, ())),
-                     self.num_blocks(requests[name]) - held[name]]
+                     self.num_blocks(requests[name]) - held[name],
+                     *output.scheduled_encoder_inputs.get(name, ())]
                     for name, tokens in scheduled.items()
                 ],
                 "preempted": [int(name) for name in self.scheduler.preempted],
@@ -68,6 +69,7 @@ class Engine:
                     "running": [int(one.request_id) for one in self.scheduler.running],
                     "waiting": [int(one.request_id) for one in self.scheduler.waiting],
                     "free": self.pool.get_num_free_blocks(),
+                    **self.encoder_cache(),
                 },
             }  # fmt: skip
             arrived = any(event[0] == "arrive" for event in self.events)
@@ -93,6 +95,21 @@ class Engine:
             "running": [self.fields_of(one) for one in self.scheduler.running],
             "waiting": [self.fields_of(one) for one in self.scheduler.waiting],
             "free": self.pool.get_num_free_blocks(),
+            **self.encoder_cache(),
+        }
+
+    def encoder_cache(self) -> dict[str, Any]:
+        """Return what the encoder cache holds; nothing for text."""
+        if self.config.max_multimodal_item_tokens == 0:
+            return {}
+        found = self.scheduler.encoder_cache_manager
+        used = [item for item, users in found.cached.items() if users]
+        return {
+            "encoder": {
+                "free": found.num_free_slots,
+                "used": sorted([int(part) for part in item.split(".")] for item in used),
+                "unused": [[int(part) for part in item.split(".")] for item in found.freeable],
+            }
         }
 
     def fields_of(self, request: Any) -> list[int]:
@@ -128,6 +145,7 @@ class Engine:
         num_output = rng.randint(1, max(1, min(load.max_output, self.config.max_model_len - num_prompt)))
         priority = rng.randint(0, 3) if self.config.policy == "priority" else 0
         arrival = self.num_arrived - (rng.random() < 0.2)
+        items = self.draw_items(num_prompt)
         self.scheduler.add_request(
             self.loaded.request(
                 request_id=str(self.num_arrived),
@@ -136,9 +154,32 @@ class Engine:
                 pooling_params=None,
                 arrival_time=float(arrival),
                 priority=priority,
+                mm_features=[self.feature(index, *item) for index, item in enumerate(items)],
             )
         )
-        self.events.append(["arrive", self.num_arrived, num_prompt, num_output, priority, arrival])
+        event = ["arrive", self.num_arrived, num_prompt, num_output, priority, arrival]
+        self.events.append([*event, items] if items else event)
+
+    def feature(self, index: int, start: int, end: int) -> Any:
+        inputs = self.loaded.inputs
+        return inputs.MultiModalFeatureSpec(
+            data=None,
+            modality="image",
+            identifier=f"{self.num_arrived}.{index}",
+            mm_position=inputs.PlaceholderRange(offset=start, length=end - start),
+        )
+
+    def draw_items(self, num_prompt: int) -> list[list[int]]:
+        """Draw the items of a prompt, in order, some of them next to each other."""
+        most, end = self.config.max_multimodal_item_tokens, 0
+        items: list[list[int]] = []
+        while most > 0 and self.rng.random() < 0.7:
+            start = end + self.rng.choice([0, self.rng.randint(0, 20)])
+            end = start + self.rng.choice([most, self.rng.randint(1, most)])
+            if end > num_prompt:
+                break
+            items.append([start, end])
+        return items
 
     def complete(self) -> None:
         """Let the worker answer the oldest step under way, and propose drafts for the next."""

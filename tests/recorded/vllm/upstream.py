@@ -3,7 +3,7 @@
 The scheduler, its KV cache manager, its queues and its requests are vLLM's. The model is a tiny OPT configuration
 that nobody loads. The speculative configuration is an n-gram one whose method is set afterwards, so that no
 checkpoint of a drafter is needed: the scheduler reads the method, the number of drafts and two facts of the
-drafter's configuration alone.
+drafter's configuration alone. The encoder's budget and its cache get their size likewise.
 """
 
 from __future__ import annotations
@@ -49,7 +49,9 @@ def load(source: Path) -> SimpleNamespace:
     import torch
     from vllm import SamplingParams
     from vllm import config as configs
+    from vllm.multimodal import inputs
     from vllm.v1 import kv_cache_interface
+    from vllm.v1.core.encoder_cache_manager import EncoderCacheManager
     from vllm.v1.core.sched.async_scheduler import AsyncScheduler
     from vllm.v1.core.sched.scheduler import Scheduler
     from vllm.v1.outputs import DraftTokenIds, ModelRunnerOutput
@@ -62,6 +64,8 @@ def load(source: Path) -> SimpleNamespace:
         torch=torch,
         configs=configs,
         kv=kv_cache_interface,
+        inputs=inputs,
+        encoder_cache=EncoderCacheManager,
         classes={False: watched_class(Scheduler), True: watched_class(AsyncScheduler)},
         schedule_code=Scheduler.schedule.__code__,
         model=str(folder),
@@ -122,6 +126,7 @@ def vllm_config(loaded: SimpleNamespace, config: EngineConfig) -> Any:
         scheduler_reserve_full_isl=config.scheduler_reserve_full_isl,
         watermark=config.watermark,
         policy=config.policy,
+        disable_chunked_mm_input=config.disable_chunked_mm_input,
         async_scheduling=config.async_scheduling,
         is_encoder_decoder=False,
     )
@@ -177,10 +182,13 @@ def scheduler_of(loaded: SimpleNamespace, config: EngineConfig) -> Any:
         kv_cache_tensors=[],
         kv_cache_groups=[loaded.kv.KVCacheGroupSpec(["layer"], spec)],
     )
-    return loaded.classes[config.async_scheduling](
+    scheduler = loaded.classes[config.async_scheduling](
         vllm_config=whole,
         kv_cache_config=cache,
         structured_output_manager=loaded.grammar(whole),
         block_size=config.block_size,
         log_stats=False,
     )
+    scheduler.max_num_encoder_input_tokens = config.encoder_budget
+    scheduler.encoder_cache_manager = loaded.encoder_cache(cache_size=config.encoder_budget)
+    return scheduler

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from schedproof.engines.vllm.config import ServingConfig
+from schedproof.request import MultimodalItem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,8 @@ class Request:
     """Tokens of steps whose results are not in yet."""
     num_stale_tokens: int = 0
     """Those of them that ran before it was preempted; it is not admitted until they are in."""
+    items: tuple[MultimodalItem, ...] = ()
+    """Images and video segments of the prompt, ascending and disjoint."""
     priority: int = 0
     """Lower comes first, where the policy goes by priority."""
     arrival: int = 0
@@ -50,7 +53,13 @@ class Request:
 
 
 def new_request(
-    request_id: str, num_prompt_tokens: int, max_output_tokens: int, *, priority: int = 0, arrival: int = 0
+    request_id: str,
+    num_prompt_tokens: int,
+    max_output_tokens: int,
+    *,
+    items: tuple[MultimodalItem, ...] = (),
+    priority: int = 0,
+    arrival: int = 0,
 ) -> Request:
     """Return a request that just arrived: nothing computed, no blocks."""
     return Request(
@@ -58,6 +67,7 @@ def new_request(
         num_prompt_tokens=num_prompt_tokens,
         max_output_tokens=max_output_tokens,
         num_tokens=num_prompt_tokens,
+        items=items,
         priority=priority,
         arrival=arrival,
     )

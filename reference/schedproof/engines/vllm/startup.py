@@ -1,8 +1,9 @@
 """What vLLM checks before it starts, what it only warns of, and what is not modelled.
 
 Source: ``SchedulerConfig`` with its field bounds and ``verify_max_model_len`` (vllm/config/scheduler.py),
-``VllmConfig._set_max_num_scheduled_tokens`` (vllm/config/vllm.py) and ``SpeculativeConfig``
-(vllm/config/speculative.py), release 0.33. A message says what goes wrong and which values would pass.
+``VllmConfig._set_max_num_scheduled_tokens`` (vllm/config/vllm.py), ``SpeculativeConfig``
+(vllm/config/speculative.py) and ``compute_mm_encoder_budget`` (vllm/v1/core/encoder_cache_manager.py) of 0.33.
+A message says what goes wrong and which values would pass.
 """
 
 from __future__ import annotations
@@ -82,6 +83,11 @@ def lookahead_fits(config: ServingConfig) -> bool:
     return config.speculation is None or config.max_num_batched_tokens > config.lookahead_tokens
 
 
+def item_fits_budget(config: ServingConfig) -> bool:
+    """max_num_batched_tokens >= the longest item with disable_chunked_mm_input."""
+    return not config.disable_chunked_mm_input or config.max_multimodal_item_tokens <= config.max_num_batched_tokens
+
+
 def budget_can_be_filled(config: ServingConfig) -> bool:
     """max_num_batched_tokens <= max_num_seqs * max_model_len: some step can use it all."""
     return config.max_num_batched_tokens <= config.max_num_seqs * config.max_model_len
@@ -145,6 +151,15 @@ REFUSALS = (
         ),
     ),
     StartupCheck(
+        "item_fits_budget",
+        item_fits_budget,
+        lambda c: (
+            f"an item has up to {c.max_multimodal_item_tokens} tokens, more than max_num_batched_tokens "
+            f"{c.max_num_batched_tokens}, and disable_chunked_mm_input keeps it whole; raise "
+            f"max_num_batched_tokens to {c.max_multimodal_item_tokens}, or turn disable_chunked_mm_input off"
+        ),
+    ),
+    StartupCheck(
         "lookahead_fits",
         lookahead_fits,
         lambda c: (
@@ -204,11 +219,6 @@ NOT_MODELLED = (
         "has_one_pipeline_stage",
         lambda c: c.pipeline_parallel_size == 1,
         lambda c: f"pipeline_parallel_size {c.pipeline_parallel_size} is not modelled; set it to 1",
-    ),
-    StartupCheck(
-        "has_no_items",
-        lambda c: c.max_multimodal_item_tokens == 0,
-        lambda c: "multimodal inputs are not modelled; set max_multimodal_item_tokens to 0",
     ),
 )
 """What vLLM can do, and this model of it cannot."""

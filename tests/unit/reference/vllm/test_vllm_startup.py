@@ -75,9 +75,10 @@ PROBLEMS = {
         {"pipeline_parallel_size": 2},
         "pipeline_parallel_size 2 is not modelled; set it to 1",
     ),
-    "has_no_items": (
-        {"max_multimodal_item_tokens": 100},
-        "multimodal inputs are not modelled; set max_multimodal_item_tokens to 0",
+    "item_fits_budget": (
+        {"max_multimodal_item_tokens": 100, "disable_chunked_mm_input": True},
+        "an item has up to 100 tokens, more than max_num_batched_tokens 64, and disable_chunked_mm_input keeps it "
+        "whole; raise max_num_batched_tokens to 100, or turn disable_chunked_mm_input off",
     ),
     "every_decode_is_served": (
         {"max_num_seqs": 20, "max_num_scheduled_tokens": 60, "speculation": NGRAM},

@@ -208,7 +208,7 @@ def test_errors_are_one_sentence():
     with pytest.raises(ValueError, match="a step is under way"):
         engine.schedule()
     with pytest.raises(ValueError, match="accepted drafts of 'a': expected 0 to 3, got 4"):
-        engine.complete(lambda name: 4)
-    assert engine.complete(lambda name: 3).num_gained == {"a": 4}
+        engine.complete(lambda name, _: 4)
+    assert engine.complete(lambda name, num_drafts: num_drafts).num_gained == {"a": 4}
     with pytest.raises(KeyError, match="'b' is not here"):
         engine.abort("b")
