@@ -40,12 +40,6 @@ class EngineConfig:
     speculation: Speculation | None = None
 
     @property
-    def encoder_budget(self) -> int:
-        if self.max_multimodal_item_tokens == 0:
-            return 0
-        return max(self.max_num_batched_tokens, self.max_multimodal_item_tokens)
-
-    @property
     def num_speculative_tokens(self) -> int:
         return 0 if self.speculation is None else self.speculation.num_speculative_tokens
 

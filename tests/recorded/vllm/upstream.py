@@ -51,7 +51,7 @@ def load(source: Path) -> SimpleNamespace:
     from vllm import config as configs
     from vllm.multimodal import inputs
     from vllm.v1 import kv_cache_interface
-    from vllm.v1.core.encoder_cache_manager import EncoderCacheManager
+    from vllm.v1.core import encoder_cache_manager
     from vllm.v1.core.sched.async_scheduler import AsyncScheduler
     from vllm.v1.core.sched.scheduler import Scheduler
     from vllm.v1.outputs import DraftTokenIds, ModelRunnerOutput
@@ -65,7 +65,7 @@ def load(source: Path) -> SimpleNamespace:
         configs=configs,
         kv=kv_cache_interface,
         inputs=inputs,
-        encoder_cache=EncoderCacheManager,
+        encoder=encoder_cache_manager,
         classes={False: watched_class(Scheduler), True: watched_class(AsyncScheduler)},
         schedule_code=Scheduler.schedule.__code__,
         model=str(folder),
@@ -189,6 +189,19 @@ def scheduler_of(loaded: SimpleNamespace, config: EngineConfig) -> Any:
         block_size=config.block_size,
         log_stats=False,
     )
-    scheduler.max_num_encoder_input_tokens = config.encoder_budget
-    scheduler.encoder_cache_manager = loaded.encoder_cache(cache_size=config.encoder_budget)
+    budget, cache_size = encoder_limits(loaded, config, whole.scheduler_config)
+    scheduler.max_num_encoder_input_tokens = budget
+    scheduler.encoder_cache_manager = loaded.encoder.EncoderCacheManager(cache_size=cache_size)
     return scheduler
+
+
+def encoder_limits(loaded: SimpleNamespace, config: EngineConfig, scheduler_config: Any) -> tuple[int, int]:
+    """Return vLLM's encoder budget and the size of its encoder cache; 0 for text.
+
+    Raises ValueError where vLLM refuses the longest item.
+    """
+    if config.max_multimodal_item_tokens == 0:
+        return 0, 0
+    items = {"image": config.max_multimodal_item_tokens}
+    budget, cache_size = loaded.encoder.compute_mm_encoder_budget(scheduler_config, items)
+    return budget, cache_size
