@@ -11,11 +11,11 @@ from typing import Any
 
 from schedproof.engines.vllm.config import SchedulingPolicy, ServingConfig
 from schedproof.engines.vllm.defaults import watermark_blocks
-from schedproof.engines.vllm.encoder import NO_CACHE, CachedItem, EncoderCache
+from schedproof.engines.vllm.encoder import NO_CACHE, EncoderCache
 from schedproof.engines.vllm.life.engine import Engine
 from schedproof.engines.vllm.loop import StepPlan
 from schedproof.engines.vllm.queues import Queues
-from schedproof.engines.vllm.request import Request
+from schedproof.engines.vllm.request import EncoderItem, Request, encoder_items
 from schedproof.engines.vllm.speculation import SpeculativeConfig, SpeculativeMethod
 from schedproof.request import MultimodalItem
 
@@ -58,16 +58,15 @@ class RecordedEngine:
             arrival=arrival,
         )
 
-    def items(self, request_id: int) -> tuple[MultimodalItem, ...]:
+    def items(self, request_id: int) -> tuple[EncoderItem, ...]:
         """Return the items of a request's prompt."""
         found = self.arrivals[request_id][4:]
-        return items_of(found[0]) if found else ()
+        return encoder_items(str(request_id), items_of(found[0])) if found else ()
 
-    def cached(self, numbers: list[int]) -> CachedItem:
+    def cached(self, numbers: list[int]) -> EncoderItem:
         """Return an item that the encoder cache holds."""
         request_id, index = numbers
-        item = self.items(request_id)[index]
-        return CachedItem(request_id=str(request_id), index=index, num_tokens=item.end - item.start)
+        return self.items(request_id)[index]
 
     def cache(self, found: dict[str, Any] | None) -> EncoderCache:
         """Return the encoder cache; the order of what is used does not matter."""

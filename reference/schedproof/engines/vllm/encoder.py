@@ -12,17 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from schedproof.engines.vllm.config import ServingConfig
-from schedproof.engines.vllm.request import Request
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CachedItem:
-    """One item of a request, in the cache or on its way there."""
-
-    request_id: str
-    index: int
-    """Its number in the request, from 0."""
-    num_tokens: int
+from schedproof.engines.vllm.request import EncoderItem, Request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,16 +20,16 @@ class EncoderCache:
     """What the encoder cache holds; its size is in tokens."""
 
     num_free: int
-    used: tuple[CachedItem, ...] = ()
+    used: tuple[EncoderItem, ...] = ()
     """Items that their requests still need."""
-    unused: tuple[CachedItem, ...] = ()
+    unused: tuple[EncoderItem, ...] = ()
     """Items that nobody needs now and that give way to others, the first of them first."""
 
-    def holds(self, item: CachedItem) -> bool:
+    def holds(self, item: EncoderItem) -> bool:
         """Return whether an item is cached, needed or not."""
         return item in self.used or item in self.unused
 
-    def using(self, item: CachedItem) -> EncoderCache:
+    def using(self, item: EncoderItem) -> EncoderCache:
         """Return the cache once a request needs an item that it holds."""
         if item in self.used:
             return self
@@ -55,12 +45,12 @@ class EncoderCache:
             num_dropped = num_dropped + 1
         return replace(self, num_free=num_free, unused=self.unused[num_dropped:])
 
-    def with_items(self, items: tuple[CachedItem, ...]) -> EncoderCache:
+    def with_items(self, items: tuple[EncoderItem, ...]) -> EncoderCache:
         """Return the cache once the encoder runs items for which there is room."""
         num_tokens = sum(item.num_tokens for item in items)
         return replace(self, num_free=self.num_free - num_tokens, used=(*self.used, *items))
 
-    def without_use_of(self, items: tuple[CachedItem, ...]) -> EncoderCache:
+    def without_use_of(self, items: tuple[EncoderItem, ...]) -> EncoderCache:
         """Return the cache once these items are not needed; those that it does not hold as used are ignored."""
         left = tuple(item for item in items if item in self.used)
         kept = tuple(item for item in self.used if item not in left)
@@ -76,18 +66,10 @@ class Encoding:
 
     num_tokens: int
     """The chunk, cut before an item that cannot be encoded now."""
-    items: tuple[CachedItem, ...]
+    items: tuple[EncoderItem, ...]
     """What the encoder has to run for it."""
     cache: EncoderCache
     """With room for them; what was found in it is in use."""
-
-
-def items_of(request: Request) -> tuple[CachedItem, ...]:
-    """Return a request's items as the cache knows them."""
-    return tuple(
-        CachedItem(request_id=request.request_id, index=index, num_tokens=item.end - item.start)
-        for index, item in enumerate(request.items)
-    )
 
 
 def encode(
@@ -101,16 +83,16 @@ def encode(
     """
     computed, shift = request.num_computed_tokens, config.prefill_lookahead_tokens
     window_end = computed + num_tokens + shift
-    to_run: list[CachedItem] = []
+    to_run: list[EncoderItem] = []
     num_to_run = 0
     if num_tokens == 0:
         return Encoding(num_tokens=0, items=(), cache=cache)
-    for place, item in zip(request.items, items_of(request), strict=True):
-        if place.end <= computed or place.start >= window_end:
+    for item in request.items:
+        if item.end <= computed or item.start >= window_end:
             continue
-        cuts = computed <= place.start and computed + num_tokens < place.end
+        cuts = computed <= item.start and computed + num_tokens < item.end
         if config.disable_chunked_mm_input and cuts:
-            num_tokens = max(place.start - computed - shift, 0)
+            num_tokens = max(item.start - computed - shift, 0)
             break
         if cache.holds(item):
             cache = cache.using(item)
@@ -118,7 +100,7 @@ def encode(
         fits_budget = item.num_tokens <= encoder_budget - num_to_run
         with_room = cache.with_room_for(num_to_run + item.num_tokens) if fits_budget else None
         if with_room is None:
-            num_tokens = min(num_tokens, max(place.start - computed, 0))
+            num_tokens = min(num_tokens, max(item.start - computed, 0))
             break
         cache = with_room
         to_run.append(item)
@@ -129,5 +111,4 @@ def encode(
 def cache_after_results(cache: EncoderCache, request: Request) -> EncoderCache:
     """Return the cache when results of a request come in: items whose tokens are surely computed are not needed."""
     num_sure = request.num_computed_tokens - request.num_placeholders
-    computed = zip(request.items, items_of(request), strict=True)
-    return cache.without_use_of(tuple(item for place, item in computed if place.end <= num_sure))
+    return cache.without_use_of(tuple(item for item in request.items if item.end <= num_sure))

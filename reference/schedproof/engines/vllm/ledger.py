@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from schedproof.engines.vllm.config import ServingConfig
-from schedproof.engines.vllm.encoder import CachedItem
+from schedproof.engines.vllm.request import EncoderItem
 from schedproof.view import StepView
 
 
@@ -75,7 +75,7 @@ class Grant:
     num_new_blocks: int
     num_drafts: int = 0
     """How many of the tokens are drafts."""
-    items: tuple[CachedItem, ...] = ()
+    items: tuple[EncoderItem, ...] = ()
     """What the encoder runs for it."""
 
     @property

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from schedproof.engines.vllm.config import SchedulingPolicy, ServingConfig
-from schedproof.engines.vllm.encoder import NO_CACHE, CachedItem, EncoderCache
+from schedproof.engines.vllm.encoder import NO_CACHE, EncoderCache
 from schedproof.engines.vllm.ledger import Grant
-from schedproof.engines.vllm.request import Request
+from schedproof.engines.vllm.request import EncoderItem, Request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +24,7 @@ class Queues:
     """What the first running requests got in the step, one for each that had its turn."""
     cache: EncoderCache = NO_CACHE
     """What the encoder has run."""
-    asked_items: tuple[CachedItem, ...] = ()
+    asked_items: tuple[EncoderItem, ...] = ()
     """What the encoder has to run for the request that lacks blocks."""
 
     def victim(self, config: ServingConfig) -> int:

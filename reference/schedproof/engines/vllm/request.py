@@ -9,6 +9,22 @@ from schedproof.request import MultimodalItem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EncoderItem:
+    """One image or video segment, at the positions ``start <= position < end`` of a prompt."""
+
+    request_id: str
+    index: int
+    """Its number in the request, from 0."""
+    start: int
+    end: int
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens that the encoder runs for it, and that its output takes in the cache."""
+        return self.end - self.start
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """One request between two steps. Counts are in tokens unless the name says otherwise.
 
@@ -35,7 +51,7 @@ class Request:
     """Tokens of steps whose results are not in yet."""
     num_stale_tokens: int = 0
     """Those of them that ran before it was preempted; it is not admitted until they are in."""
-    items: tuple[MultimodalItem, ...] = ()
+    items: tuple[EncoderItem, ...] = ()
     """Images and video segments of the prompt, ascending and disjoint."""
     priority: int = 0
     """Lower comes first, where the policy goes by priority."""
@@ -50,6 +66,14 @@ class Request:
     def is_at_end(self, config: ServingConfig) -> bool:
         """Return whether it has generated all that it may."""
         return self.num_tokens >= config.max_model_len or self.num_output_tokens >= self.max_output_tokens
+
+
+def encoder_items(request_id: str, items: tuple[MultimodalItem, ...]) -> tuple[EncoderItem, ...]:
+    """Return the items of a request's prompt, numbered."""
+    return tuple(
+        EncoderItem(request_id=request_id, index=index, start=item.start, end=item.end)
+        for index, item in enumerate(items)
+    )
 
 
 def new_request(
@@ -67,7 +91,7 @@ def new_request(
         num_prompt_tokens=num_prompt_tokens,
         max_output_tokens=max_output_tokens,
         num_tokens=num_prompt_tokens,
-        items=items,
+        items=encoder_items(request_id, items),
         priority=priority,
         arrival=arrival,
     )

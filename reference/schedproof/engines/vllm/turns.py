@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from schedproof.engines.vllm.config import ServingConfig
-from schedproof.engines.vllm.encoder import EncoderCache, Encoding, encode, items_of
+from schedproof.engines.vllm.encoder import EncoderCache, Encoding, encode
 from schedproof.engines.vllm.grants import (
     admission_grant,
     admission_tokens,
@@ -242,7 +242,7 @@ def preempt(ledger: Ledger, asking: Request, asked: Encoding, queues: Queues, co
         returned=returned,
         before=ledger,
         after=after,
-        cache=asked.cache.without_use_of(items_of(victim)),
+        cache=asked.cache.without_use_of(victim.items),
         asked=asked,
     )
 
@@ -275,7 +275,7 @@ def admit(ledger: Ledger, request: Request, wanted: Encoding, config: ServingCon
 
 def refuse(ledger: Ledger, request: Request, wanted: Encoding) -> Refusal:
     """End the step at a waiting request that lacks blocks; it needs no cached item before it is asked again."""
-    cache = wanted.cache.without_use_of(items_of(request))
+    cache = wanted.cache.without_use_of(request.items)
     return Refusal(request=request, before=ledger, after=replace(ledger, is_closed=True), cache=cache)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from schedproof.engines.vllm.config import SchedulingPolicy, ServingConfig
-from schedproof.engines.vllm.encoder import EncoderCache, cache_after_results, items_of
+from schedproof.engines.vllm.encoder import EncoderCache, cache_after_results
 from schedproof.engines.vllm.life import request_events as life
 from schedproof.engines.vllm.loop import ScheduledRequest, StepPlan, schedule
 from schedproof.engines.vllm.queues import Queues
@@ -244,7 +244,7 @@ class Engine:
     def _end(self, request_id: str) -> None:
         request = self.requests.pop(request_id)
         self.num_free_blocks += request.num_blocks
-        self.cache = self.cache.without_use_of(items_of(request))
+        self.cache = self.cache.without_use_of(request.items)
         for queue in (self.running, self.waiting):
             if request_id in queue:
                 queue.remove(request_id)
