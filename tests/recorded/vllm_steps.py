@@ -80,12 +80,24 @@ class RecordedEngine:
 
     def queues(self, before: dict[str, Any]) -> Queues:
         """Return what the scheduler found."""
+        hits = {request_id: found for request_id, *found in before.get("hits", ())}
+        shared = dict(before.get("shared", ()))
         return Queues(
-            running=tuple(self.request(fields) for fields in before["running"]),
-            waiting=tuple(self.request(fields) for fields in before["waiting"]),
+            running=tuple(
+                replace(self.request(fields), num_shared_blocks=shared.get(fields[0], 0))
+                for fields in before["running"]
+            ),
+            waiting=tuple(
+                with_hit(self.request(fields), *hits.get(fields[0], (0, 0))) for fields in before["waiting"]
+            ),
             num_free_blocks=before["free"],
             cache=self.cache(before.get("encoder")),
         )
+
+
+def with_hit(request: Request, num_tokens: int, num_free_blocks: int) -> Request:
+    """Return a waiting request with what the prefix cache has of it."""
+    return replace(request, num_cached_tokens=num_tokens, num_free_cached_blocks=num_free_blocks)
 
 
 def engines_and_steps(path: Path) -> Iterator[tuple[RecordedEngine, dict[str, Any]]]:
@@ -160,14 +172,14 @@ def config_of(values: dict[str, Any]) -> ServingConfig:
     return ServingConfig(**fields | {"policy": SchedulingPolicy(fields["policy"])})
 
 
-def batch_of(plan: StepPlan) -> list[list[int]]:
+def batch_of(plan: StepPlan, block_size: int) -> list[list[int]]:
     """Return the batch of a plan as the file lists it."""
     return [
         [
             int(entry.request.request_id),
             entry.grant.num_tokens,
             entry.grant.num_drafts,
-            entry.grant.num_new_blocks,
+            entry.grant.num_new_blocks + entry.request.num_cached_tokens // block_size,
             *(item.index for item in entry.grant.items),
         ]
         for entry in plan.batch

@@ -41,6 +41,7 @@ class Engine:
         self.tables = self.scheduler.kv_cache_manager.coordinator.single_type_managers[0].req_to_blocks
         self.under_way: deque[UnderWay] = deque()
         self.num_arrived = 0
+        self.hasher = loaded.hasher(config.block_size) if config.enable_prefix_caching else None
         self.events: list[list[Any]] = []
 
     def steps(self) -> Iterator[dict[str, Any]]:
@@ -56,7 +57,7 @@ class Engine:
             requests = self.scheduler.requests
             yield {
                 "events": self.events,
-                "before": before,
+                "before": before | self.prefix_cache(),
                 "batch": [
                     [int(name), tokens, len(output.scheduled_spec_decode_tokens.get(name, ())),
                      self.num_blocks(requests[name]) - held[name],
@@ -97,6 +98,14 @@ class Engine:
             "free": self.pool.get_num_free_blocks(),
             **self.encoder_cache(),
         }
+
+    def prefix_cache(self) -> dict[str, Any]:
+        """Return the prefixes that the scheduler found, and what its victims shared; nothing without a cache."""
+        if not self.config.enable_prefix_caching:
+            return {}
+        hits = [[int(name), *hit] for name, hit in self.scheduler.hits.items() if hit[0]]
+        shared = [[int(name), number] for name, number in self.scheduler.shared.items() if number]
+        return {"hits": hits, "shared": shared}
 
     def encoder_cache(self) -> dict[str, Any]:
         """Return what the encoder cache holds; nothing for text."""
@@ -142,6 +151,8 @@ class Engine:
         self.num_arrived += 1
         most = load.max_short_prompt if rng.random() < 0.5 else load.max_prompt
         num_prompt = rng.randint(1, max(1, min(most, self.config.max_model_len - 1)))
+        if self.hasher is not None and rng.random() < 0.4:
+            num_prompt = (num_prompt - 1) // self.config.block_size * self.config.block_size + 1
         num_output = rng.randint(1, max(1, min(load.max_output, self.config.max_model_len - num_prompt)))
         priority = rng.randint(0, 3) if self.config.policy == "priority" else 0
         arrival = self.num_arrived - (rng.random() < 0.2)
@@ -149,7 +160,8 @@ class Engine:
         self.scheduler.add_request(
             self.loaded.request(
                 request_id=str(self.num_arrived),
-                prompt_token_ids=[TOKEN] * num_prompt,
+                prompt_token_ids=self.draw_prompt(num_prompt),
+                block_hasher=self.hasher,
                 sampling_params=self.loaded.sampling(max_tokens=num_output, ignore_eos=True),
                 pooling_params=None,
                 arrival_time=float(arrival),
@@ -159,6 +171,14 @@ class Engine:
         )
         event = ["arrive", self.num_arrived, num_prompt, num_output, priority, arrival]
         self.events.append([*event, items] if items else event)
+
+    def draw_prompt(self, num_prompt: int) -> list[int]:
+        """Draw a prompt; with a prefix cache it begins like others, and goes on like none."""
+        if self.hasher is None:
+            return [TOKEN] * num_prompt
+        beginning = self.rng.randint(1, 3)
+        num_common = self.rng.choice([num_prompt, self.rng.randint(0, num_prompt)])
+        return [beginning] * num_common + [1000 + self.num_arrived] * (num_prompt - num_common)
 
     def feature(self, index: int, start: int, end: int) -> Any:
         inputs = self.loaded.inputs

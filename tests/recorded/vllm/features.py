@@ -239,6 +239,19 @@ def items_by_priority(rng: random.Random) -> Drawn:
     return config, replace(load, max_output=rng.choice([8, model_len]))
 
 
+def prefix_caching(rng: random.Random) -> Drawn:
+    draws = [text, ngram, hidden_states, mtp_modules, tight_pools, priority_tight_pools, asynchronous]
+    config, load = rng.choice([*draws, tight_pools, priority_tight_pools])(rng)
+    load = replace(
+        load,
+        arrival_rate=rng.choice([0.4, 0.8]),
+        max_waiting=5,
+        max_short_prompt=config.max_model_len // 2,
+        max_output=rng.choice([4, 16, config.max_model_len]),
+    )
+    return replace(config, enable_prefix_caching=True), load
+
+
 def aborts(rng: random.Random) -> Drawn:
     draw = rng.choice([text, hidden_states, tight_pools, asynchronous, asynchronous_tight_pools])
     config, load = draw(rng)
@@ -262,5 +275,6 @@ FEATURES: dict[str, Callable[[random.Random], Drawn]] = {
     "items": items,
     "items_in_tight_pools": items_in_tight_pools,
     "items_by_priority": items_by_priority,
+    "prefix_caching": prefix_caching,
     "aborts": aborts,
 }

@@ -37,6 +37,7 @@ class EngineConfig:
     watermark: float = 0.0
     max_multimodal_item_tokens: int = 0
     disable_chunked_mm_input: bool = False
+    enable_prefix_caching: bool = False
     speculation: Speculation | None = None
 
     @property

@@ -52,7 +52,7 @@ class ServingConfig:
     watermark_blocks: int = 0
     """KV blocks that an admission leaves free beside running requests (`defaults.watermark_blocks`)."""
     enable_prefix_caching: bool = False
-    """Not modelled, and refused when it is on."""
+    """Whether requests that begin alike share blocks; a step is told what is shared, and `Engine` refuses it."""
     prefill_schedule_interval: int = 1
     """Steps from one prefill to the next; not modelled, and refused above 1."""
     pipeline_parallel_size: int = 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from schedproof.engines.vllm.config import ServingConfig
 from schedproof.request import MultimodalItem
@@ -45,6 +45,12 @@ class Request:
     """Tokens that steps under way will yield at most (p); async scheduling alone has them."""
     num_blocks: int = 0
     """KV blocks that it holds."""
+    num_shared_blocks: int = 0
+    """Those of them that stay in use when it is preempted, because another request holds them too."""
+    num_cached_tokens: int = 0
+    """Tokens of a waiting request that the prefix cache has: whole blocks, and not all of its tokens."""
+    num_free_cached_blocks: int = 0
+    """Blocks of that prefix which nobody holds; admission takes them out of the pool."""
     is_prefill_chunk: bool = False
     """Whether its last step left some of its known tokens to compute."""
     num_tokens_under_way: int = 0
@@ -73,6 +79,15 @@ def encoder_items(request_id: str, items: tuple[MultimodalItem, ...]) -> tuple[E
     return tuple(
         EncoderItem(request_id=request_id, index=index, start=item.start, end=item.end)
         for index, item in enumerate(items)
+    )
+
+
+def with_cached_prefix(request: Request, config: ServingConfig) -> Request:
+    """Return a waiting request as it is once it holds what the prefix cache has of it."""
+    return replace(
+        request,
+        num_computed_tokens=request.num_cached_tokens,
+        num_blocks=request.num_cached_tokens // config.block_size,
     )
 
 

@@ -205,7 +205,7 @@ NOT_MODELLED = (
     StartupCheck(
         "prefix_caching_is_off",
         lambda c: not c.enable_prefix_caching,
-        lambda c: "prefix caching is not modelled; set enable_prefix_caching to false",
+        lambda c: "the engine over many steps shares no blocks; set enable_prefix_caching to false",
     ),
     StartupCheck(
         "prefills_in_every_step",

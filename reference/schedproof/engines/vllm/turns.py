@@ -26,7 +26,7 @@ from schedproof.engines.vllm.grants import (
 )
 from schedproof.engines.vllm.ledger import NOTHING, Grant, Ledger
 from schedproof.engines.vllm.queues import Queues
-from schedproof.engines.vllm.request import Request
+from schedproof.engines.vllm.request import Request, with_cached_prefix
 
 
 class EngineDiedError(RuntimeError):
@@ -153,7 +153,7 @@ def next_turn(ledger: Ledger, queues: Queues, config: ServingConfig) -> Turn | N
         return None
     if not has_budget(ledger, config) or ledger.num_running >= config.active_limit:
         return None
-    request = queues.waiting[ledger.num_asked]
+    request = with_cached_prefix(queues.waiting[ledger.num_asked], config)
     if request.num_stale_tokens > 0:
         return pass_over(ledger, request, queues.cache)
     num_tokens = admission_tokens(request, ledger, config)
@@ -228,7 +228,10 @@ def preempt(ledger: Ledger, asking: Request, asked: Encoding, queues: Queues, co
     budget_when_asked = ledger.asked_encoder_budget if ledger.num_asked_tokens > 0 else ledger.encoder_budget
     after = replace(
         refunded(ledger, returned, config),
-        num_free_blocks=ledger.num_free_blocks + victim.num_blocks + returned.num_new_blocks,
+        num_free_blocks=ledger.num_free_blocks
+        + victim.num_blocks
+        - victim.num_shared_blocks
+        + returned.num_new_blocks,
         num_listed=ledger.num_listed - 1,
         num_visited=ledger.num_visited - 1 if was_visited else ledger.num_visited,
         num_asked_tokens=asked.num_tokens if keeps_asking else 0,
@@ -265,6 +268,7 @@ def admit(ledger: Ledger, request: Request, wanted: Encoding, config: ServingCon
         )
     after = replace(
         charged(ledger, grant, config),
+        num_free_blocks=ledger.num_free_blocks - grant.num_new_blocks - request.num_free_cached_blocks,
         num_asked=ledger.num_asked + 1,
         num_admitted=ledger.num_admitted + 1,
         encoder_budget=ledger.encoder_budget - grant.num_encoder_tokens,
@@ -282,7 +286,7 @@ def refuse(ledger: Ledger, request: Request, wanted: Encoding) -> Refusal:
 def has_blocks_to_admit(ledger: Ledger, request: Request, grant: Grant, config: ServingConfig) -> bool:
     """Return whether there are blocks for an admission, and those that it must leave free beside others."""
     num_left_free = config.watermark_blocks if ledger.num_running > 0 else 0
-    num_free = ledger.num_free_blocks - num_left_free
+    num_free = ledger.num_free_blocks - num_left_free - request.num_free_cached_blocks
     if config.scheduler_reserve_full_isl and blocks_of_all_tokens(request, config) > num_free:
         return False
     return grant.num_new_blocks <= num_free

@@ -65,7 +65,7 @@ PROBLEMS = {
     ),
     "prefix_caching_is_off": (
         {"enable_prefix_caching": True},
-        "prefix caching is not modelled; set enable_prefix_caching to false",
+        "the engine over many steps shares no blocks; set enable_prefix_caching to false",
     ),
     "prefills_in_every_step": (
         {"prefill_schedule_interval": 4},
