@@ -8,10 +8,10 @@ import pytest
 from tests.recorded.vllm_steps import (
     FEATURES,
     FOLDER,
-    batch_of,
     engines_and_steps,
-    in_order,
     lives_and_steps,
+    planned,
+    recorded,
     without_order,
 )
 
@@ -22,32 +22,11 @@ KNOWN_DIFFERENCES: dict[str, list[int]] = {}
 """Recorded steps that come out otherwise, by their number in the file; there is none."""
 
 
-def ids(requests):
-    return [int(request.request_id) for request in requests]
-
-
 @pytest.mark.parametrize("feature", FEATURES)
 def test_each_step_is_planned_as_vllm_planned_it(feature):
     num_steps, differing = 0, []
     for number, (engine, step) in enumerate(engines_and_steps(FOLDER / f"{feature}.jsonl.gz"), start=1):
-        plan = schedule(engine.queues(step["before"]), engine.config)
-        planned = {
-            "batch": batch_of(plan, engine.config.block_size),
-            "preempted": ids(plan.preempted),
-            "budgets": [plan.final.token_budget, plan.final.input_budget],
-            "running": ids(plan.running),
-            "free": plan.final.num_free_blocks,
-            "cache": in_order(plan.cache),
-        }
-        recorded = {
-            "batch": step["batch"],
-            "preempted": step["preempted"],
-            "budgets": step["budgets"],
-            "running": step["after"]["running"],
-            "free": step["after"]["free"],
-            "cache": in_order(engine.cache(step["after"].get("encoder"))),
-        }
-        if planned != recorded:
+        if planned(engine, step) != recorded(engine, step):
             differing.append(number)
         num_steps += 1
     assert num_steps >= 2000

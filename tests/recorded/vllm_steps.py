@@ -13,7 +13,7 @@ from schedproof.engines.vllm.config import SchedulingPolicy, ServingConfig
 from schedproof.engines.vllm.defaults import watermark_blocks
 from schedproof.engines.vllm.encoder import NO_CACHE, EncoderCache
 from schedproof.engines.vllm.life.engine import Engine
-from schedproof.engines.vllm.loop import StepPlan
+from schedproof.engines.vllm.loop import StepPlan, schedule
 from schedproof.engines.vllm.queues import Queues
 from schedproof.engines.vllm.request import EncoderItem, Request, encoder_items
 from schedproof.engines.vllm.speculation import SpeculativeConfig, SpeculativeMethod
@@ -144,6 +144,36 @@ def live_through(life: Engine, events: list[list[Any]]) -> None:
         elif kind == "results":
             accepted = dict(rest[0])
             life.complete(lambda name, _, found=accepted: found[int(name)], lambda name: drafts[int(name)])
+
+
+def planned(engine: RecordedEngine, step: dict[str, Any]) -> dict[str, Any]:
+    """Return what the reference makes of a step."""
+    plan = schedule(engine.queues(step["before"]), engine.config)
+    return {
+        "batch": batch_of(plan, engine.config.block_size),
+        "preempted": ids(plan.preempted),
+        "budgets": [plan.final.token_budget, plan.final.input_budget],
+        "running": ids(plan.running),
+        "free": plan.final.num_free_blocks,
+        "cache": in_order(plan.cache),
+    }
+
+
+def recorded(engine: RecordedEngine, step: dict[str, Any]) -> dict[str, Any]:
+    """Return what vLLM made of it."""
+    return {
+        "batch": step["batch"],
+        "preempted": step["preempted"],
+        "budgets": step["budgets"],
+        "running": step["after"]["running"],
+        "free": step["after"]["free"],
+        "cache": in_order(engine.cache(step["after"].get("encoder"))),
+    }
+
+
+def ids(requests: tuple[Request, ...]) -> list[int]:
+    """Return the numbers of requests."""
+    return [int(request.request_id) for request in requests]
 
 
 def items_of(places: list[list[int]]) -> tuple[MultimodalItem, ...]:
