@@ -243,6 +243,16 @@ UNCHECKED = (
         ),
     ),
     StartupCheck(
+        "chunk_reaches_past_lookahead",
+        lambda c: most_tokens_of_a_chunk(c) >= c.prefill_lookahead_tokens,
+        lambda c: (
+            f"the drafter reads {c.prefill_lookahead_tokens} prompt tokens ahead, and a request gets at most "
+            f"{most_tokens_of_a_chunk(c)} in a step, so that a longer prompt never ends; raise "
+            f"{'max_num_scheduled_tokens' if c.token_limit < c.prefill_lookahead_tokens else 'the threshold'} "
+            f"to at least {c.prefill_lookahead_tokens}"
+        ),
+    ),
+    StartupCheck(
         "longest_request_fits_pool",
         lambda c: blocks_of_longest_request(c) <= c.num_usable_blocks,
         lambda c: (
@@ -261,6 +271,12 @@ def token_limit_to_raise(config: ServingConfig) -> str:
     if config.max_num_scheduled_tokens is None or config.max_num_scheduled_tokens >= needed:
         return ""
     return f" and max_num_scheduled_tokens to {needed}"
+
+
+def most_tokens_of_a_chunk(config: ServingConfig) -> int:
+    """Return the most tokens that a request beside others gets in a step."""
+    threshold = config.long_prefill_token_threshold
+    return config.token_limit if threshold == 0 else min(config.token_limit, threshold)
 
 
 def blocks_of_longest_request(config: ServingConfig) -> int:

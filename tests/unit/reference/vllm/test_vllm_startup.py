@@ -11,6 +11,7 @@ from schedproof.engines.vllm.speculation import SpeculativeConfig, SpeculativeMe
 
 SMALL = {"max_num_seqs": 4, "max_num_batched_tokens": 64, "max_model_len": 128}
 NGRAM = SpeculativeConfig(method=SpeculativeMethod.NGRAM, num_speculative_tokens=3)
+MODULES = SpeculativeConfig(method=SpeculativeMethod.MTP, num_speculative_tokens=5, num_mtp_modules=5)
 DFLASH = SpeculativeConfig(method=SpeculativeMethod.DFLASH, num_speculative_tokens=7)
 
 PROBLEMS = {
@@ -89,6 +90,11 @@ PROBLEMS = {
         {"long_prefill_token_threshold": 3, "speculation": NGRAM},
         "long_prefill_token_threshold is 3, less than the 4 tokens of a decode with its drafts: a request that "
         "starts with one token beside decodes ends the engine by an assertion; set it to 0 or to at least 4",
+    ),
+    "chunk_reaches_past_lookahead": (
+        {"max_num_scheduled_tokens": 4, "speculation": MODULES},
+        "the drafter reads 5 prompt tokens ahead, and a request gets at most 4 in a step, so that a longer prompt "
+        "never ends; raise max_num_scheduled_tokens to at least 5",
     ),
     "longest_request_fits_pool": (
         {"num_gpu_blocks": 8},

@@ -102,6 +102,16 @@ def test_a_chunk_leaves_what_the_drafter_reads():
     assert tokens_of(engine.step()) == {"a": 5}
 
 
+def test_a_limit_below_what_the_drafter_reads_stops_a_prompt_for_good():
+    for limit, left in ((4, 5), (5, 0)):
+        engine = engine_of(max_num_scheduled_tokens=limit, speculation=MODULES)
+        engine.add_request("a", 30, 20)
+        for _ in range(30):
+            engine.step()
+        request = engine.requests.get("a")
+        assert (0 if request is None else max(request.num_prompt_tokens - request.num_computed_tokens, 0)) == left
+
+
 def test_a_prompt_of_which_nothing_may_run_is_passed_over():
     engine = engine_of(max_num_batched_tokens=32, speculation=MODULES)
     engine.add_request("a", 30, 2)
