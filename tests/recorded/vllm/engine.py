@@ -41,7 +41,10 @@ class Engine:
         self.tables = self.scheduler.kv_cache_manager.coordinator.single_type_managers[0].req_to_blocks
         self.under_way: deque[UnderWay] = deque()
         self.num_arrived = 0
-        self.hasher = loaded.hasher(config.block_size) if config.enable_prefix_caching else None
+        self.hasher = None
+        if config.enable_prefix_caching:
+            ahead = self.scheduler.num_hash_lookahead_tokens
+            self.hasher = loaded.hasher(config.block_size, num_hash_lookahead_tokens=ahead)
         self.events: list[list[Any]] = []
 
     def steps(self) -> Iterator[dict[str, Any]]:
