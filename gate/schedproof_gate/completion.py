@@ -30,10 +30,10 @@ def complete_release(context: click.Context, parameter: click.Parameter, incompl
 
 def complete_rule(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Offer the names of invariants; behind a comma, those that are not there yet."""
-    from schedproof_gate.rules_by_id import RULES_BY_ID
+    from schedproof_gate.rules_by_id import rules_by_id
 
     before, comma, _ = incomplete.rpartition(",")
-    names = [name for name in RULES_BY_ID if name not in before.split(",")]
+    names = [name for name in rules_by_id() if name not in before.split(",")]
     return beginning_with(incomplete, [f"{before}{comma}{name}" for name in names])
 
 

@@ -11,7 +11,7 @@ import pytest
 from mypy import api
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "docs/engine.md", "docs/loops.md", "docs/policy.md")
+PAGES = ("README.md", "docs/engine.md", "docs/loops.md", "docs/policy.md", "docs/vllm.md")
 PRINTED = r"(?:\n```text\n(?P<printed>.*?)^```\n)?"
 BLOCK = re.compile(r"^```python\n(?P<code>.*?)^```\n" + PRINTED, re.DOTALL | re.MULTILINE)
 

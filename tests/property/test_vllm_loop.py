@@ -18,6 +18,7 @@ from schedproof.engines.vllm.service import keeps_all_drafts, rows_to_serve, ser
 from schedproof.engines.vllm.speculation import SpeculativeConfig, SpeculativeMethod
 from schedproof.engines.vllm.startup import NOT_MODELLED, REFUSALS, UNCHECKED
 from schedproof.engines.vllm.turns import Admission, Preemption, Visit, next_turn
+from schedproof.request import MultimodalItem
 
 THOROUGH = settings(max_examples=60, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 NUM_STEPS = 12
@@ -52,10 +53,26 @@ def configs(draw: st.DrawFn) -> ServingConfig:
         block_size=block_size,
         num_gpu_blocks=ceil_div(model_len, block_size) + 1 + draw(st.integers(0, 12)),
         watermark_blocks=draw(st.integers(0, 2)),
+        max_multimodal_item_tokens=draw(st.just(0) | st.integers(1, 12)),
+        disable_chunked_mm_input=draw(st.booleans()),
     )
     relied_on = [check for check in UNCHECKED if check.name != "every_decode_is_served"]
     assume(all(check.holds(config) for check in (*REFUSALS, *NOT_MODELLED, *relied_on)))
     return config
+
+
+@st.composite
+def items(draw: st.DrawFn, config: ServingConfig, num_prompt: int) -> tuple[MultimodalItem, ...]:
+    """Draw a prompt's items, in order; none for text."""
+    found: list[MultimodalItem] = []
+    end = 0
+    while config.max_multimodal_item_tokens > 0 and draw(st.booleans()):
+        start = end + draw(st.integers(0, 3))
+        end = start + draw(st.integers(1, config.max_multimodal_item_tokens))
+        if end > num_prompt:
+            break
+        found.append(MultimodalItem(start=start, end=end))
+    return tuple(found)
 
 
 def plans_of(engine: Engine, data: st.DataObject, num_steps: int = NUM_STEPS) -> Iterator[StepPlan]:
@@ -68,6 +85,7 @@ def plans_of(engine: Engine, data: st.DataObject, num_steps: int = NUM_STEPS) ->
                 f"{number}.{index}",
                 num_prompt,
                 data.draw(st.integers(1, 30)),
+                items=data.draw(items(config, num_prompt)),
                 priority=data.draw(st.integers(0, 2)),
             )
         yield engine.schedule().plan
@@ -77,7 +95,7 @@ def plans_of(engine: Engine, data: st.DataObject, num_steps: int = NUM_STEPS) ->
         accepted = {name: data.draw(st.integers(0, grant.num_drafts)) for name, grant in grants.items()}
         most = config.num_speculative_tokens
         proposed = {name: data.draw(st.integers(0, most)) for name in grants}
-        engine.complete(accepted.__getitem__, proposed.__getitem__)
+        engine.complete(lambda name, _, found=accepted: found[name], proposed.__getitem__)
 
 
 @THOROUGH
@@ -120,6 +138,11 @@ def test_the_view_says_what_is_so(config: ServingConfig, data: st.DataObject) ->
             assert turn.after.token_budget == config.token_limit - view.num_tokens
             rows = view.num_tokens + len(tokens) * config.draft_slots
             assert turn.after.input_budget == config.max_num_batched_tokens - rows
+            assert 0 <= turn.after.encoder_budget <= config.encoder_budget
+            cached = (*turn.cache.used, *turn.cache.unused)
+            assert len(set(cached)) == len(cached)
+            assert turn.cache.num_free + sum(item.num_tokens for item in cached) == config.encoder_budget
+            assert turn.cache.num_free >= 0
         assert {entry.request.request_id: entry.grant.num_tokens for entry in plan.batch} == tokens
         assert all(entry.grant.num_tokens > 0 for entry in plan.batch)
         assert len(plan.running) <= config.max_num_seqs
@@ -143,6 +166,7 @@ def test_blocks_are_conserved_and_cover_what_runs(config: ServingConfig, data: s
 @THOROUGH
 @given(config=configs(), data=st.data())
 def test_where_the_condition_holds_every_decode_is_served(config: ServingConfig, data: st.DataObject) -> None:
+    config = replace(config, max_multimodal_item_tokens=0)
     assume(serves_every_decode(config))
     for plan in plans_of(Engine(config), data):
         served = {entry.request.request_id for entry in plan.batch} | {one.request_id for one in plan.preempted}

@@ -37,6 +37,7 @@ def test_the_same_limits_are_derived():
             assert config.prefill_lookahead_tokens == line["prefill_lookahead"]
             assert config.token_limit == line["token_limit"]
             assert config.active_limit == line["active_limit"]
+            assert [config.encoder_budget, config.encoder_budget] == line["encoder_limits"]
             num_lowered += config.active_limit < (config.max_num_active_seqs or config.max_num_seqs)
     assert num_lowered >= 2
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from schedproof.engines.vllm.config import SchedulingPolicy, ServingConfig
 from schedproof.engines.vllm.defaults import watermark_blocks
+from schedproof.engines.vllm.encoder import NO_CACHE, EncoderCache
 from schedproof.engines.vllm.life.engine import Engine
-from schedproof.engines.vllm.loop import StepPlan
-from schedproof.engines.vllm.request import Request
+from schedproof.engines.vllm.loop import StepPlan, schedule
+from schedproof.engines.vllm.queues import Queues
+from schedproof.engines.vllm.request import EncoderItem, Request, encoder_items
 from schedproof.engines.vllm.speculation import SpeculativeConfig, SpeculativeMethod
-from schedproof.engines.vllm.turns import Queues
+from schedproof.request import MultimodalItem
 
 FOLDER = Path(__file__).parent / "vllm"
 FEATURES = sorted(path.name.removesuffix(".jsonl.gz") for path in FOLDER.glob("*.jsonl.gz"))
@@ -26,8 +28,8 @@ class RecordedEngine:
     """What a file has said so far of the engine at hand."""
 
     config: ServingConfig
-    arrivals: dict[int, list[int]] = field(default_factory=dict)
-    """Prompt tokens, most output tokens, priority and time of arrival."""
+    arrivals: dict[int, list[Any]] = field(default_factory=dict)
+    """Prompt tokens, most output tokens, priority, time of arrival, and where there are any, items."""
 
     def note(self, events: list[list[Any]]) -> None:
         """Take in what happened between two steps."""
@@ -38,7 +40,7 @@ class RecordedEngine:
     def request(self, fields: list[int]) -> Request:
         """Return a request as the reference sees it."""
         request_id, known, computed, drafts, placeholders, blocks, is_chunk, under_way, stale = fields
-        num_prompt, num_output, priority, arrival = self.arrivals[request_id]
+        num_prompt, num_output, priority, arrival, *_ = self.arrivals[request_id]
         return Request(
             request_id=str(request_id),
             num_prompt_tokens=num_prompt,
@@ -51,17 +53,51 @@ class RecordedEngine:
             is_prefill_chunk=bool(is_chunk),
             num_tokens_under_way=under_way,
             num_stale_tokens=stale,
+            items=self.items(request_id),
             priority=priority,
             arrival=arrival,
         )
 
+    def items(self, request_id: int) -> tuple[EncoderItem, ...]:
+        """Return the items of a request's prompt."""
+        found = self.arrivals[request_id][4:]
+        return encoder_items(str(request_id), items_of(found[0])) if found else ()
+
+    def cached(self, numbers: list[int]) -> EncoderItem:
+        """Return an item that the encoder cache holds."""
+        request_id, index = numbers
+        return self.items(request_id)[index]
+
+    def cache(self, found: dict[str, Any] | None) -> EncoderCache:
+        """Return the encoder cache; the order of what is used does not matter."""
+        if found is None:
+            return NO_CACHE
+        return EncoderCache(
+            num_free=found["free"],
+            used=tuple(self.cached(numbers) for numbers in found["used"]),
+            unused=tuple(self.cached(numbers) for numbers in found["unused"]),
+        )
+
     def queues(self, before: dict[str, Any]) -> Queues:
         """Return what the scheduler found."""
+        hits = {request_id: found for request_id, *found in before.get("hits", ())}
+        shared = dict(before.get("shared", ()))
         return Queues(
-            running=tuple(self.request(fields) for fields in before["running"]),
-            waiting=tuple(self.request(fields) for fields in before["waiting"]),
+            running=tuple(
+                replace(self.request(fields), num_shared_blocks=shared.get(fields[0], 0))
+                for fields in before["running"]
+            ),
+            waiting=tuple(
+                with_hit(self.request(fields), *hits.get(fields[0], (0, 0))) for fields in before["waiting"]
+            ),
             num_free_blocks=before["free"],
+            cache=self.cache(before.get("encoder")),
         )
+
+
+def with_hit(request: Request, num_tokens: int, num_free_blocks: int) -> Request:
+    """Return a waiting request with what the prefix cache has of it."""
+    return replace(request, num_cached_tokens=num_tokens, num_free_cached_blocks=num_free_blocks)
 
 
 def engines_and_steps(path: Path) -> Iterator[tuple[RecordedEngine, dict[str, Any]]]:
@@ -94,13 +130,65 @@ def live_through(life: Engine, events: list[list[Any]]) -> None:
     drafts = next((dict(rest[0]) for kind, *rest in events if kind == "drafts"), {})
     for kind, *rest in events:
         if kind == "arrive":
-            request_id, num_prompt, num_output, priority, arrival = rest
-            life.add_request(str(request_id), num_prompt, num_output, priority=priority, arrival=arrival)
+            request_id, num_prompt, num_output, priority, arrival, *items = rest
+            life.add_request(
+                str(request_id),
+                num_prompt,
+                num_output,
+                items=items_of(items[0]) if items else (),
+                priority=priority,
+                arrival=arrival,
+            )
         elif kind == "abort":
             life.abort(str(rest[0]))
         elif kind == "results":
             accepted = dict(rest[0])
-            life.complete(lambda name, found=accepted: found[int(name)], lambda name: drafts[int(name)])
+            life.complete(lambda name, _, found=accepted: found[int(name)], lambda name: drafts[int(name)])
+
+
+def planned(engine: RecordedEngine, step: dict[str, Any]) -> dict[str, Any]:
+    """Return what the reference makes of a step."""
+    plan = schedule(engine.queues(step["before"]), engine.config)
+    return {
+        "batch": batch_of(plan, engine.config.block_size),
+        "preempted": ids(plan.preempted),
+        "budgets": [plan.final.token_budget, plan.final.input_budget],
+        "running": ids(plan.running),
+        "free": plan.final.num_free_blocks,
+        "cache": in_order(plan.cache),
+    }
+
+
+def recorded(engine: RecordedEngine, step: dict[str, Any]) -> dict[str, Any]:
+    """Return what vLLM made of it."""
+    return {
+        "batch": step["batch"],
+        "preempted": step["preempted"],
+        "budgets": step["budgets"],
+        "running": step["after"]["running"],
+        "free": step["after"]["free"],
+        "cache": in_order(engine.cache(step["after"].get("encoder"))),
+    }
+
+
+def ids(requests: tuple[Request, ...]) -> list[int]:
+    """Return the numbers of requests."""
+    return [int(request.request_id) for request in requests]
+
+
+def items_of(places: list[list[int]]) -> tuple[MultimodalItem, ...]:
+    """Return items by their places in a prompt."""
+    return tuple(MultimodalItem(start=start, end=end) for start, end in places)
+
+
+def in_order(cache: EncoderCache) -> EncoderCache:
+    """Return an encoder cache in which the order of what is used says nothing."""
+    return replace(cache, used=tuple(sorted(cache.used, key=lambda item: (int(item.request_id), item.index))))
+
+
+def without_order(queues: Queues) -> Queues:
+    """Return what the scheduler finds, with an encoder cache as `in_order` has it."""
+    return replace(queues, cache=in_order(queues.cache))
 
 
 def config_of(values: dict[str, Any]) -> ServingConfig:
@@ -114,9 +202,15 @@ def config_of(values: dict[str, Any]) -> ServingConfig:
     return ServingConfig(**fields | {"policy": SchedulingPolicy(fields["policy"])})
 
 
-def batch_of(plan: StepPlan) -> list[list[int]]:
+def batch_of(plan: StepPlan, block_size: int) -> list[list[int]]:
     """Return the batch of a plan as the file lists it."""
     return [
-        [int(entry.request.request_id), entry.grant.num_tokens, entry.grant.num_drafts, entry.grant.num_new_blocks]
+        [
+            int(entry.request.request_id),
+            entry.grant.num_tokens,
+            entry.grant.num_drafts,
+            entry.grant.num_new_blocks + entry.request.num_cached_tokens // block_size,
+            *(item.index for item in entry.grant.items),
+        ]
         for entry in plan.batch
     ]

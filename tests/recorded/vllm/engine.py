@@ -41,6 +41,10 @@ class Engine:
         self.tables = self.scheduler.kv_cache_manager.coordinator.single_type_managers[0].req_to_blocks
         self.under_way: deque[UnderWay] = deque()
         self.num_arrived = 0
+        self.hasher = None
+        if config.enable_prefix_caching:
+            ahead = self.scheduler.num_hash_lookahead_tokens
+            self.hasher = loaded.hasher(config.block_size, num_hash_lookahead_tokens=ahead)
         self.events: list[list[Any]] = []
 
     def steps(self) -> Iterator[dict[str, Any]]:
@@ -56,10 +60,11 @@ class Engine:
             requests = self.scheduler.requests
             yield {
                 "events": self.events,
-                "before": before,
+                "before": before | self.prefix_cache(),
                 "batch": [
                     [int(name), tokens, len(output.scheduled_spec_decode_tokens.get(name, ())),
-                     self.num_blocks(requests[name]) - held[name]]
+                     self.num_blocks(requests[name]) - held[name],
+                     *output.scheduled_encoder_inputs.get(name, ())]
                     for name, tokens in scheduled.items()
                 ],
                 "preempted": [int(name) for name in self.scheduler.preempted],
@@ -68,6 +73,7 @@ class Engine:
                     "running": [int(one.request_id) for one in self.scheduler.running],
                     "waiting": [int(one.request_id) for one in self.scheduler.waiting],
                     "free": self.pool.get_num_free_blocks(),
+                    **self.encoder_cache(),
                 },
             }  # fmt: skip
             arrived = any(event[0] == "arrive" for event in self.events)
@@ -93,6 +99,29 @@ class Engine:
             "running": [self.fields_of(one) for one in self.scheduler.running],
             "waiting": [self.fields_of(one) for one in self.scheduler.waiting],
             "free": self.pool.get_num_free_blocks(),
+            **self.encoder_cache(),
+        }
+
+    def prefix_cache(self) -> dict[str, Any]:
+        """Return the prefixes that the scheduler found, and what its victims shared; nothing without a cache."""
+        if not self.config.enable_prefix_caching:
+            return {}
+        hits = [[int(name), *hit] for name, hit in self.scheduler.hits.items() if hit[0]]
+        shared = [[int(name), number] for name, number in self.scheduler.shared.items() if number]
+        return {"hits": hits, "shared": shared}
+
+    def encoder_cache(self) -> dict[str, Any]:
+        """Return what the encoder cache holds; nothing for text."""
+        if self.config.max_multimodal_item_tokens == 0:
+            return {}
+        found = self.scheduler.encoder_cache_manager
+        used = [item for item, users in found.cached.items() if users]
+        return {
+            "encoder": {
+                "free": found.num_free_slots,
+                "used": sorted([int(part) for part in item.split(".")] for item in used),
+                "unused": [[int(part) for part in item.split(".")] for item in found.freeable],
+            }
         }
 
     def fields_of(self, request: Any) -> list[int]:
@@ -125,20 +154,55 @@ class Engine:
         self.num_arrived += 1
         most = load.max_short_prompt if rng.random() < 0.5 else load.max_prompt
         num_prompt = rng.randint(1, max(1, min(most, self.config.max_model_len - 1)))
+        if self.hasher is not None and rng.random() < 0.4:
+            num_prompt = (num_prompt - 1) // self.config.block_size * self.config.block_size + 1
         num_output = rng.randint(1, max(1, min(load.max_output, self.config.max_model_len - num_prompt)))
         priority = rng.randint(0, 3) if self.config.policy == "priority" else 0
         arrival = self.num_arrived - (rng.random() < 0.2)
+        items = self.draw_items(num_prompt)
         self.scheduler.add_request(
             self.loaded.request(
                 request_id=str(self.num_arrived),
-                prompt_token_ids=[TOKEN] * num_prompt,
+                prompt_token_ids=self.draw_prompt(num_prompt),
+                block_hasher=self.hasher,
                 sampling_params=self.loaded.sampling(max_tokens=num_output, ignore_eos=True),
                 pooling_params=None,
                 arrival_time=float(arrival),
                 priority=priority,
+                mm_features=[self.feature(index, *item) for index, item in enumerate(items)],
             )
         )
-        self.events.append(["arrive", self.num_arrived, num_prompt, num_output, priority, arrival])
+        event = ["arrive", self.num_arrived, num_prompt, num_output, priority, arrival]
+        self.events.append([*event, items] if items else event)
+
+    def draw_prompt(self, num_prompt: int) -> list[int]:
+        """Draw a prompt; with a prefix cache it begins like others, and goes on like none."""
+        if self.hasher is None:
+            return [TOKEN] * num_prompt
+        beginning = self.rng.randint(1, 3)
+        num_common = self.rng.choice([num_prompt, self.rng.randint(0, num_prompt)])
+        return [beginning] * num_common + [1000 + self.num_arrived] * (num_prompt - num_common)
+
+    def feature(self, index: int, start: int, end: int) -> Any:
+        inputs = self.loaded.inputs
+        return inputs.MultiModalFeatureSpec(
+            data=None,
+            modality="image",
+            identifier=f"{self.num_arrived}.{index}",
+            mm_position=inputs.PlaceholderRange(offset=start, length=end - start),
+        )
+
+    def draw_items(self, num_prompt: int) -> list[list[int]]:
+        """Draw the items of a prompt, in order, some of them next to each other."""
+        most, end = self.config.max_multimodal_item_tokens, 0
+        items: list[list[int]] = []
+        while most > 0 and self.rng.random() < 0.7:
+            start = end + self.rng.choice([0, self.rng.randint(0, 20)])
+            end = start + self.rng.choice([most, self.rng.randint(1, most)])
+            if end > num_prompt:
+                break
+            items.append([start, end])
+        return items
 
     def complete(self) -> None:
         """Let the worker answer the oldest step under way, and propose drafts for the next."""

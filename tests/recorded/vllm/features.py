@@ -200,6 +200,58 @@ def asynchronous_tight_pools(rng: random.Random) -> Drawn:
     return config, replace(growing_load(rng, config), most_under_way=rng.choice([1, 2, 2]))
 
 
+def with_items(rng: random.Random, config: EngineConfig, load: Workload) -> Drawn:
+    """Return an engine for images and video segments, up to a third of the context each; chunks may cut them."""
+    item = rng.randint(1, max(1, config.max_model_len // 3))
+    keeps_whole = rng.random() < 0.5
+    if keeps_whole:
+        item = min(item, config.max_num_batched_tokens)
+    config = replace(config, max_multimodal_item_tokens=item, disable_chunked_mm_input=keeps_whole)
+    return config, replace(load, max_short_prompt=config.max_model_len // 2)
+
+
+def items(rng: random.Random) -> Drawn:
+    drawn = rng.choice([text, hidden_states, mtp_modules, limits, asynchronous])(rng)
+    return with_items(rng, *drawn)
+
+
+def items_in_tight_pools(rng: random.Random) -> Drawn:
+    drawn = rng.choice([tight_pools, priority_tight_pools, priority_tight_pools, asynchronous_tight_pools])(rng)
+    return with_items(rng, *drawn)
+
+
+def items_by_priority(rng: random.Random) -> Drawn:
+    """Draw prompts full of small items, many of which are under way at once, with too few blocks for all."""
+    model_len, item = rng.randint(60, 160), rng.randint(2, 6)
+    config = EngineConfig(
+        max_num_seqs=rng.randint(3, 8),
+        max_num_batched_tokens=rng.randint(24, 60),
+        max_model_len=model_len,
+        block_size=8,
+        num_gpu_blocks=-(-model_len // 8) + 1 + rng.randint(0, 6),
+        long_prefill_token_threshold=rng.randint(4, 12),
+        policy=PRIORITY,
+        scheduler_reserve_full_isl=False,
+        max_multimodal_item_tokens=item,
+        disable_chunked_mm_input=rng.random() < 0.3,
+    )
+    load = replace(growing_load(rng, config), max_prompt=model_len * 3 // 4, max_short_prompt=model_len // 2)
+    return config, replace(load, max_output=rng.choice([8, model_len]))
+
+
+def prefix_caching(rng: random.Random) -> Drawn:
+    draws = [text, ngram, hidden_states, mtp_modules, tight_pools, priority_tight_pools, asynchronous]
+    config, load = rng.choice([*draws, tight_pools, priority_tight_pools])(rng)
+    load = replace(
+        load,
+        arrival_rate=rng.choice([0.4, 0.8]),
+        max_waiting=5,
+        max_short_prompt=config.max_model_len // 2,
+        max_output=rng.choice([4, 16, config.max_model_len]),
+    )
+    return replace(config, enable_prefix_caching=True), load
+
+
 def aborts(rng: random.Random) -> Drawn:
     draw = rng.choice([text, hidden_states, tight_pools, asynchronous, asynchronous_tight_pools])
     config, load = draw(rng)
@@ -220,5 +272,9 @@ FEATURES: dict[str, Callable[[random.Random], Drawn]] = {
     "whole_prompts": whole_prompts,
     "asynchronous": asynchronous,
     "asynchronous_tight_pools": asynchronous_tight_pools,
+    "items": items,
+    "items_in_tight_pools": items_in_tight_pools,
+    "items_by_priority": items_by_priority,
+    "prefix_caching": prefix_caching,
     "aborts": aborts,
 }

@@ -48,6 +48,7 @@ def refusals(loaded: SimpleNamespace, rng: random.Random) -> Iterator[dict[str, 
         config = draw_config(rng)
         try:
             found = upstream.vllm_config(loaded, config)
+            limits = upstream.encoder_limits(loaded, config, found.scheduler_config)
         except ValueError:
             yield {"config": asdict(config), "starts": False}
             continue
@@ -61,6 +62,7 @@ def refusals(loaded: SimpleNamespace, rng: random.Random) -> Iterator[dict[str, 
             "lookahead": found.num_lookahead_tokens,
             "prefill_lookahead": found.num_prefill_lookahead_tokens,
             "token_limit": scheduler.max_num_scheduled_tokens or scheduler.max_num_batched_tokens,
+            "encoder_limits": limits,
             "active_limit": scheduler.max_num_active_seqs or scheduler.max_num_seqs,
         }
 
@@ -89,6 +91,8 @@ def draw_config(rng: random.Random) -> EngineConfig:
         long_prefill_token_threshold=rng.choice([0, 0, rng.randint(-1, 45)]),
         enable_chunked_prefill=rng.random() < 0.7,
         speculation=speculation,
+        max_multimodal_item_tokens=rng.choice([0, 0, rng.randint(1, 50)]),
+        disable_chunked_mm_input=rng.random() < 0.5,
     )
 
 

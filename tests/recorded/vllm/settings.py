@@ -19,7 +19,7 @@ class Speculation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineConfig:
-    """One engine; the field names are those of the header line, and vLLM's but for the last three."""
+    """One engine; the field names are those of the header line, and vLLM's but for the last ones."""
 
     max_num_seqs: int
     max_num_batched_tokens: int
@@ -35,6 +35,9 @@ class EngineConfig:
     scheduler_reserve_full_isl: bool = True
     async_scheduling: bool = False
     watermark: float = 0.0
+    max_multimodal_item_tokens: int = 0
+    disable_chunked_mm_input: bool = False
+    enable_prefix_caching: bool = False
     speculation: Speculation | None = None
 
     @property

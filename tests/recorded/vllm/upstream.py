@@ -3,12 +3,14 @@
 The scheduler, its KV cache manager, its queues and its requests are vLLM's. The model is a tiny OPT configuration
 that nobody loads. The speculative configuration is an n-gram one whose method is set afterwards, so that no
 checkpoint of a drafter is needed: the scheduler reads the method, the number of drafts and two facts of the
-drafter's configuration alone.
+drafter's configuration alone. The encoder's budget and its cache get their size likewise.
 """
 
 from __future__ import annotations
 
+import functools
 import json
+import logging
 import os
 import sys
 import tempfile
@@ -41,27 +43,34 @@ def load(source: Path) -> SimpleNamespace:
         raise FileNotFoundError(f"{source} has no vllm/v1/core/sched/scheduler.py")
     sys.path.insert(0, str(source))
     os.environ["PYTHONPATH"] = str(source)  # vLLM looks at a model's class in another process
-    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
     import vllm.platforms
     from vllm.platforms.cpu import CpuPlatform
 
     vllm.platforms._current_platform = CpuPlatform()
+    logging.getLogger("vllm").setLevel(logging.ERROR)
     import torch
     from vllm import SamplingParams
     from vllm import config as configs
+    from vllm.multimodal import inputs
+    from vllm.utils.hashing import sha256
     from vllm.v1 import kv_cache_interface
+    from vllm.v1.core import encoder_cache_manager, kv_cache_utils
     from vllm.v1.core.sched.async_scheduler import AsyncScheduler
     from vllm.v1.core.sched.scheduler import Scheduler
     from vllm.v1.outputs import DraftTokenIds, ModelRunnerOutput
     from vllm.v1.request import Request, RequestStatus
     from vllm.v1.structured_output import StructuredOutputManager
 
+    kv_cache_utils.init_none_hash(sha256)
     folder = Path(tempfile.mkdtemp(prefix="opt-"))
     (folder / "config.json").write_text(json.dumps(OPT), encoding="utf-8")
     return SimpleNamespace(
         torch=torch,
         configs=configs,
         kv=kv_cache_interface,
+        inputs=inputs,
+        encoder=encoder_cache_manager,
+        hasher=functools.partial(kv_cache_utils.get_request_block_hasher, caching_hash_fn=sha256),
         classes={False: watched_class(Scheduler), True: watched_class(AsyncScheduler)},
         schedule_code=Scheduler.schedule.__code__,
         model=str(folder),
@@ -75,16 +84,20 @@ def load(source: Path) -> SimpleNamespace:
 
 
 def watched_class(base: type) -> type:
-    """Return a scheduler's class with its preemptions and its last budgets observed."""
+    """Return a scheduler's class with its preemptions, its prefix hits and its last budgets observed."""
 
     class WatchedScheduler(base):  # type: ignore[misc, valid-type]
         preempted: list[str]
         """Who was preempted in the latest step, in order."""
+        hits: dict[str, list[int]]
+        """The cached tokens of each request that was asked, and how many of their blocks nobody held."""
+        shared: dict[str, int]
+        """The blocks of each victim that stayed in use."""
         budgets: list[int]
         """What was left of the token budget and of the input budget at its end."""
 
         def watched_schedule(self, code: Any) -> Any:
-            self.preempted, self.budgets = [], []
+            self.preempted, self.budgets, self.hits, self.shared = [], [], {}, {}
 
             def note(frame: FrameType, event: str, _: object) -> None:
                 if event == "return" and frame.f_code is code:
@@ -99,7 +112,15 @@ def watched_class(base: type) -> type:
 
         def _preempt_request(self, request: Any, *args: Any, **kwargs: Any) -> None:
             self.preempted.append(request.request_id)
+            held = self.kv_cache_manager.get_blocks(request.request_id).blocks[0]
+            self.shared[request.request_id] = sum(block.ref_cnt > 1 for block in held)
             super()._preempt_request(request, *args, **kwargs)
+
+        def _get_local_prefix_cache_hit(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+            found = super()._get_local_prefix_cache_hit(request, *args, **kwargs)
+            num_free = sum(block.ref_cnt == 0 for block in found[0].blocks[0]) if found[0].blocks else 0
+            self.hits[request.request_id] = [found[1], num_free]
+            return found
 
     return WatchedScheduler
 
@@ -122,6 +143,7 @@ def vllm_config(loaded: SimpleNamespace, config: EngineConfig) -> Any:
         scheduler_reserve_full_isl=config.scheduler_reserve_full_isl,
         watermark=config.watermark,
         policy=config.policy,
+        disable_chunked_mm_input=config.disable_chunked_mm_input,
         async_scheduling=config.async_scheduling,
         is_encoder_decoder=False,
     )
@@ -129,7 +151,7 @@ def vllm_config(loaded: SimpleNamespace, config: EngineConfig) -> Any:
         model=loaded.model, tokenizer=loaded.model, dtype="float32", seed=0, skip_tokenizer_init=True,
         max_model_len=config.max_model_len,
     )  # fmt: skip
-    cache = configs.CacheConfig(block_size=config.block_size, enable_prefix_caching=False)
+    cache = configs.CacheConfig(block_size=config.block_size, enable_prefix_caching=config.enable_prefix_caching)
     whole = configs.VllmConfig(
         model_config=model,
         scheduler_config=scheduler,
@@ -138,6 +160,7 @@ def vllm_config(loaded: SimpleNamespace, config: EngineConfig) -> Any:
     )
     whole.scheduler_config.async_scheduling = config.async_scheduling
     whole.scheduler_config.max_num_batched_tokens = config.max_num_batched_tokens
+    whole.cache_config.enable_prefix_caching = config.enable_prefix_caching
     whole.cache_config.block_size = config.block_size
     whole.cache_config.num_gpu_blocks = config.num_gpu_blocks
     if config.speculation is not None:
@@ -177,10 +200,26 @@ def scheduler_of(loaded: SimpleNamespace, config: EngineConfig) -> Any:
         kv_cache_tensors=[],
         kv_cache_groups=[loaded.kv.KVCacheGroupSpec(["layer"], spec)],
     )
-    return loaded.classes[config.async_scheduling](
+    scheduler = loaded.classes[config.async_scheduling](
         vllm_config=whole,
         kv_cache_config=cache,
         structured_output_manager=loaded.grammar(whole),
         block_size=config.block_size,
         log_stats=False,
     )
+    budget, cache_size = encoder_limits(loaded, config, whole.scheduler_config)
+    scheduler.max_num_encoder_input_tokens = budget
+    scheduler.encoder_cache_manager = loaded.encoder.EncoderCacheManager(cache_size=cache_size)
+    return scheduler
+
+
+def encoder_limits(loaded: SimpleNamespace, config: EngineConfig, scheduler_config: Any) -> tuple[int, int]:
+    """Return vLLM's encoder budget and the size of its encoder cache; 0 for text.
+
+    Raises ValueError where vLLM refuses the longest item.
+    """
+    if config.max_multimodal_item_tokens == 0:
+        return 0, 0
+    items = {"image": config.max_multimodal_item_tokens}
+    budget, cache_size = loaded.encoder.compute_mm_encoder_budget(scheduler_config, items)
+    return budget, cache_size

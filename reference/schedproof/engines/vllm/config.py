@@ -52,13 +52,15 @@ class ServingConfig:
     watermark_blocks: int = 0
     """KV blocks that an admission leaves free beside running requests (`defaults.watermark_blocks`)."""
     enable_prefix_caching: bool = False
-    """Not modelled, and refused when it is on."""
+    """Whether requests that begin alike share blocks; a step is told what is shared, and `Engine` refuses it."""
     prefill_schedule_interval: int = 1
     """Steps from one prefill to the next; not modelled, and refused above 1."""
     pipeline_parallel_size: int = 1
     """Not modelled, and refused above 1."""
     max_multimodal_item_tokens: int = 0
-    """The longest image or video segment; not modelled, and refused above 0."""
+    """The longest image or video segment; 0 for text only."""
+    disable_chunked_mm_input: bool = False
+    """Whether a chunk ends before an item that it does not hold whole."""
 
     @property
     def token_limit(self) -> int:
@@ -99,6 +101,13 @@ class ServingConfig:
     def tokens_per_seq(self) -> int:
         """Tokens of a decode with all its drafts (1 + k)."""
         return self.num_speculative_tokens + 1
+
+    @property
+    def encoder_budget(self) -> int:
+        """Tokens of items that the encoder runs in a step, and size of its cache; 0 for text only."""
+        if self.max_multimodal_item_tokens == 0:
+            return 0
+        return max(self.max_num_batched_tokens, self.max_multimodal_item_tokens)
 
     @property
     def num_usable_blocks(self) -> int:

@@ -40,13 +40,13 @@ def running_grant(request: Request, num_tokens: int, config: ServingConfig) -> G
 def running_tokens(request: Request, ledger: Ledger, config: ServingConfig) -> int:
     """Return how many tokens a running request gets: all that is known and not computed, and drafts, as they fit.
 
-    What does not fit is cut: a chunk, the drafts of a decode, all of them at worst.
+    What does not fit is cut: a chunk, the drafts of a decode, all of them at worst. Items and what the drafter
+    reads ahead may cut it further.
     """
     num_wanted = request.num_tokens + request.num_drafts + request.num_placeholders - request.num_computed_tokens
     num_wanted = within_threshold(num_wanted, ledger)
     num_left_in_context = config.max_model_len - request.num_computed_tokens - 1
-    num_tokens = min(num_wanted, tokens_at_most(ledger, config), num_left_in_context)
-    return outside_lookahead(request, num_tokens, config)
+    return min(num_wanted, tokens_at_most(ledger, config), num_left_in_context)
 
 
 def pads_admission(request: Request, ledger: Ledger, config: ServingConfig) -> bool:
@@ -64,7 +64,7 @@ def pads_admission(request: Request, ledger: Ledger, config: ServingConfig) -> b
 def admission_tokens(request: Request, ledger: Ledger, config: ServingConfig) -> int | None:
     """Return how many tokens a waiting request gets; None when it has to wait, and all behind it.
 
-    0 means that it is passed over.
+    Items and what the drafter reads ahead may cut it further.
     """
     num_wanted = request.num_tokens - request.num_computed_tokens
     if pads_admission(request, ledger, config):
@@ -74,7 +74,7 @@ def admission_tokens(request: Request, ledger: Ledger, config: ServingConfig) ->
     num_wanted = within_threshold(num_wanted, ledger)
     if not config.enable_chunked_prefill and num_wanted > tokens_at_most(ledger, config):
         return None
-    return outside_lookahead(request, min(num_wanted, tokens_at_most(ledger, config)), config)
+    return min(num_wanted, tokens_at_most(ledger, config))
 
 
 def admission_grant(request: Request, num_tokens: int, ledger: Ledger, config: ServingConfig) -> Grant:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from schedproof.engines.vllm.config import ServingConfig
+from schedproof.engines.vllm.request import EncoderItem
 from schedproof.view import StepView
 
 
@@ -36,11 +37,17 @@ class Ledger:
     """Whether a listed request was given a chunk of its prompt behind its first."""
     num_asked_tokens: int = 0
     """What the next listed request was given and has no blocks for yet; 0 when its turn has not begun."""
+    encoder_budget: int = 0
+    """Tokens of items that the encoder still runs in the step."""
+    asked_encoder_budget: int = 0
+    """What it was when the next listed request asked."""
     num_preempted: int = 0
     num_asked: int = 0
     """Waiting requests that had their turn, from the first."""
     num_admitted: int = 0
     """Those of them that were admitted."""
+    is_closed: bool = False
+    """Whether a waiting request was refused, which ends the step."""
 
     @property
     def num_running(self) -> int:
@@ -68,6 +75,13 @@ class Grant:
     num_new_blocks: int
     num_drafts: int = 0
     """How many of the tokens are drafts."""
+    items: tuple[EncoderItem, ...] = ()
+    """What the encoder runs for it."""
+
+    @property
+    def num_encoder_tokens(self) -> int:
+        """Tokens of the items that the encoder runs for it."""
+        return sum(item.num_tokens for item in self.items)
 
 
 NOTHING = Grant(num_tokens=0, num_new_blocks=0)

@@ -6,13 +6,15 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from schedproof.engines.vllm.config import ServingConfig
+from schedproof.engines.vllm.encoder import EncoderCache
 from schedproof.engines.vllm.ledger import NOTHING, Grant, Ledger
+from schedproof.engines.vllm.queues import Queues
 from schedproof.engines.vllm.request import Request
 from schedproof.engines.vllm.turns import (
     Admission,
     Passing,
     Preemption,
-    Queues,
+    Refusal,
     Skip,
     Turn,
     Visit,
@@ -48,6 +50,8 @@ class StepPlan:
     preempted: tuple[Request, ...]
     """In the order in which they left."""
     final: Ledger
+    cache: EncoderCache
+    """The encoder cache after the step."""
 
     @property
     def ledgers(self) -> tuple[Ledger, ...]:
@@ -86,23 +90,26 @@ def schedule(queues: Queues, config: ServingConfig) -> StepPlan:
         waiting=tuple(request for request in queues.waiting if request.request_id not in admitted),
         preempted=tuple(turn.request for turn in turns if isinstance(turn, Preemption)),
         final=ledger,
+        cache=left.cache,
     )
 
 
 def queues_after(queues: Queues, turn: Turn) -> Queues:
-    """Return who runs and waits once a turn is taken."""
+    """Return who runs and waits, and what the encoder has run, once a turn is taken."""
+    left = replace(queues, cache=turn.cache)
     if isinstance(turn, Visit):
-        return replace(queues, grants=(*queues.grants, turn.grant))
+        return replace(left, grants=(*queues.grants, turn.grant), asked_items=())
     if isinstance(turn, Skip):
-        return replace(queues, grants=(*queues.grants, NOTHING))
+        return replace(left, grants=(*queues.grants, NOTHING))
     if isinstance(turn, Preemption):
         return replace(
-            queues,
+            left,
             running=without(queues.running, turn.position),
             grants=without(queues.grants, turn.position),
+            asked_items=() if turn.request is turn.asking else turn.asked.items,
         )
-    assert isinstance(turn, Admission | Passing)
-    return queues
+    assert isinstance(turn, Admission | Passing | Refusal)
+    return left
 
 
 def without(items: tuple[Item, ...], position: int) -> tuple[Item, ...]:

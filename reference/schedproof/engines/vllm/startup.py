@@ -1,8 +1,9 @@
 """What vLLM checks before it starts, what it only warns of, and what is not modelled.
 
 Source: ``SchedulerConfig`` with its field bounds and ``verify_max_model_len`` (vllm/config/scheduler.py),
-``VllmConfig._set_max_num_scheduled_tokens`` (vllm/config/vllm.py) and ``SpeculativeConfig``
-(vllm/config/speculative.py), release 0.33. A message says what goes wrong and which values would pass.
+``VllmConfig._set_max_num_scheduled_tokens`` (vllm/config/vllm.py), ``SpeculativeConfig``
+(vllm/config/speculative.py) and ``compute_mm_encoder_budget`` (vllm/v1/core/encoder_cache_manager.py) of 0.33.
+A message says what goes wrong and which values would pass.
 """
 
 from __future__ import annotations
@@ -82,6 +83,11 @@ def lookahead_fits(config: ServingConfig) -> bool:
     return config.speculation is None or config.max_num_batched_tokens > config.lookahead_tokens
 
 
+def item_fits_budget(config: ServingConfig) -> bool:
+    """max_num_batched_tokens >= the longest item with disable_chunked_mm_input."""
+    return not config.disable_chunked_mm_input or config.max_multimodal_item_tokens <= config.max_num_batched_tokens
+
+
 def budget_can_be_filled(config: ServingConfig) -> bool:
     """max_num_batched_tokens <= max_num_seqs * max_model_len: some step can use it all."""
     return config.max_num_batched_tokens <= config.max_num_seqs * config.max_model_len
@@ -145,6 +151,15 @@ REFUSALS = (
         ),
     ),
     StartupCheck(
+        "item_fits_budget",
+        item_fits_budget,
+        lambda c: (
+            f"an item has up to {c.max_multimodal_item_tokens} tokens, more than max_num_batched_tokens "
+            f"{c.max_num_batched_tokens}, and disable_chunked_mm_input keeps it whole; raise "
+            f"max_num_batched_tokens to {c.max_multimodal_item_tokens}, or turn disable_chunked_mm_input off"
+        ),
+    ),
+    StartupCheck(
         "lookahead_fits",
         lookahead_fits,
         lambda c: (
@@ -190,7 +205,7 @@ NOT_MODELLED = (
     StartupCheck(
         "prefix_caching_is_off",
         lambda c: not c.enable_prefix_caching,
-        lambda c: "prefix caching is not modelled; set enable_prefix_caching to false",
+        lambda c: "the engine over many steps shares no blocks; set enable_prefix_caching to false",
     ),
     StartupCheck(
         "prefills_in_every_step",
@@ -204,11 +219,6 @@ NOT_MODELLED = (
         "has_one_pipeline_stage",
         lambda c: c.pipeline_parallel_size == 1,
         lambda c: f"pipeline_parallel_size {c.pipeline_parallel_size} is not modelled; set it to 1",
-    ),
-    StartupCheck(
-        "has_no_items",
-        lambda c: c.max_multimodal_item_tokens == 0,
-        lambda c: "multimodal inputs are not modelled; set max_multimodal_item_tokens to 0",
     ),
 )
 """What vLLM can do, and this model of it cannot."""
@@ -233,6 +243,16 @@ UNCHECKED = (
         ),
     ),
     StartupCheck(
+        "chunk_reaches_past_lookahead",
+        lambda c: most_tokens_of_a_chunk(c) >= c.prefill_lookahead_tokens,
+        lambda c: (
+            f"the drafter reads {c.prefill_lookahead_tokens} prompt tokens ahead, and a request gets at most "
+            f"{most_tokens_of_a_chunk(c)} in a step, so that a longer prompt never ends; raise "
+            f"{'max_num_scheduled_tokens' if c.token_limit < c.prefill_lookahead_tokens else 'the threshold'} "
+            f"to at least {c.prefill_lookahead_tokens}"
+        ),
+    ),
+    StartupCheck(
         "longest_request_fits_pool",
         lambda c: blocks_of_longest_request(c) <= c.num_usable_blocks,
         lambda c: (
@@ -251,6 +271,12 @@ def token_limit_to_raise(config: ServingConfig) -> str:
     if config.max_num_scheduled_tokens is None or config.max_num_scheduled_tokens >= needed:
         return ""
     return f" and max_num_scheduled_tokens to {needed}"
+
+
+def most_tokens_of_a_chunk(config: ServingConfig) -> int:
+    """Return the most tokens that a request beside others gets in a step."""
+    threshold = config.long_prefill_token_threshold
+    return config.token_limit if threshold == 0 else min(config.token_limit, threshold)
 
 
 def blocks_of_longest_request(config: ServingConfig) -> int:

@@ -12,57 +12,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from schedproof.engines.vllm.config import SchedulingPolicy, ServingConfig
+from schedproof.engines.vllm.config import ServingConfig
+from schedproof.engines.vllm.encoder import EncoderCache, Encoding, encode
 from schedproof.engines.vllm.grants import (
     admission_grant,
     admission_tokens,
     blocks_of_all_tokens,
     has_budget,
     is_sure_to_end,
+    outside_lookahead,
     running_grant,
     running_tokens,
 )
 from schedproof.engines.vllm.ledger import NOTHING, Grant, Ledger
-from schedproof.engines.vllm.request import Request
+from schedproof.engines.vllm.queues import Queues
+from schedproof.engines.vllm.request import Request, with_cached_prefix
 
 
 class EngineDiedError(RuntimeError):
     """A step in which vLLM's scheduler itself ends the engine; the message says why."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Queues:
-    """Who runs and who waits, at one point of a step."""
-
-    running: tuple[Request, ...]
-    """In order of admission; those who were preempted in the step are gone."""
-    waiting: tuple[Request, ...]
-    """In the order in which they are asked; those who were asked in the step are still listed."""
-    num_free_blocks: int
-    """KV blocks that were free when the step opened."""
-    grants: tuple[Grant, ...] = ()
-    """What the first running requests got in the step, one for each that had its turn."""
-
-    def victim(self, config: ServingConfig) -> int:
-        """Return the position of the running request that is preempted next.
-
-        It is the last, or where priorities count the first in the list of those with the highest priority number
-        and the latest arrival among them.
-        """
-        position = len(self.running) - 1
-        if config.policy == SchedulingPolicy.FCFS:
-            return position
-        for other in reversed(range(position)):
-            if not comes_before(self.running[other], self.running[position]):
-                position = other
-        return position
-
-
-def comes_before(one: Request, other: Request) -> bool:
-    """Return whether one request is preferred over another by priority and arrival."""
-    if one.priority != other.priority:
-        return one.priority < other.priority
-    return one.arrival < other.arrival
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +41,8 @@ class Visit:
     grant: Grant
     before: Ledger
     after: Ledger
+    cache: EncoderCache
+    """The encoder cache after the turn; so in every turn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +53,7 @@ class Admission:
     grant: Grant
     before: Ledger
     after: Ledger
+    cache: EncoderCache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +63,7 @@ class Skip:
     request: Request
     before: Ledger
     after: Ledger
+    cache: EncoderCache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +73,17 @@ class Passing:
     request: Request
     before: Ledger
     after: Ledger
+    cache: EncoderCache
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A waiting request lacks blocks, which ends the step; room that was made for its items stays."""
+
+    request: Request
+    before: Ledger
+    after: Ledger
+    cache: EncoderCache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,9 +100,12 @@ class Preemption:
     """What it was given before in the same step, and gives back."""
     before: Ledger
     after: Ledger
+    cache: EncoderCache
+    asked: Encoding
+    """What the asking request wants; it is not asked anew when the others have left."""
 
 
-Turn = Visit | Admission | Skip | Passing | Preemption
+Turn = Visit | Admission | Skip | Passing | Refusal | Preemption
 
 
 def open_step(config: ServingConfig, *, num_running: int, num_waiting: int, num_free_blocks: int) -> Ledger:
@@ -127,6 +113,7 @@ def open_step(config: ServingConfig, *, num_running: int, num_waiting: int, num_
     return Ledger(
         token_budget=config.token_limit,
         input_budget=config.max_num_batched_tokens,
+        encoder_budget=config.encoder_budget,
         num_free_blocks=num_free_blocks,
         num_listed=num_running,
         num_waiting=num_waiting,
@@ -155,111 +142,151 @@ def next_turn(ledger: Ledger, queues: Queues, config: ServingConfig) -> Turn | N
         if not has_budget(ledger, config):
             return None
         request = queues.running[ledger.num_visited]
-        skipped = skip(ledger, request, config)
-        if skipped is not None:
-            return skipped
-        visited = visit(ledger, request, config)
+        asked = ask(ledger, request, queues, config)
+        if asked.num_tokens == 0:
+            return skip(ledger, request, asked)
+        visited = visit(ledger, request, asked, config)
         if visited is not None:
             return visited
-        return preempt(ledger, request, queues, config)
-    if ledger.num_preempted > 0 or ledger.num_asked >= ledger.num_waiting:
+        return preempt(ledger, request, asked, queues, config)
+    if ledger.is_closed or ledger.num_preempted > 0 or ledger.num_asked >= ledger.num_waiting:
         return None
-    request = queues.waiting[ledger.num_asked]
-    passed = pass_over(ledger, request, config)
-    if passed is not None:
-        return passed
-    return admit(ledger, request, config)
+    if not has_budget(ledger, config) or ledger.num_running >= config.active_limit:
+        return None
+    request = with_cached_prefix(queues.waiting[ledger.num_asked], config)
+    if request.num_stale_tokens > 0:
+        return pass_over(ledger, request, queues.cache)
+    num_tokens = admission_tokens(request, ledger, config)
+    if num_tokens is None:
+        return None
+    wanted = encoded(request, num_tokens, ledger, queues, config)
+    if wanted.num_tokens == 0:
+        return pass_over(ledger, request, wanted.cache)
+    admitted = admit(ledger, request, wanted, config)
+    if admitted is not None:
+        return admitted
+    return refuse(ledger, request, wanted)
 
 
-def asked_tokens(ledger: Ledger, request: Request, config: ServingConfig) -> int:
-    """Return what the next listed request runs; what it asked for first still counts once others gave way."""
+def ask(ledger: Ledger, request: Request, queues: Queues, config: ServingConfig) -> Encoding:
+    """Return what the next listed request runs; what it wanted first still counts once others gave way to it."""
+    if is_sure_to_end(request):
+        return Encoding(num_tokens=0, items=(), cache=queues.cache)
     if ledger.num_asked_tokens > 0:
-        return ledger.num_asked_tokens
-    return running_tokens(request, ledger, config)
+        return Encoding(num_tokens=ledger.num_asked_tokens, items=queues.asked_items, cache=queues.cache)
+    return encoded(request, running_tokens(request, ledger, config), ledger, queues, config)
 
 
-def skip(ledger: Ledger, request: Request, config: ServingConfig) -> Skip | None:
+def encoded(request: Request, num_tokens: int, ledger: Ledger, queues: Queues, config: ServingConfig) -> Encoding:
+    """Return what is left of a chunk by the items under it, and by what the drafter reads ahead."""
+    if request.items == ():
+        left = outside_lookahead(request, num_tokens, config)
+        return Encoding(num_tokens=left, items=(), cache=queues.cache)
+    encoding = encode(request, num_tokens, ledger.encoder_budget, queues.cache, config)
+    return replace(encoding, num_tokens=outside_lookahead(request, encoding.num_tokens, config))
+
+
+def skip(ledger: Ledger, request: Request, asked: Encoding) -> Skip:
     """Go past a running request that is sure to end, or for which there is no token."""
-    if not is_sure_to_end(request) and asked_tokens(ledger, request, config) != 0:
-        return None
-    return Skip(request=request, before=ledger, after=replace(ledger, num_visited=ledger.num_visited + 1))
+    after = replace(ledger, num_visited=ledger.num_visited + 1)
+    return Skip(request=request, before=ledger, after=after, cache=asked.cache)
 
 
-def visit(ledger: Ledger, request: Request, config: ServingConfig) -> Visit | None:
+def visit(ledger: Ledger, request: Request, asked: Encoding, config: ServingConfig) -> Visit | None:
     """Give a running request its tokens and blocks, and charge both budgets; not taken where blocks are lacking."""
-    grant = running_grant(request, asked_tokens(ledger, request, config), config)
+    grant = replace(running_grant(request, asked.num_tokens, config), items=asked.items)
     if grant.num_new_blocks > ledger.num_free_blocks:
         return None
+    budget_when_asked = ledger.asked_encoder_budget if ledger.num_asked_tokens > 0 else ledger.encoder_budget
     after = replace(
         charged(ledger, grant, config),
         num_visited=ledger.num_visited + 1,
         has_prefill=ledger.has_prefill or request.is_prefill_chunk,
         num_asked_tokens=0,
+        asked_encoder_budget=0,
+        encoder_budget=budget_after(ledger.encoder_budget, budget_when_asked, grant),
     )
-    return Visit(request=request, grant=grant, before=ledger, after=after)
+    return Visit(
+        request=request, grant=grant, before=ledger, after=after, cache=asked.cache.with_items(asked.items)
+    )
 
 
-def preempt(ledger: Ledger, asking: Request, queues: Queues, config: ServingConfig) -> Preemption:
+def budget_after(encoder_budget: int, budget_when_asked: int, grant: Grant) -> int:
+    """Return the encoder budget once a request has its items; what others returned since it asked is lost."""
+    if grant.num_encoder_tokens == 0:
+        return encoder_budget
+    return budget_when_asked - grant.num_encoder_tokens
+
+
+def preempt(ledger: Ledger, asking: Request, asked: Encoding, queues: Queues, config: ServingConfig) -> Preemption:
     """Take a running request out of the step, with its blocks and all that it was given."""
     position = queues.victim(config)
     victim = queues.running[position]
     was_visited = position < ledger.num_visited
     returned = queues.grants[position] if was_visited else NOTHING
-    num_asked_tokens = 0 if position == ledger.num_visited else asked_tokens(ledger, asking, config)
+    keeps_asking = position != ledger.num_visited
+    budget_when_asked = ledger.asked_encoder_budget if ledger.num_asked_tokens > 0 else ledger.encoder_budget
     after = replace(
         refunded(ledger, returned, config),
-        num_free_blocks=ledger.num_free_blocks + victim.num_blocks + returned.num_new_blocks,
+        num_free_blocks=ledger.num_free_blocks
+        + victim.num_blocks
+        - victim.num_shared_blocks
+        + returned.num_new_blocks,
         num_listed=ledger.num_listed - 1,
         num_visited=ledger.num_visited - 1 if was_visited else ledger.num_visited,
-        num_asked_tokens=num_asked_tokens,
+        num_asked_tokens=asked.num_tokens if keeps_asking else 0,
+        asked_encoder_budget=budget_when_asked if keeps_asking else 0,
         num_preempted=ledger.num_preempted + 1,
     )
     return Preemption(
-        request=victim, position=position, asking=asking, returned=returned, before=ledger, after=after
+        request=victim,
+        position=position,
+        asking=asking,
+        returned=returned,
+        before=ledger,
+        after=after,
+        cache=asked.cache.without_use_of(victim.items),
+        asked=asked,
     )
 
 
-def pass_over(ledger: Ledger, request: Request, config: ServingConfig) -> Passing | None:
-    """Go past a waiting request with old results under way, or whose chunk would leave too little behind it."""
-    if not has_room(ledger, config):
-        return None
-    if request.num_stale_tokens == 0 and admission_tokens(request, ledger, config) != 0:
-        return None
-    return Passing(request=request, before=ledger, after=replace(ledger, num_asked=ledger.num_asked + 1))
+def pass_over(ledger: Ledger, request: Request, cache: EncoderCache) -> Passing:
+    """Go past a waiting request with old results under way, or of which nothing may run now."""
+    after = replace(ledger, num_asked=ledger.num_asked + 1)
+    return Passing(request=request, before=ledger, after=after, cache=cache)
 
 
-def admit(ledger: Ledger, request: Request, config: ServingConfig) -> Admission | None:
-    """Let a waiting request run; not taken where it has to wait, and then the step ends."""
-    if not has_room(ledger, config):
+def admit(ledger: Ledger, request: Request, wanted: Encoding, config: ServingConfig) -> Admission | None:
+    """Let a waiting request run; not taken where blocks are lacking."""
+    grant = replace(admission_grant(request, wanted.num_tokens, ledger, config), items=wanted.items)
+    if not has_blocks_to_admit(ledger, request, grant, config):
         return None
-    num_tokens = admission_tokens(request, ledger, config)
-    if num_tokens is None:
-        return None
-    grant = admission_grant(request, num_tokens, ledger, config)
-    if grant.num_drafts > 0 and num_tokens != config.tokens_per_seq:
+    if grant.num_drafts > 0 and grant.num_tokens != config.tokens_per_seq:
         raise EngineDiedError(
             f"long_prefill_token_threshold {ledger.long_prefill_threshold} cuts the {config.tokens_per_seq} tokens "
             "of an admission with drafts; vLLM ends by an assertion"
         )
-    if not has_blocks_to_admit(ledger, request, grant, config):
-        return None
     after = replace(
         charged(ledger, grant, config),
+        num_free_blocks=ledger.num_free_blocks - grant.num_new_blocks - request.num_free_cached_blocks,
         num_asked=ledger.num_asked + 1,
         num_admitted=ledger.num_admitted + 1,
+        encoder_budget=ledger.encoder_budget - grant.num_encoder_tokens,
     )
-    return Admission(request=request, grant=grant, before=ledger, after=after)
+    cache = wanted.cache.with_items(wanted.items)
+    return Admission(request=request, grant=grant, before=ledger, after=after, cache=cache)
 
 
-def has_room(ledger: Ledger, config: ServingConfig) -> bool:
-    """Return whether another request could be admitted, whichever it is."""
-    return has_budget(ledger, config) and ledger.num_running < config.active_limit
+def refuse(ledger: Ledger, request: Request, wanted: Encoding) -> Refusal:
+    """End the step at a waiting request that lacks blocks; it needs no cached item before it is asked again."""
+    cache = wanted.cache.without_use_of(request.items)
+    return Refusal(request=request, before=ledger, after=replace(ledger, is_closed=True), cache=cache)
 
 
 def has_blocks_to_admit(ledger: Ledger, request: Request, grant: Grant, config: ServingConfig) -> bool:
     """Return whether there are blocks for an admission, and those that it must leave free beside others."""
     num_left_free = config.watermark_blocks if ledger.num_running > 0 else 0
-    num_free = ledger.num_free_blocks - num_left_free
+    num_free = ledger.num_free_blocks - num_left_free - request.num_free_cached_blocks
     if config.scheduler_reserve_full_isl and blocks_of_all_tokens(request, config) > num_free:
         return False
     return grant.num_new_blocks <= num_free
@@ -285,6 +312,7 @@ def refunded(ledger: Ledger, returned: Grant, config: ServingConfig) -> Ledger:
         ledger,
         token_budget=ledger.token_budget + returned.num_tokens,
         input_budget=ledger.input_budget + returned.num_tokens + config.draft_slots,
+        encoder_budget=ledger.encoder_budget + returned.num_encoder_tokens,
         num_scheduled=ledger.num_scheduled - 1,
         num_tokens=ledger.num_tokens - returned.num_tokens,
     )

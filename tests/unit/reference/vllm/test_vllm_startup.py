@@ -11,6 +11,7 @@ from schedproof.engines.vllm.speculation import SpeculativeConfig, SpeculativeMe
 
 SMALL = {"max_num_seqs": 4, "max_num_batched_tokens": 64, "max_model_len": 128}
 NGRAM = SpeculativeConfig(method=SpeculativeMethod.NGRAM, num_speculative_tokens=3)
+MODULES = SpeculativeConfig(method=SpeculativeMethod.MTP, num_speculative_tokens=5, num_mtp_modules=5)
 DFLASH = SpeculativeConfig(method=SpeculativeMethod.DFLASH, num_speculative_tokens=7)
 
 PROBLEMS = {
@@ -65,7 +66,7 @@ PROBLEMS = {
     ),
     "prefix_caching_is_off": (
         {"enable_prefix_caching": True},
-        "prefix caching is not modelled; set enable_prefix_caching to false",
+        "the engine over many steps shares no blocks; set enable_prefix_caching to false",
     ),
     "prefills_in_every_step": (
         {"prefill_schedule_interval": 4},
@@ -75,9 +76,10 @@ PROBLEMS = {
         {"pipeline_parallel_size": 2},
         "pipeline_parallel_size 2 is not modelled; set it to 1",
     ),
-    "has_no_items": (
-        {"max_multimodal_item_tokens": 100},
-        "multimodal inputs are not modelled; set max_multimodal_item_tokens to 0",
+    "item_fits_budget": (
+        {"max_multimodal_item_tokens": 100, "disable_chunked_mm_input": True},
+        "an item has up to 100 tokens, more than max_num_batched_tokens 64, and disable_chunked_mm_input keeps it "
+        "whole; raise max_num_batched_tokens to 100, or turn disable_chunked_mm_input off",
     ),
     "every_decode_is_served": (
         {"max_num_seqs": 20, "max_num_scheduled_tokens": 60, "speculation": NGRAM},
@@ -88,6 +90,11 @@ PROBLEMS = {
         {"long_prefill_token_threshold": 3, "speculation": NGRAM},
         "long_prefill_token_threshold is 3, less than the 4 tokens of a decode with its drafts: a request that "
         "starts with one token beside decodes ends the engine by an assertion; set it to 0 or to at least 4",
+    ),
+    "chunk_reaches_past_lookahead": (
+        {"max_num_scheduled_tokens": 4, "speculation": MODULES},
+        "the drafter reads 5 prompt tokens ahead, and a request gets at most 4 in a step, so that a longer prompt "
+        "never ends; raise max_num_scheduled_tokens to at least 5",
     ),
     "longest_request_fits_pool": (
         {"num_gpu_blocks": 8},

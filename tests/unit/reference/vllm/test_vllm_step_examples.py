@@ -102,6 +102,16 @@ def test_a_chunk_leaves_what_the_drafter_reads():
     assert tokens_of(engine.step()) == {"a": 5}
 
 
+def test_a_limit_below_what_the_drafter_reads_stops_a_prompt_for_good():
+    for limit, left in ((4, 5), (5, 0)):
+        engine = engine_of(max_num_scheduled_tokens=limit, speculation=MODULES)
+        engine.add_request("a", 30, 20)
+        for _ in range(30):
+            engine.step()
+        request = engine.requests.get("a")
+        assert (0 if request is None else max(request.num_prompt_tokens - request.num_computed_tokens, 0)) == left
+
+
 def test_a_prompt_of_which_nothing_may_run_is_passed_over():
     engine = engine_of(max_num_batched_tokens=32, speculation=MODULES)
     engine.add_request("a", 30, 2)
@@ -208,7 +218,7 @@ def test_errors_are_one_sentence():
     with pytest.raises(ValueError, match="a step is under way"):
         engine.schedule()
     with pytest.raises(ValueError, match="accepted drafts of 'a': expected 0 to 3, got 4"):
-        engine.complete(lambda name: 4)
-    assert engine.complete(lambda name: 3).num_gained == {"a": 4}
+        engine.complete(lambda name, _: 4)
+    assert engine.complete(lambda name, num_drafts: num_drafts).num_gained == {"a": 4}
     with pytest.raises(KeyError, match="'b' is not here"):
         engine.abort("b")

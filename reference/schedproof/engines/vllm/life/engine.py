@@ -12,18 +12,23 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from schedproof.engines.vllm.config import SchedulingPolicy, ServingConfig
+from schedproof.engines.vllm.encoder import EncoderCache, cache_after_results
 from schedproof.engines.vllm.life import request_events as life
 from schedproof.engines.vllm.loop import ScheduledRequest, StepPlan, schedule
+from schedproof.engines.vllm.queues import Queues
 from schedproof.engines.vllm.request import Request, new_request
 from schedproof.engines.vllm.startup import refuse_at_startup
-from schedproof.engines.vllm.turns import Queues
+from schedproof.request import MultimodalItem
 
-DraftCount = Callable[[str], int]
-"""How many drafts of a request: those that were accepted, or those that are proposed."""
+AcceptedDrafts = Callable[[str, int], int]
+"""How many drafts of a request were accepted, of so many that ran; it is asked only where some did."""
+
+ProposedDrafts = Callable[[str], int]
+"""How many drafts the drafter proposes for a request's next step."""
 
 
-def no_drafts(request_id: str) -> int:
-    """Say that no draft was accepted, or that none is proposed."""
+def no_drafts(request_id: str, num_drafts: int) -> int:
+    """Accept no draft."""
     return 0
 
 
@@ -63,6 +68,7 @@ class Engine:
         self.running: list[str] = []
         self.waiting: list[str] = []
         self.num_free_blocks = config.num_usable_blocks
+        self.cache = EncoderCache(num_free=config.encoder_budget)
         self.under_way: deque[Launch] = deque()
         self.num_arrived = 0
 
@@ -77,12 +83,14 @@ class Engine:
         num_prompt_tokens: int,
         max_output_tokens: int,
         *,
+        items: tuple[MultimodalItem, ...] = (),
         priority: int = 0,
         arrival: int | None = None,
     ) -> None:
         """Let a request arrive; without ``arrival`` it is later than all before it.
 
-        Raises RequestRefusedError when it leaves no room for output, and KeyError when the id is in use.
+        Raises RequestRefusedError when it leaves no room for output or an item is out of bounds, and KeyError when
+        the id is in use.
         """
         if request_id in self.requests:
             raise KeyError(f"request {request_id!r} is already here")
@@ -95,11 +103,25 @@ class Engine:
                 f"request {request_id!r}: {num_prompt_tokens} prompt tokens leave no room for output below "
                 f"max_model_len {self.config.max_model_len}"
             )
+        end = 0
+        for item in items:
+            if not end <= item.start < item.end <= num_prompt_tokens:
+                raise RequestRefusedError(
+                    f"request {request_id!r}: item {item.start} to {item.end} is empty, leaves the "
+                    f"{num_prompt_tokens} prompt tokens, or begins before the end of the item before it"
+                )
+            if item.end - item.start > self.config.max_multimodal_item_tokens:
+                raise RequestRefusedError(
+                    f"request {request_id!r}: item {item.start} to {item.end} is longer than "
+                    f"max_multimodal_item_tokens {self.config.max_multimodal_item_tokens}"
+                )
+            end = item.end
         self.num_arrived += 1
         self.requests[request_id] = new_request(
             request_id,
             num_prompt_tokens,
             max_output_tokens,
+            items=items,
             priority=priority,
             arrival=self.num_arrived if arrival is None else arrival,
         )
@@ -121,10 +143,11 @@ class Engine:
             running=tuple(self.requests[name] for name in self.running),
             waiting=tuple(self.requests[name] for name in self.waiting),
             num_free_blocks=self.num_free_blocks,
+            cache=self.cache,
         )
 
     def step(
-        self, accepted_drafts: DraftCount = no_drafts, proposed_drafts: DraftCount | None = None
+        self, accepted_drafts: AcceptedDrafts = no_drafts, proposed_drafts: ProposedDrafts | None = None
     ) -> StepOutcome:
         """Schedule a step, and take in the results of the oldest that is under way.
 
@@ -154,13 +177,14 @@ class Engine:
         self.waiting = [name for name in self.waiting if name not in admitted]
         self._sort_waiting()
         self.num_free_blocks = plan.final.num_free_blocks
+        self.cache = plan.cache
         scheduled = (entry.request.request_id for entry in plan.batch)
         yielding = frozenset(name for name in scheduled if not self.requests[name].is_prefill_chunk)
         self.under_way.append(Launch(plan=plan, yielding=yielding))
         return self.under_way[-1]
 
     def complete(
-        self, accepted_drafts: DraftCount = no_drafts, proposed_drafts: DraftCount | None = None
+        self, accepted_drafts: AcceptedDrafts = no_drafts, proposed_drafts: ProposedDrafts | None = None
     ) -> StepOutcome:
         """Take in the results of the oldest step under way; without ``proposed_drafts`` all k drafts are proposed.
 
@@ -182,6 +206,7 @@ class Engine:
             name = entry.request.request_id
             if name not in self.requests:
                 continue
+            self.cache = cache_after_results(self.cache, self.requests[name])
             results = life.after_results(self.requests[name], entry.grant, accepted[name], self.config)
             self.requests[name], num_new = results
             if num_new > 0:
@@ -192,16 +217,18 @@ class Engine:
         self._draft((entry.request.request_id for entry in launch.plan.batch), proposed_drafts)
         return StepOutcome(launch=launch, num_gained=num_gained, finished=tuple(finished))
 
-    def _num_accepted(self, entry: ScheduledRequest, launch: Launch, accepted_drafts: DraftCount) -> int | None:
+    def _num_accepted(self, entry: ScheduledRequest, launch: Launch, accepted_drafts: AcceptedDrafts) -> int | None:
         name = entry.request.request_id
         if name not in launch.yielding:
             return None
-        accepted = accepted_drafts(name)
+        if entry.request.num_drafts == 0 or entry.grant.num_drafts == 0:
+            return 0
+        accepted = accepted_drafts(name, entry.grant.num_drafts)
         if not 0 <= accepted <= entry.grant.num_drafts:
             raise ValueError(f"accepted drafts of {name!r}: expected 0 to {entry.grant.num_drafts}, got {accepted}")
         return accepted
 
-    def _draft(self, request_ids: Iterable[str], proposed_drafts: DraftCount | None) -> None:
+    def _draft(self, request_ids: Iterable[str], proposed_drafts: ProposedDrafts | None) -> None:
         if self.config.num_speculative_tokens == 0 or self.config.async_scheduling:
             return
         most = self.config.num_speculative_tokens
@@ -217,6 +244,7 @@ class Engine:
     def _end(self, request_id: str) -> None:
         request = self.requests.pop(request_id)
         self.num_free_blocks += request.num_blocks
+        self.cache = self.cache.without_use_of(request.items)
         for queue in (self.running, self.waiting):
             if request_id in queue:
                 queue.remove(request_id)
