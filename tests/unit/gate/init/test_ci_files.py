@@ -37,6 +37,13 @@ def test_there_are_commands_in_them() -> None:
     assert len(commands()) >= 5
 
 
+def test_the_action_proves_once() -> None:
+    (step,) = [each for each in yaml.safe_load((ROOT / "action.yml").read_text())["runs"]["steps"] if "id" in each]
+    (words,) = COMMAND.findall(step["run"])
+    parameters = check.make_context("check", [*shlex.split(words), "deploy/a.yaml"]).params
+    assert (parameters["form"], [form for form, _ in parameters["also"]]) == ("github", ["sarif", "text"])
+
+
 def test_the_action_s_options_and_the_readme_name_what_is_there() -> None:
     (step,) = yaml.safe_load((CI / "github.yaml").read_text())["jobs"]["check"]["steps"][1:]
     inputs = yaml.safe_load((ROOT / "action.yml").read_text())["inputs"]
