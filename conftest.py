@@ -57,6 +57,12 @@ SMOKE = {
         "tests/golden/test_audits.py::test_an_audit_is_the_golden_one[steps-original.jsonl-text]",
         "tests/golden/test_replays.py::test_a_replay_is_the_golden_one[refused-requests-text]",
     ),
+    "gate: explain, and what is accepted": (
+        "tests/end_to_end/test_every_id_is_explained.py::test_an_id_is_explained[startup]",
+        "tests/end_to_end/test_every_id_is_explained.py::test_an_id_is_explained[progress]",
+        "tests/unit/gate/accept/test_accepted_findings.py::"
+        "test_it_does_not_count_up_to_its_last_day_and_counts_again_after_it",
+    ),
     "gate: init": ("tests/unit/gate/init/test_init.py::test_nothing_is_overwritten",),
     "docs: what is generated is current": (
         "tests/unit/pages/test_generated_pages.py::test_the_page_of_commands_is_current",

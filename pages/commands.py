@@ -66,12 +66,16 @@ def options(context: click.Context) -> str:
 
 
 def option_rows(context: click.Context) -> Iterator[tuple[str, str]]:
-    """Yield each option as `--help` shows it: its names with what follows them, and what it does."""
-    for parameter in context.command.get_params(context):
+    """Yield each option as `--help` shows it: its names with what follows them, and what it does.
+
+    The last one is written here, since a command keeps the option that it made for its first context.
+    """
+    for parameter in context.command.params:
         record = parameter.get_help_record(context)
         if isinstance(parameter, click.Option) and record is not None:
             names, text = record
             yield f"`{in_cell(names)}`", " ".join(text.split())
+    yield f"`{', '.join(context.help_option_names)}`", "Show this message and exit."
 
 
 def in_cell(text: str) -> str:
