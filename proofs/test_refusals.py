@@ -159,7 +159,7 @@ def test_an_engine_with_one_block_starts():
 
 
 def test_an_engine_starts_as_its_policy_allows():
-    config = replace(CONFIG, max_num_seqs=0, max_model_len=1)
+    config = replace(CONFIG, max_num_seqs=513, max_model_len=1)
     first, second, *_ = REFERENCE.problems(config)
     with pytest.raises(ValueError, match=re.escape(f"policy reference refuses to start: {first}")):
         Engine(config)

@@ -66,8 +66,8 @@ class Values:
         return {name: self.given_if_unknown(name, self.scalars[name]) for name in names}
 
     def given_if_unknown(self, name: str, value: ValueT) -> ValueT | Argument:
-        """Return a variable's value, or the one that the person gives where it is not known."""
-        if value is not None and not value.unknown_variables:
+        """Return a variable's value, or what the person gives where it is not known or stands on a default."""
+        if value is not None and not value.unknown_variables and not value.is_default:
             return value
         given = self.given.get(name) if name else None
         return value if given is None else Argument(given, None)

@@ -216,6 +216,10 @@ def test_what_is_not_known_in_a_written_file_is_seen_in_it() -> None:
         ("N=$(nproc); engine $N", "4"),
         ("if x; then N=2; fi; engine $N", "4"),
         ("N=2; engine $N", "2"),
+        ("N=${X:-8}; engine $N", "4"),
+        ("N=${N:-8}; if [ $N = 4 ]; then M=4; else M=5; fi; engine $M", "4"),
+        ("case ${1:-two} in one) M=4;; two) M=5;; esac; engine $M", "4"),
+        ("while x; do N=$((N+1)); done; engine $N", "4"),
         ("bash -c 'engine $N'", "4"),
     ],
 )
