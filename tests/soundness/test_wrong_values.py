@@ -216,6 +216,16 @@ def two_tiles(source: Any, tokens: Any, out: Any, words: Any, n: int) -> None:
     other[cuda.threadIdx.x] = 0
 
 
+@refused("through shared floats, or two shared arrays")
+def a_second_tile_behind_the_barrier(source: Any, tokens: Any, out: Any, words: Any, n: int) -> None:
+    tile = cuda.shared.array(BLOCK, np.int32)
+    tile[cuda.threadIdx.x] = tokens[cuda.grid(1)] & 255 if cuda.grid(1) < n else 0
+    cuda.syncthreads()
+    other = cuda.shared.array(BLOCK, np.int32)
+    if cuda.grid(1) < n:
+        words[cuda.grid(1)] = other[63 - cuda.threadIdx.x]  # here
+
+
 @refused("arithmetic on floats by operators")
 def added_by_operator(source: Any, tokens: Any, out: Any, words: Any, n: int) -> None:
     if cuda.grid(1) < n:

@@ -9,7 +9,7 @@ import z3
 
 from schedproof_spec.gpu.integers import Data, DeviceInt
 from schedproof_spec.gpu.memory import Array, Place, holds, whole
-from schedproof_spec.gpu.values import Value, operand, same
+from schedproof_spec.gpu.values import WHOLE, Value, operand, same
 from schedproof_spec.prover.symbolic import SymBool, SymInt
 from schedproof_spec.prover.unsupported import UnsupportedError
 
@@ -84,6 +84,7 @@ class FollowedData:
     def _shared_word(self, array: Array, indices: tuple[Any, ...]) -> Data:
         if not self.is_filled or self.shared is None:
             return self.unknown(is_whole=array.is_whole)
+        self._limits_of_shared(array)
         index, threads = whole(indices[0]), whole(self.thread.threads)
         self.thread.claim("a shared word that is read has a thread", lambda: z3.And(index >= 0, index < threads))
         return self.shared(SymInt(index))
@@ -105,22 +106,26 @@ class FollowedData:
     def _claims_of_shared(self, array: Array, indices: tuple[Any, ...], value: Any) -> list[Claim]:
         if self.shared is None:
             return []
-        if array.held is None or self.thread.num_shared > 1:
-            raise UnsupportedError("data followed through shared floats, or two shared arrays; use one of integers")
+        held = self._limits_of_shared(array)
         written, index = self._of_kind(array, value), SymInt(whole(indices[0]))
         content = self.shared(index)
-        fits = holds(array.held, SymInt(written.term))
+        fits = holds(held, SymInt(written.term))
         promised = same(written, content).term
         return [
             ("what is written to shared fits", lambda: fits),
             ("what is written to shared is as promised", lambda: promised),
         ]
 
+    def _limits_of_shared(self, array: Array) -> tuple[int, int]:
+        if array.held is None or self.thread.num_shared > 1:
+            raise UnsupportedError("data followed through shared floats, or two shared arrays; use one of integers")
+        return array.held
+
     def _of_kind(self, array: Array, value: Any) -> Value:
         known = operand(value)
         if known is None:
             return Value(self.thread, self.thread.unknown("value"), is_whole=array.is_whole)
-        written = Value(self.thread, known[1], is_whole=known[0] == "whole")
+        written = Value(self.thread, known[1], is_whole=known[0] == WHOLE)
         if written.is_whole is not array.is_whole:
             raise UnsupportedError(f"a {known[0]} value written to {array.name}; write one of the array's own type")
         return written

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from importlib import resources
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,7 +21,7 @@ from schedproof_spec.prover.prove import prove, search
 from schedproof_spec.prover.second_solver import Reply
 from schedproof_spec.prover.verdict import Outcome, Status
 from schedproof_spec.verdicts.decide import Verdict
-from schedproof_spec.verdicts.stored_verdicts import answer_of, entry_of
+from schedproof_spec.verdicts.stored_verdicts import FOLDER, answer_of, entry_of
 from schedproof_spec.verdicts.verdict_cache import VerdictCache, without_cache
 
 Decide = Callable[[Callable[[Context], Any]], Outcome]
@@ -139,6 +140,13 @@ def test_a_verdict_and_what_is_stored_of_it_name_the_solver(monkeypatch: pytest.
     assert held.message == f"{held.scope}; settled by another 1.0, where Z3 gives up"
     assert entry_of(held) == {"status": "held", "message": held.message}
     assert answer_of(held).message == held.message
+
+
+def test_no_verdict_that_is_shipped_rests_on_it() -> None:
+    folder = resources.files("schedproof_spec.verdicts").joinpath(FOLDER)
+    texts = [file.read_text(encoding="utf-8") for file in folder.iterdir()]
+    assert texts
+    assert not any("settled by" in text for text in texts)
 
 
 def decide_settled(monkeypatch: pytest.MonkeyPatch) -> Verdict:
