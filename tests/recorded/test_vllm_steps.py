@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from tests.recorded.vllm_steps import (
@@ -17,6 +18,8 @@ from tests.recorded.vllm_steps import (
 
 from schedproof.engines.vllm.loop import StepPlan, schedule
 from schedproof.engines.vllm.turns import Admission, Passing, Preemption, Skip, Visit
+
+ROOT = Path(__file__).parents[2]
 
 KNOWN_DIFFERENCES: dict[str, list[int]] = {}
 """Recorded steps that come out otherwise, by their number in the file; there is none."""
@@ -125,6 +128,20 @@ def test_vllm_counts_on_an_item_that_it_never_ran():
     assert len(list(never_run("items_by_priority"))) > 0
 
 
-def test_the_readme_says_how_many_steps_there_are():
-    total = sum(1 for feature in FEATURES for _ in engines_and_steps(FOLDER / f"{feature}.jsonl.gz"))
-    assert f" {total:,} steps of " in (FOLDER / "README.md").read_text(encoding="utf-8")
+def counts_of(feature):
+    """Return how many engines and steps a file has."""
+    steps = [engine for engine, _ in engines_and_steps(FOLDER / f"{feature}.jsonl.gz")]
+    return len({id(engine) for engine in steps}), len(steps)
+
+
+def test_the_pages_say_how_many_steps_there_are():
+    counts = {feature: counts_of(feature) for feature in FEATURES}
+    num_engines, num_steps = (sum(numbers) for numbers in zip(*counts.values(), strict=True))
+    recorded_page = (FOLDER / "README.md").read_text(encoding="utf-8")
+    assert f" {num_steps:,} steps of {num_engines}\nengines." in recorded_page
+    for feature, (engines, steps) in counts.items():
+        row = next(line for line in recorded_page.splitlines() if line.startswith(f"| `{feature}` |"))
+        assert row.endswith(f"| {engines} | {steps:,} |")
+    page = (ROOT / "docs" / "vllm.md").read_text(encoding="utf-8")
+    assert f"[{num_steps:,} recorded steps](../tests/recorded/vllm/README.md) of {num_engines} engines" in page
+    assert f"{num_steps:,} " in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
