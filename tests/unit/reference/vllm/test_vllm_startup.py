@@ -150,7 +150,8 @@ def test_items_need_a_threshold():
     crowded = replace(config, max_num_seqs=20)
     assert check.problem(crowded).endswith(
         "set long_prefill_token_threshold to 4, and then: with 20 running requests the last can find no budget, "
-        "in every step until one before it ends; raise max_num_batched_tokens to 77, or lower max_num_active_seqs to 16"
+        "in every step until one before it ends; raise max_num_batched_tokens to 77, or lower "
+        "max_num_active_seqs to 16"
     )
     assert check.holds(replace(config, max_num_seqs=1))
 
