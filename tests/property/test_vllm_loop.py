@@ -166,7 +166,6 @@ def test_blocks_are_conserved_and_cover_what_runs(config: ServingConfig, data: s
 @THOROUGH
 @given(config=configs(), data=st.data())
 def test_where_the_condition_holds_every_decode_is_served(config: ServingConfig, data: st.DataObject) -> None:
-    config = replace(config, max_multimodal_item_tokens=0)
     assume(serves_every_decode(config))
     for plan in plans_of(Engine(config), data):
         served = {entry.request.request_id for entry in plan.batch} | {one.request_id for one in plan.preempted}

@@ -13,7 +13,7 @@ from schedproof.engines.vllm.config import SchedulingPolicy, ServingConfig
 from schedproof.engines.vllm.defaults import watermark_blocks
 from schedproof.engines.vllm.encoder import NO_CACHE, EncoderCache
 from schedproof.engines.vllm.life.engine import Engine
-from schedproof.engines.vllm.loop import StepPlan, schedule
+from schedproof.engines.vllm.loop import StepPlan
 from schedproof.engines.vllm.queues import Queues
 from schedproof.engines.vllm.request import EncoderItem, Request, encoder_items
 from schedproof.engines.vllm.speculation import SpeculativeConfig, SpeculativeMethod
@@ -146,9 +146,8 @@ def live_through(life: Engine, events: list[list[Any]]) -> None:
             life.complete(lambda name, _, found=accepted: found[int(name)], lambda name: drafts[int(name)])
 
 
-def planned(engine: RecordedEngine, step: dict[str, Any]) -> dict[str, Any]:
+def planned(plan: StepPlan, engine: RecordedEngine) -> dict[str, Any]:
     """Return what the reference makes of a step."""
-    plan = schedule(engine.queues(step["before"]), engine.config)
     return {
         "batch": batch_of(plan, engine.config.block_size),
         "preempted": ids(plan.preempted),

@@ -28,6 +28,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "reference")]
 
 from tests.recorded.vllm_steps import RecordedEngine, config_of, planned, recorded  # noqa: E402
 
+from schedproof.engines.vllm.loop import schedule  # noqa: E402
+
 NUM_STEPS = 12
 """Steps of one workload: few, so that it can be made smaller."""
 
@@ -65,7 +67,8 @@ def compare(loaded: SimpleNamespace, names: list[str], num_examples: int) -> int
         for step in Engine(loaded, config, replace(load, num_steps=NUM_STEPS), rng).steps():
             engine.note(step["events"])
             num_steps += 1
-            found, wanted = planned(engine, step), recorded(engine, step)
+            plan = schedule(engine.queues(step["before"]), engine.config)
+            found, wanted = planned(plan, engine), recorded(engine, step)
             if found != wanted:
                 raise DifferenceError(report(name, asdict(config), step, found, wanted))
 

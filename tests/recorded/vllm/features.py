@@ -110,9 +110,11 @@ def draft_model(rng: random.Random) -> Drawn:
 
 def own_pass(rng: random.Random) -> Drawn:
     """Draw drafters with a pass of their own, and EAGLE with parallel drafting."""
-    speculation = draw_speculation(rng, ("dflash", "eagle3"))
+    speculation = draw_speculation(rng, ("dflash", "dspark", "eagle3"))
     if speculation.method == "eagle3":
         speculation = replace(speculation, parallel_drafting=True)
+    if speculation.method == "dspark":
+        speculation = replace(speculation, samples_from_anchor=rng.random() < 0.5)
     config = draw_config(rng, speculation=speculation)
     return config, replace(draw_load(rng, config), draft_rate=1.0)
 

@@ -55,7 +55,13 @@ def recorded_lines(
     while found < num_steps:
         rng = random.Random(f"{name}/{seed}/{engine_number}")
         config, load = draw(rng)
-        header = {"schema": SCHEMA, "version": VERSION, "seed": seed, "config": asdict(config)}
+        header = {
+            "schema": SCHEMA,
+            "version": VERSION,
+            "seed": seed,
+            "config": asdict(config),
+            "workload": asdict(load),
+        }
         yield header
         for step in Engine(loaded, config, load, rng).steps():
             yield step

@@ -23,7 +23,7 @@ from settings import EngineConfig, Speculation
 NUM_CONFIGS = 400
 NUM_DEFAULTS = 600
 GIB = 2**30
-METHODS = ("ngram", "suffix", "eagle", "eagle3", "mtp", "draft_model", "dflash")
+METHODS = ("ngram", "suffix", "eagle", "eagle3", "mtp", "draft_model", "dflash", "dspark")
 
 
 def main() -> None:
@@ -77,6 +77,7 @@ def draw_config(rng: random.Random) -> EngineConfig:
             num_speculative_tokens=num_drafts,
             parallel_drafting=rng.random() < 0.2,
             num_mtp_modules=rng.randint(1, 3),
+            samples_from_anchor=rng.random() < 0.5,
         )
     num_seqs = rng.randint(0 if rng.random() < 0.1 else 1, 12)
     model_len = rng.randint(8, 40)

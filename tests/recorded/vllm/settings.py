@@ -15,6 +15,7 @@ class Speculation:
     num_speculative_tokens: int
     parallel_drafting: bool = False
     num_mtp_modules: int = 1
+    samples_from_anchor: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -184,7 +184,9 @@ def speculative_config(loaded: SimpleNamespace, config: EngineConfig, model: Any
     found.method = wanted.method
     found.parallel_drafting = wanted.parallel_drafting
     found.draft_model_config = SimpleNamespace(
-        hf_config=SimpleNamespace(num_nextn_predict_layers=wanted.num_mtp_modules)
+        hf_config=SimpleNamespace(
+            num_nextn_predict_layers=wanted.num_mtp_modules, sample_from_anchor=wanted.samples_from_anchor
+        )
     )
     return found
 

@@ -10,8 +10,8 @@ several MTP modules can cut a chunk earlier, but then leaves no more of the prom
 several requests can be in the middle of their prompts, each of which takes up to T, so that T counts where it is
 larger than a decode.
 
-Both hold for text. An item of a multimodal prompt can end a chunk while there is budget left; then several prompts
-are cut, and the condition is not sufficient.
+An item of a multimodal prompt can end a chunk while there is budget left. Then several prompts are cut without any
+bound, and one of them can take all of a step: only the bound T helps.
 """
 
 from __future__ import annotations
@@ -22,7 +22,24 @@ from schedproof.engines.vllm.turns import long_prefill_threshold
 
 def most_tokens_of_one(config: ServingConfig, num_running: int) -> int:
     """Return the most tokens that a request takes which is not the last of so many."""
-    return max(config.tokens_per_seq, long_prefill_threshold(config, num_running))
+    threshold = long_prefill_threshold(config, num_running)
+    if lets_prompts_take_all(config) and num_running > 1:
+        return config.token_limit
+    return max(config.tokens_per_seq, threshold)
+
+
+def lets_prompts_take_all(config: ServingConfig) -> bool:
+    """Return whether several prompts can be in their middle, without a bound on what each of them takes."""
+    return config.max_multimodal_item_tokens > 0 and config.long_prefill_token_threshold == 0
+
+
+def highest_threshold(config: ServingConfig, num_running: int) -> int:
+    """Return the highest bound T with which so many running decodes all get a token; it may be too low to set."""
+    if num_running == 1:
+        return config.max_model_len
+    others = num_running - 1
+    by_rows = (config.max_num_batched_tokens - 1 - config.draft_slots) // others - config.draft_slots
+    return min(by_rows, (config.token_limit - 1) // others, config.max_model_len)
 
 
 def tokens_to_serve(config: ServingConfig, num_running: int) -> int:

@@ -9,7 +9,7 @@ A message says what goes wrong and which values would pass.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from schedproof.engines.vllm import service
 from schedproof.engines.vllm.config import ServingConfig, ceil_div
@@ -223,15 +223,39 @@ NOT_MODELLED = (
 )
 """What vLLM can do, and this model of it cannot."""
 
+
+def last_problem(config: ServingConfig) -> str:
+    """Return for how many requests there is too little budget, and the values with which all are served."""
+    return (
+        f"with {config.active_limit} running requests the last can find no budget, in every step until one before "
+        f"it ends; raise max_num_batched_tokens to {service.rows_to_serve(config, config.active_limit)}"
+        f"{token_limit_to_raise(config)}, or lower max_num_active_seqs to {service.most_served(config)}"
+    )
+
+
+def prompts_problem(config: ServingConfig) -> str:
+    """Return that prompts with items can take all of a step, and the threshold that prevents it."""
+    problem = (
+        "an item can end a chunk while there is budget left, so that several prompts with items run ahead of a "
+        "decode and leave it nothing; "
+    )
+    threshold = service.highest_threshold(config, config.active_limit)
+    if threshold >= config.tokens_per_seq:
+        adaptive = " and its adaptive form off" if config.long_prefill_token_threshold_adaptive else ""
+        return (
+            f"{problem}set long_prefill_token_threshold between {config.tokens_per_seq} and {threshold}{adaptive}"
+        )
+    bounded = replace(config, long_prefill_token_threshold=config.tokens_per_seq)
+    return (
+        f"{problem}set long_prefill_token_threshold to {config.tokens_per_seq}, and then: {last_problem(bounded)}"
+    )
+
+
 UNCHECKED = (
     StartupCheck(
         "every_decode_is_served",
         service.serves_every_decode,
-        lambda c: (
-            f"with {c.active_limit} running requests the last can find no budget, in every step until one before "
-            f"it ends; raise max_num_batched_tokens to {service.rows_to_serve(c, c.active_limit)}"
-            f"{token_limit_to_raise(c)}, or lower max_num_active_seqs to {service.most_served(c)}"
-        ),
+        lambda c: prompts_problem(c) if service.lets_prompts_take_all(c) else last_problem(c),
     ),
     StartupCheck(
         "threshold_leaves_drafts_whole",

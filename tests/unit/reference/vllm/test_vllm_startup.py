@@ -1,6 +1,7 @@
 """What vLLM refuses, warns of or leaves unchecked, and the sentence that says how to get it going."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -133,6 +134,26 @@ def test_an_engine_does_not_start_with_what_is_refused(check):
 @pytest.mark.parametrize("check", (*startup.WARNINGS, *startup.UNCHECKED), ids=lambda check: check.name)
 def test_an_engine_starts_with_the_others(check):
     assert not Engine(ServingConfig(**SMALL | PROBLEMS[check.name][0])).has_work
+
+
+def test_items_need_a_threshold():
+    check = CHECKS["every_decode_is_served"]
+    config = ServingConfig(**SMALL | {"max_multimodal_item_tokens": 20, "speculation": NGRAM})
+    assert check.problem(config) == (
+        "an item can end a chunk while there is budget left, so that several prompts with items run ahead of a "
+        "decode and leave it nothing; set long_prefill_token_threshold between 4 and 21"
+    )
+    for threshold, is_served in ((0, False), (4, True), (21, True), (22, False)):
+        assert check.holds(replace(config, long_prefill_token_threshold=threshold)) == is_served
+    adaptive = replace(config, long_prefill_token_threshold_adaptive=True)
+    assert check.problem(adaptive).endswith("between 4 and 21 and its adaptive form off")
+    crowded = replace(config, max_num_seqs=20)
+    assert check.problem(crowded).endswith(
+        "set long_prefill_token_threshold to 4, and then: with 20 running requests the last can find no budget, "
+        "in every step until one before it ends; raise max_num_batched_tokens to 77, or lower "
+        "max_num_active_seqs to 16"
+    )
+    assert check.holds(replace(config, max_num_seqs=1))
 
 
 def test_the_values_that_a_message_names_pass():
