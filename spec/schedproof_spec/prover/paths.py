@@ -1,7 +1,9 @@
-"""Runs a function once for every feasible path through it.
+"""Runs a function once for every path through it that the solver cannot rule out at a glance.
 
 The solver keeps the conditions of the path, one scope a decision, and a state that takes the path where it has
-named one: a side that this state takes needs no question.
+named one: a side that this state takes needs no question. A side that no state takes is nearly always ruled out
+within little work; where that is not enough the side is followed, and whatever is claimed there is asked with every
+means. So no state is left out, and no question that settles nothing is asked for long.
 """
 
 from __future__ import annotations
@@ -15,8 +17,11 @@ from schedproof_spec.prover.inquiry import DEFAULT_RESOURCE_LIMIT, Copies, Solve
 from schedproof_spec.prover.symbolic import TRUE, Split
 from schedproof_spec.prover.walk import Event, PathEnded, PathWalker
 
-FIRST_LOOK = {"rlimit": 200_000, "arith.nl.grobner": False}
+FIRST_LOOK = {"rlimit": 20_000, "arith.nl.grobner": False}
 """The plain solver that all paths share gives up early; what it leaves open is asked again with every means."""
+
+GLANCE = 3_000
+"""Resource units after which the side of a decision counts as possible."""
 
 
 class PathExplorer(PathWalker):
@@ -112,7 +117,12 @@ class PathExplorer(PathWalker):
     def _state_with(self, condition: z3.BoolRef) -> tuple[z3.CheckSatResult, z3.ModelRef | None]:
         if self._allows(condition):
             return z3.sat, self._model
-        return self._ask(condition)
+        self._solver.set("rlimit", GLANCE)
+        try:
+            with self.supposing(condition):
+                return self.look()
+        finally:
+            self._solver.set("rlimit", FIRST_LOOK["rlimit"])
 
     def _require(self, condition: z3.BoolRef) -> None:
         self.tell(condition)

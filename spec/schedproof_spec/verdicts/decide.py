@@ -15,7 +15,7 @@ from schedproof_spec.states.domain import the_config
 from schedproof_spec.states.merged import MergedPolicy
 from schedproof_spec.verdicts.find_numbers import find_numbers
 from schedproof_spec.verdicts.find_run import find_run
-from schedproof_spec.verdicts.proved import Proved, proved
+from schedproof_spec.verdicts.proved import Proved, proved, proved_or_refuted
 from schedproof_spec.verdicts.question import Condition, Question
 from schedproof_spec.verdicts.verdict_cache import VerdictCache
 from schedproof_spec.verdicts.witness import ConfigWitness, Witness, plain_config
@@ -162,7 +162,7 @@ def decide_existence(decision: Decision, proof: Proved) -> Verdict:
 
 def proof_alone(question: Question) -> Outcome:
     """Return what becomes of an invariant's proofs, without looking for a witness."""
-    proof, existence = proved(question), question.invariant.existence
+    proof, existence = proved_or_refuted(question), question.invariant.existence
     if proof.outcome.status is not Status.HELD or existence is None:
         return proof.outcome
     return prove(lambda ctx: existence(ctx, question.configs, MergedPolicy(question.policy), proof.given))
