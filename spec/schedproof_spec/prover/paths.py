@@ -13,12 +13,12 @@ from contextlib import contextmanager
 
 import z3
 
-from schedproof_spec.prover.inquiry import DEFAULT_RESOURCE_LIMIT, Copies, SolverWork, answer
+from schedproof_spec.prover.inquiry import DEFAULT_RESOURCE_LIMIT, Copies, SolverWork, answer, plain_solver
 from schedproof_spec.prover.symbolic import TRUE, Split
 from schedproof_spec.prover.walk import Event, PathEnded, PathWalker
 
-FIRST_LOOK = {"rlimit": 20_000, "arith.nl.grobner": False}
-"""The plain solver that all paths share gives up early; what it leaves open is asked again with every means."""
+FIRST_LOOK = 20_000
+"""Resource units after which the solver that all paths share gives up; what it leaves open is asked anew."""
 
 GLANCE = 3_000
 """Resource units after which the side of a decision counts as possible."""
@@ -36,8 +36,8 @@ class PathExplorer(PathWalker):
         self.bound: z3.BoolRef | None = None
         """What a state must satisfy to be looked for on the paths that are still to come."""
         self._copies = Copies()
-        self._solver = z3.SimpleSolver(ctx=self._copies.context)
-        self._solver.set(**FIRST_LOOK)
+        self._solver = plain_solver(self._copies.context)
+        self._solver.set("rlimit", FIRST_LOOK)
         self._num_scopes = 0
         self._model: z3.ModelRef | None = None
         """A state of the current path, when one is known."""
@@ -122,7 +122,7 @@ class PathExplorer(PathWalker):
             with self.supposing(condition):
                 return self.look()
         finally:
-            self._solver.set("rlimit", FIRST_LOOK["rlimit"])
+            self._solver.set("rlimit", FIRST_LOOK)
 
     def _require(self, condition: z3.BoolRef) -> None:
         self.tell(condition)
