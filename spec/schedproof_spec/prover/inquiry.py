@@ -66,14 +66,14 @@ class SolverWork:
 def answer(conditions: Sequence[z3.BoolRef], resource_limit: int, work: SolverWork) -> z3.CheckSatResult:
     """Return whether the conditions can hold together; unknown when every attempt gives up.
 
-    The plain solver and the one that has every means take turns: each settles some questions that the other does not.
+    The plain solver and the one that has every means take turns: each settles some that the other does not.
     """
     for seed, divisor in enumerate(LIMIT_DIVISORS):
         context = z3.Context()
         solver = plain_solver(context) if seed % 2 == 0 else z3.Solver(ctx=context)
         solver.set("rlimit", resource_limit // divisor)
         solver.set("random_seed", seed)
-        solver.add(*(condition.translate(context) for condition in conditions))
+        tell(solver, [condition.translate(context) for condition in conditions])
         found = work.check(solver)
         if found != z3.unknown:
             return found
@@ -86,6 +86,12 @@ def plain_solver(context: z3.Context) -> z3.Solver:
     for name, value in PLAIN.items():
         solver.set(name, value)
     return solver
+
+
+def tell(solver: z3.Solver, conditions: Sequence[z3.BoolRef]) -> None:
+    """Tell a solver what holds, in terms of its own context."""
+    for condition in conditions:
+        z3.Z3_solver_assert(solver.ctx.ref(), solver.solver, condition.ast)
 
 
 class Minimiser:

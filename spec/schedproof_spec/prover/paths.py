@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 import z3
 
-from schedproof_spec.prover.inquiry import DEFAULT_RESOURCE_LIMIT, Copies, SolverWork, answer, plain_solver
+from schedproof_spec.prover.inquiry import DEFAULT_RESOURCE_LIMIT, Copies, SolverWork, answer, plain_solver, tell
 from schedproof_spec.prover.symbolic import TRUE, Split
 from schedproof_spec.prover.walk import Event, PathEnded, PathWalker
 
@@ -95,7 +95,7 @@ class PathExplorer(PathWalker):
 
     def tell(self, *conditions: z3.BoolRef) -> None:
         """Tell the solver what holds."""
-        self._solver.add(*map(self._copies.of, conditions))
+        tell(self._solver, [self._copies.of(condition) for condition in conditions])
 
     def _decision(self, split: Split) -> Event:
         """Return a new decision with the sides that the solver cannot rule out."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import z3
 
-from schedproof_spec.prover import symbolic
+from schedproof_spec.prover import symbolic, terms
 from schedproof_spec.prover.failures import failure_behind
 from schedproof_spec.prover.symbolic import Split, SymBool
 
@@ -119,7 +119,7 @@ class PathWalker:
         key = (operator.not_, condition.key)
         known: Split | None = self.memory.get(key)
         if known is None:
-            known = self.memory[key] = Split((condition.term, z3.Not(condition.term)))
+            known = self.memory[key] = Split((condition.term, terms.negation(condition.term)))
         return known
 
     def _decide(self, split: Callable[[], Split]) -> int:
