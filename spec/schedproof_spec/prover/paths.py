@@ -41,6 +41,8 @@ class PathExplorer(PathWalker):
         self._num_scopes = 0
         self._model: z3.ModelRef | None = None
         """A state of the current path, when one is known."""
+        self._num_told_when_open: list[int] = []
+        """How much the solver was told up to each decision of the current path whose side is open."""
 
     def assume(self, condition: z3.BoolRef) -> None:
         """Restrict the current path."""
@@ -61,6 +63,13 @@ class PathExplorer(PathWalker):
         if not has_more:
             self._model = model
         return bool(found == z3.sat)
+
+    def is_ruled_out(self) -> bool:
+        """Return whether no state takes the path's decisions, which a glance has left open."""
+        if not self._num_told_when_open:
+            return False
+        told = list(self._solver.assertions())[: self._num_told_when_open[-1]]
+        return bool(answer(told, self.resource_limit, self.work) == z3.unsat)
 
     def _ask(self, *conditions: z3.BoolRef) -> tuple[z3.CheckSatResult, z3.ModelRef | None]:
         """Ask whether the path allows all conditions; a state is named where the first look finds one."""
@@ -106,6 +115,8 @@ class PathExplorer(PathWalker):
                 event.sides.remove(side)
             elif model is not None:
                 event.models[side] = model
+            if found == z3.unknown:
+                event.open_sides.add(side)
         if not event.sides:
             raise PathEnded
         return event
@@ -146,8 +157,12 @@ class PathExplorer(PathWalker):
             self._num_scopes += 1
             self.tell(event.split.conditions[event.sides[0]])
             self._model = event.models.get(event.sides[0])
+            if event.sides[0] in event.open_sides:
+                self._num_told_when_open.append(len(self._solver.assertions()))
 
     def _leave(self, event: Event) -> None:
         if event.split is not None:
             self._solver.pop()
             self._num_scopes -= 1
+            if event.sides[0] in event.open_sides:
+                self._num_told_when_open.pop()

@@ -43,6 +43,8 @@ class Event:
     """What the sides are; None where nothing is decided."""
     models: dict[int, z3.ModelRef] = field(default_factory=dict)
     """A state that takes a side, where one is known."""
+    open_sides: set[int] = field(default_factory=set)
+    """Sides of which it was not settled whether a state takes them."""
     value: Any = None
 
 
