@@ -20,7 +20,7 @@ from schedproof_spec.prover.walk import Event, PathEnded, PathWalker
 FIRST_LOOK = 20_000
 """Resource units after which the solver that all paths share gives up; what it leaves open is asked anew."""
 
-GLANCE = 3_000
+GLANCE = 8_000
 """Resource units after which the side of a decision counts as possible."""
 
 
