@@ -15,7 +15,13 @@ from schedproof_spec.states.domain import the_config
 from schedproof_spec.states.merged import MergedPolicy
 from schedproof_spec.verdicts.find_numbers import find_numbers
 from schedproof_spec.verdicts.find_run import find_run
-from schedproof_spec.verdicts.proved import Proved, always_attained, attained_by_all_alike, proved
+from schedproof_spec.verdicts.proved import (
+    Proved,
+    always_attained,
+    attained_by_all_alike,
+    proved,
+    proved_or_refuted,
+)
 from schedproof_spec.verdicts.question import Condition, Question
 from schedproof_spec.verdicts.verdict_cache import VerdictCache
 from schedproof_spec.verdicts.witness import ConfigWitness, Witness, plain_config
@@ -42,6 +48,8 @@ class Verdict:
     """The policy's rules that it rests on."""
     num_paths: int
     solver_ms: float
+    builds_on: str | None
+    """The invariant that its proof takes for granted, proved for the same policy and configurations."""
 
 
 _decided: VerdictCache[Verdict] = VerdictCache("verdict")
@@ -79,6 +87,7 @@ class Decision:
     question: Question
     policy: MergedPolicy
     proof: Outcome
+    builds_on: str | None = None
     explored: list[Outcome] = field(default_factory=list)
 
     def verdict(self, outcome: Outcome, witness: Witness | None) -> Verdict:
@@ -99,6 +108,7 @@ class Decision:
             rules=frozenset(self.policy.asked),
             num_paths=sum(explored.num_paths for explored in (self.proof, *self.explored)),
             solver_ms=sum(explored.solver_ms for explored in (self.proof, *self.explored)),
+            builds_on=self.builds_on,
         )
 
     def found(self, witness: Witness, reason: str) -> Verdict:
@@ -113,7 +123,8 @@ class Decision:
 def decide_anew(question: Question) -> Verdict:
     """Decide a question by proof, and where there is none by a search for a witness."""
     proof = proved(question)
-    decision = Decision(question, MergedPolicy(question.policy), proof.outcome)
+    lemma = None if proof.lemma is None else proof.lemma.name
+    decision = Decision(question, MergedPolicy(question.policy), proof.outcome, lemma)
     decision.policy.asked |= proof.rules
     if proof.outcome.status is Status.HELD and question.invariant.existence is not None:
         return decide_existence(decision, proof)
@@ -176,7 +187,7 @@ def decide_existence(decision: Decision, proof: Proved) -> Verdict:
 
 def proof_alone(question: Question) -> Outcome:
     """Return what becomes of an invariant's proofs, without looking for a witness."""
-    proof = proved(question)
+    proof = proved_or_refuted(question)
     if not proof.is_held or question.invariant.existence is None:
         return proof.outcome
     return always_attained(question).outcome

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from schedproof.engines.fastdeploy.config import ServingConfig
 from schedproof.engines.fastdeploy.policy import Policy
-from schedproof_spec.invariant import Proof
+from schedproof_spec.invariant import Invariant, Proof
 from schedproof_spec.prover.context import Context
 from schedproof_spec.prover.prove import prove
 from schedproof_spec.prover.subset.policies import policy_problem
@@ -25,10 +25,17 @@ class Proved:
     """What became of a proof."""
 
     outcome: Outcome
-    given: Claim
-    """What the proof built on."""
+    lemma: Invariant | None
+    """What the proof builds on: another invariant, proved for the same policy and configurations."""
     rules: frozenset[str]
     """The policy's rules that the outcome rests on."""
+    asks_configs: bool
+    """Whether it depends on the configurations in question."""
+
+    @property
+    def given(self) -> Claim:
+        """What the proof takes for granted at every point of a step."""
+        return claim_of(self.lemma)
 
     @property
     def is_held(self) -> bool:
@@ -49,10 +56,7 @@ def proved(question: Question) -> Proved:
     An invariant that builds on another may use it where that one is proved, and must do without it elsewhere. The
     proof about all configurations like one answers for that one where it succeeds, and says nothing where it fails.
     """
-    problem = policy_problem(question.policy)
-    if problem is not None:
-        return Proved(refused(f"the prover cannot follow: {problem}"), nothing, frozenset())
-    known = _proved.recall(question) or _proved_anywhere.recall(question.anywhere)
+    known = known_before(question)
     if known is not None:
         return known
     everyone = question.of_all_alike
@@ -61,7 +65,8 @@ def proved(question: Question) -> Proved:
         if shared is not None:
             _proved.keep(question, shared.rules, shared)
             return shared
-    found = proved_anew(question)
+    basis = basis_of(question)
+    found = remembered(question, proof_with(question, basis.lemma), basis)
     if everyone is not None and found.outcome.status is Status.UNDECIDED:
         # What is found must not depend on what was asked before.
         return proved_of_all(everyone, question) or found
@@ -71,29 +76,64 @@ def proved(question: Question) -> Proved:
     return found
 
 
-def proved_anew(question: Question) -> Proved:
-    """Return what becomes of the proof, and remember it."""
-    policy = MergedPolicy(question.policy)
-    invariant, configs = question.invariant, AskedConfigs(question.configs)
-    basis = given_to(question)
-    outcome = basis.supports(prove(lambda ctx: invariant.proof(ctx, configs, policy, basis.claim)))
-    result = Proved(outcome, basis.claim, basis.rules | policy.asked)
-    if configs.are_asked or invariant.builds_on is not None:
-        _proved.keep(question, result.rules, result)
+def proved_or_refuted(question: Question) -> Proved:
+    """Return the same, sooner where the invariant is violated.
+
+    A state that refutes it where all that it may build on holds refutes it in any case, so that the other
+    invariant is decided only where there is no such state.
+    """
+    lemma = question.invariant.builds_on
+    known = known_before(question)
+    if known is not None or lemma is None:
+        return known or proved(question)
+    with_lemma = proof_with(question, lemma)
+    if with_lemma.outcome.status is Status.VIOLATED:
+        return with_lemma
+    basis = basis_of(question)
+    if with_lemma.is_held and basis.lemma is lemma:
+        return remembered(question, with_lemma, basis)
+    return proved(question)
+
+
+def known_before(question: Question) -> Proved | None:
+    """Return what is known of a proof before it is tried."""
+    problem = policy_problem(question.policy)
+    if problem is not None:
+        return Proved(refused(f"the prover cannot follow: {problem}"), None, frozenset(), asks_configs=True)
+    return _proved.recall(question) or _proved_anywhere.recall(question.anywhere)
+
+
+def remembered(question: Question, found: Proved, basis: Basis) -> Proved:
+    """Return what became of a proof with what it rests on, and remember it."""
+    found = replace(found, outcome=basis.supports(found.outcome), rules=found.rules | basis.rules)
+    if found.asks_configs or question.invariant.builds_on is not None:
+        _proved.keep(question, found.rules, found)
     else:
-        _proved_anywhere.keep(question.anywhere, result.rules, result)
-    return result
+        _proved_anywhere.keep(question.anywhere, found.rules, found)
+    return found
+
+
+def proof_with(question: Question, lemma: Invariant | None) -> Proved:
+    """Try the proof, with all that may be taken for granted where another invariant is proved."""
+    policy, configs = MergedPolicy(question.policy), AskedConfigs(question.configs)
+    outcome = prove(lambda ctx: question.invariant.proof(ctx, configs, policy, claim_of(lemma)))
+    return Proved(outcome, lemma, frozenset(policy.asked), asks_configs=configs.are_asked)
 
 
 @dataclass(frozen=True, slots=True)
 class Basis:
     """What a proof may build on."""
 
-    claim: Claim
+    lemma: Invariant | None
     rules: frozenset[str]
     """The policy's rules that this rests on."""
     settled_by: str = ""
     """The second solver, where this rests on its answer."""
+
+    @property
+    def claim(self) -> Claim:
+        """What the proof takes for granted at every point of a step."""
+        return claim_of(self.lemma)
 
     def supports(self, outcome: Outcome) -> Outcome:
         """Return what became of a proof that builds on this, with the solver that it rests on."""
@@ -102,17 +142,22 @@ class Basis:
         return replace(outcome, settled_by=self.settled_by)
 
 
-def given_to(question: Question) -> Basis:
+def claim_of(lemma: Invariant | None) -> Claim:
+    """Return what an invariant says of every point of a step."""
+    return nothing if lemma is None else lemma.at_every_moment
+
+
+def basis_of(question: Question) -> Basis:
     """Return what an invariant's proofs may use: the one that it builds on, where that is proved."""
     lemma = question.invariant.builds_on
     rules: frozenset[str] = frozenset()
     if lemma is None:
-        return Basis(nothing, rules)
+        return Basis(None, rules)
     for found in (proved(each) for each in wider(question.about(lemma))):
         rules |= found.rules
         if found.is_held:
-            return Basis(lemma.at_every_moment, rules, found.outcome.settled_by)
-    return Basis(nothing, rules)
+            return Basis(lemma, rules, found.outcome.settled_by)
+    return Basis(None, rules)
 
 
 def is_asked_again(everyone: Question, kind: str) -> bool:
@@ -146,13 +191,13 @@ def attained(question: Question) -> Proved:
     assert existence is not None
     known = _attained.recall(question)
     if known is None:
-        policy, basis = MergedPolicy(question.policy), Basis(needed, frozenset())
+        policy, basis = MergedPolicy(question.policy), Basis(None, frozenset())
         try:
             outcome = prove(lambda ctx: existence(ctx, question.configs, policy, needed))
         except BasisNeededError:
-            basis = given_to(question)
+            basis = basis_of(question)
             outcome = basis.supports(prove(lambda ctx: existence(ctx, question.configs, policy, basis.claim)))
-        known = Proved(outcome, basis.claim, basis.rules | policy.asked)
+        known = Proved(outcome, basis.lemma, basis.rules | policy.asked, asks_configs=True)
         _attained.keep(question, known.rules, known)
     return known
 
