@@ -143,25 +143,22 @@ def next_turn(ledger: Ledger, queues: Queues, config: ServingConfig) -> Turn | N
             return None
         request = queues.running[ledger.num_visited]
         asked = ask(ledger, request, queues, config)
-        if asked.num_tokens == 0:
-            return skip(ledger, request, asked)
+        skipped = skip(ledger, request, asked)
+        if skipped is not None:
+            return skipped
         visited = visit(ledger, request, asked, config)
         if visited is not None:
             return visited
         return preempt(ledger, request, asked, queues, config)
-    if ledger.is_closed or ledger.num_preempted > 0 or ledger.num_asked >= ledger.num_waiting:
-        return None
-    if not has_budget(ledger, config) or ledger.num_running >= config.active_limit:
+    if not may_admit(ledger, config):
         return None
     request = with_cached_prefix(queues.waiting[ledger.num_asked], config)
-    if request.num_stale_tokens > 0:
-        return pass_over(ledger, request, queues.cache)
-    num_tokens = admission_tokens(request, ledger, config)
-    if num_tokens is None:
+    wanted = want(ledger, request, queues, config)
+    if wanted is None:
         return None
-    wanted = encoded(request, num_tokens, ledger, queues, config)
-    if wanted.num_tokens == 0:
-        return pass_over(ledger, request, wanted.cache)
+    passed = pass_over(ledger, request, wanted)
+    if passed is not None:
+        return passed
     admitted = admit(ledger, request, wanted, config)
     if admitted is not None:
         return admitted
@@ -177,6 +174,26 @@ def ask(ledger: Ledger, request: Request, queues: Queues, config: ServingConfig)
     return encoded(request, running_tokens(request, ledger, config), ledger, queues, config)
 
 
+def may_admit(ledger: Ledger, config: ServingConfig) -> bool:
+    """Return whether another waiting request is asked, whichever it is."""
+    if ledger.is_closed or ledger.num_preempted > 0 or ledger.num_asked >= ledger.num_waiting:
+        return False
+    return has_budget(ledger, config) and ledger.num_running < config.active_limit
+
+
+def want(ledger: Ledger, request: Request, queues: Queues, config: ServingConfig) -> Encoding | None:
+    """Return what the next waiting request would run; None where it has to wait, and all behind it.
+
+    A request whose old results are under way runs nothing.
+    """
+    if request.num_stale_tokens > 0:
+        return Encoding(num_tokens=0, items=(), cache=queues.cache)
+    num_tokens = admission_tokens(request, ledger, config)
+    if num_tokens is None:
+        return None
+    return encoded(request, num_tokens, ledger, queues, config)
+
+
 def encoded(request: Request, num_tokens: int, ledger: Ledger, queues: Queues, config: ServingConfig) -> Encoding:
     """Return what is left of a chunk by the items under it, and by what the drafter reads ahead."""
     if request.items == ():
@@ -186,8 +203,10 @@ def encoded(request: Request, num_tokens: int, ledger: Ledger, queues: Queues, c
     return replace(encoding, num_tokens=outside_lookahead(request, encoding.num_tokens, config))
 
 
-def skip(ledger: Ledger, request: Request, asked: Encoding) -> Skip:
-    """Go past a running request that is sure to end, or for which there is no token."""
+def skip(ledger: Ledger, request: Request, asked: Encoding) -> Skip | None:
+    """Go past a running request that is sure to end, or for which there is no token; not taken for the others."""
+    if asked.num_tokens != 0:
+        return None
     after = replace(ledger, num_visited=ledger.num_visited + 1)
     return Skip(request=request, before=ledger, after=after, cache=asked.cache)
 
@@ -250,10 +269,12 @@ def preempt(ledger: Ledger, asking: Request, asked: Encoding, queues: Queues, co
     )
 
 
-def pass_over(ledger: Ledger, request: Request, cache: EncoderCache) -> Passing:
-    """Go past a waiting request with old results under way, or of which nothing may run now."""
+def pass_over(ledger: Ledger, request: Request, wanted: Encoding) -> Passing | None:
+    """Go past a waiting request of which nothing may run now; not taken for the others."""
+    if wanted.num_tokens != 0:
+        return None
     after = replace(ledger, num_asked=ledger.num_asked + 1)
-    return Passing(request=request, before=ledger, after=after, cache=cache)
+    return Passing(request=request, before=ledger, after=after, cache=wanted.cache)
 
 
 def admit(ledger: Ledger, request: Request, wanted: Encoding, config: ServingConfig) -> Admission | None:
