@@ -25,8 +25,8 @@ class LoopReplay:
     lines: tuple[str, ...]
 
 
-def replay(run: LoopRun, loop: AskedLoop, rule: str) -> LoopReplay:
-    """Run the loop on numbers; say what it does, up to where a rule is broken, and what else breaks there."""
+def replay(run: LoopRun, loop: AskedLoop, rule: str | None = None) -> LoopReplay:
+    """Run the loop on numbers; say what it does, up to where a rule breaks if one is named, and what breaks."""
     lines: list[str] = []
     broken: set[str] = set()
     try:
