@@ -166,7 +166,11 @@ def test_what_is_no_loop_is_one_sentence(here: Path, old: str, new: str, sentenc
     assert "\n" not in str(raised.value)
 
 
-RUN = {"limits": {"max_num_batched_tokens": 9, "max_num_seqs": 1}, "num_kv_blocks": 4, "num_steps": 2}
+RUN: dict[str, Any] = {
+    "limits": {"max_num_batched_tokens": 9, "max_num_seqs": 1},
+    "num_kv_blocks": 4,
+    "num_steps": 2,
+}
 ARRIVAL = {"name": "a", "num_prompt_tokens": 3, "max_new_tokens": 2}
 
 
@@ -185,6 +189,15 @@ def test_a_run_that_breaks_nothing_exits_with_0(monkeypatch: pytest.MonkeyPatch)
         (json.dumps({**RUN, "num_steps": 0}), "run.num_steps: expected a number from 1 to 4096"),
         (json.dumps({**RUN, "num_kv_blocks": True}), "run.num_kv_blocks: expected a number"),
         (json.dumps({**RUN, "limits": {}}), "missing required field `max_num_batched_tokens`"),
+        (
+            json.dumps({**RUN, "limits": {**RUN["limits"], "block_size": 0}}),
+            "run.limits.block_size: expected 1 or more",
+        ),
+        (json.dumps({**RUN, "limits": {**RUN["limits"], "max_num_seqs": 99}}), "`accepts` refuses these limits"),
+        (
+            json.dumps({**RUN, "arrivals": [{**ARRIVAL, "num_decode_tokens": 2}]}),
+            r"run.arrivals\[0\].num_decode_tokens: expected at most tokens_per_seq",
+        ),
         (json.dumps({**RUN, "limits": {"seqs": 1}}), "run.limits has no field seqs"),
         (json.dumps({**RUN, "arrivals": [ARRIVAL, ARRIVAL]}), "two requests have the same `name`"),
         (json.dumps({**RUN, "arrivals": [{"name": 1}]}), r"run.arrivals\[0\]"),

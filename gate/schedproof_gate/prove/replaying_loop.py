@@ -39,8 +39,7 @@ def replay_text(rule: OwnRule, state: str) -> tuple[str, bool]:
         raise InputError(refusal, source=COMMAND_LINE, key="MODULE:CLASS", advice="mend the loop, then ask again")
     source, text = text_of_state(state)
     try:
-        run = LoopRun.from_json(json.loads(text), rule.limits_type)
+        found = replay_loop(rule, LoopRun.from_json(json.loads(text), rule.limits_type))
     except ValueError as error:
         raise InputError(str(error), source=source, key="--state", advice=ADVICE) from None
-    found = replay_loop(rule, run)
     return "\n".join(found.lines) + "\n", not found.broken

@@ -73,6 +73,15 @@ class LoopRun:
                 raise ValueError(f"run.{name}: expected a number from 1 to {MOST}")
         if len({arrival.name for arrival in run.arrivals}) < len(run.arrivals):
             raise ValueError("run.arrivals: two requests have the same `name`")
+        for name in sorted(LIMITS_BASE):
+            if getattr(run.limits, name) < 1:
+                raise ValueError(f"run.limits.{name}: expected 1 or more")
+        for at, arrival in enumerate(run.arrivals):
+            for name in ("num_prompt_tokens", "max_new_tokens", "num_decode_tokens", "before_step"):
+                if getattr(arrival, name) < 1:
+                    raise ValueError(f"run.arrivals[{at}].{name}: expected 1 or more")
+            if arrival.num_decode_tokens > run.limits.tokens_per_seq:
+                raise ValueError(f"run.arrivals[{at}].num_decode_tokens: expected at most tokens_per_seq")
         return run
 
     def steps(self, loop: AskedLoop) -> Iterator[LoopStep]:

@@ -10,6 +10,7 @@ from schedproof_spec.prover.context import Context, RecordingContext
 from schedproof_spec.prover.prove import failures_in, search
 from schedproof_spec.prover.subset.loops import loop_problem, read_loop
 from schedproof_spec.prover.verdict import Status
+from schedproof_spec.prover.walk import LimitReached
 from schedproof_spec.states.asked_loop import AskedLoop, LedgerTypeError
 from schedproof_spec.states.loop_runs import BLOCK_SIZES, LoopRun
 from schedproof_spec.theorems.loops import FAILS, LOOP_RULES, NEEDED, induction
@@ -74,12 +75,16 @@ def refusal_of_loop(loop: StepLoop[Any, Any]) -> str | None:
 
 
 def replay_loop(loop: StepLoop[Any, Any], run: LoopRun) -> LoopReplay:
-    """Run a loop that can be read on numbers, and return what it does and which rules it breaks."""
+    """Run a loop that can be read on numbers, and return what it does and which rules it breaks.
+
+    Raises:
+        ValueError: it does not start with these limits, its ledger cannot be used, or a method meets a limit.
+    """
     asked = AskedLoop(loop, read_loop(loop))
     try:
         return replay(run, asked)
-    except LedgerTypeError as error:
-        return LoopReplay(frozenset({FAILS}), (str(error),))
+    except (LedgerTypeError, LimitReached) as error:
+        raise ValueError(str(error)) from None
 
 
 def alike(status: Status, message: str, proof: Induction) -> LoopDecision:
