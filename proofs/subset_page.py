@@ -78,11 +78,21 @@ WHOLE = """
 - fields that no theorem draws: `has_router`, `has_splitwise_scheduler`, `enable_chunked_prefill`, `num_kv_blocks`
   of a configuration, `max_output_tokens` of a request.
 
+## Refused of a step loop as a whole
+
+A [loop of one's own](loops.md) is read in the same way, all of its methods at once, and besides:
+
+- a public method that is no part of a loop, and a method with other parameters than it is asked with;
+- a method or `limits_type` that is set on the object;
+- a ledger, or limits, of a class that is no frozen dataclass, that makes or compares itself in its own way, or
+  with a field that is no int, bool or enum;
+- what a function under `functools.cache` is given, if it is a request, a ledger or limits.
+
 ## What is remembered
 
 A verdict is remembered by the content of the rules behind it: their code and that of all that they call, and
 every constant, attribute, closure and global by its value. Two objects of one class with different numbers are
-two policies. What has no content that can be compared is not remembered.
+two policies. What has no content that can be compared is not remembered, nor are verdicts on loops.
 """
 
 

@@ -10,9 +10,16 @@ if TYPE_CHECKING:
     from schedproof_spec.invariant import Consequence, Invariant
     from schedproof_spec.prover.verdict import Status
     from schedproof_spec.registry import INVARIANTS
+    from schedproof_spec.states.loop_runs import LoopRun
     from schedproof_spec.theorems.loops import LOOP_RULES, LoopRule
     from schedproof_spec.verdicts.decide import Verdict, decide
-    from schedproof_spec.verdicts.decide_loop import LoopDecision, LoopVerdict, decide_loop
+    from schedproof_spec.verdicts.decide_loop import (
+        LoopDecision,
+        LoopVerdict,
+        decide_loop,
+        refusal_of_loop,
+        replay_loop,
+    )
     from schedproof_spec.verdicts.decide_work import WorkVerdict, decide_work
     from schedproof_spec.verdicts.repair import Change, find_repairs, find_repairs_of, find_repairs_of_startup
     from schedproof_spec.verdicts.stored_verdicts import (
@@ -37,6 +44,7 @@ __all__ = [
     "Invariant",
     "LoopDecision",
     "LoopRule",
+    "LoopRun",
     "LoopVerdict",
     "Replay",
     "RunWitness",
@@ -55,6 +63,8 @@ __all__ = [
     "known_answer",
     "known_work",
     "new_answer",
+    "refusal_of_loop",
+    "replay_loop",
 ]
 
 HOMES = {
@@ -67,6 +77,7 @@ HOMES = {
     "LOOP_RULES": "theorems.loops",
     "LoopDecision": "verdicts.decide_loop",
     "LoopRule": "theorems.loops",
+    "LoopRun": "states.loop_runs",
     "LoopVerdict": "verdicts.decide_loop",
     "Replay": "verdicts.witness",
     "RunWitness": "verdicts.witness",
@@ -86,6 +97,8 @@ HOMES = {
     "known_answer": "verdicts.stored_verdicts",
     "known_work": "verdicts.stored_verdicts",
     "new_answer": "verdicts.stored_verdicts",
+    "refusal_of_loop": "verdicts.decide_loop",
+    "replay_loop": "verdicts.decide_loop",
 }
 """The module of each name."""
 

@@ -83,6 +83,9 @@ def test_what_does_not_hold_is_shown_in_every_form(here: Path) -> None:
     assert (code, result["status"], result["file"], result["line"]) == (1, "violated", file, line)
     assert result["witness"]["arrivals"][1]["name"] == "request[1]"
     assert len(subject["not_checked"]) == len(LOOP_RULES) - 1
+    replayed, lines = run(*shlex.split(result["replay"])[1:])
+    assert replayed == 1
+    assert "step 1: slots_are_enough is broken: 2 requests run, and max_num_seqs is 1\n" in lines
     text = run(*words, "text")[1]
     assert "found     A run of 1 step from an empty engine breaks it, with 2 requests.\n" in text
     assert "state     max_num_batched_tokens: 2\n" in text
@@ -161,3 +164,55 @@ def test_what_is_no_loop_is_one_sentence(here: Path, old: str, new: str, sentenc
     with pytest.raises(InputError, match=sentence) as raised:
         run("prove", f"{file}:DecodeFirst")
     assert "\n" not in str(raised.value)
+
+
+RUN: dict[str, Any] = {
+    "limits": {"max_num_batched_tokens": 9, "max_num_seqs": 1},
+    "num_kv_blocks": 4,
+    "num_steps": 2,
+}
+ARRIVAL = {"name": "a", "num_prompt_tokens": 3, "max_new_tokens": 2}
+
+
+def test_a_run_that_breaks_nothing_exits_with_0(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    code, text = run("prove", HELD, "--state", json.dumps({**RUN, "arrivals": [ARRIVAL]}))
+    assert code == 0
+    assert text.endswith("step 2: runs 1 tokens; a ended\n")
+
+
+@pytest.mark.parametrize(
+    ("state", "sentence"),
+    [
+        ("{", "--state"),
+        ("[]", "run: expected limits, num_kv_blocks, arrivals and num_steps; give a run as"),
+        (json.dumps({**RUN, "num_steps": 0}), "run.num_steps: expected a number from 1 to 4096"),
+        (json.dumps({**RUN, "num_kv_blocks": True}), "run.num_kv_blocks: expected a number"),
+        (json.dumps({**RUN, "limits": {}}), "missing required field `max_num_batched_tokens`"),
+        (
+            json.dumps({**RUN, "limits": {**RUN["limits"], "block_size": 0}}),
+            "run.limits.block_size: expected 1 or more",
+        ),
+        (json.dumps({**RUN, "limits": {**RUN["limits"], "max_num_seqs": 99}}), "`accepts` refuses these limits"),
+        (
+            json.dumps({**RUN, "arrivals": [{**ARRIVAL, "num_decode_tokens": 2}]}),
+            r"run.arrivals\[0\].num_decode_tokens: expected at most tokens_per_seq",
+        ),
+        (json.dumps({**RUN, "limits": {"seqs": 1}}), "run.limits has no field seqs"),
+        (json.dumps({**RUN, "arrivals": [ARRIVAL, ARRIVAL]}), "two requests have the same `name`"),
+        (json.dumps({**RUN, "arrivals": [{"name": 1}]}), r"run.arrivals\[0\]"),
+    ],
+)
+def test_what_is_no_run_is_one_sentence(state: str, sentence: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(InputError, match=sentence) as raised:
+        run("prove", HELD, "--state", state)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_state_of_a_policy_belongs_to_explain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(
+        InputError, match="--state: speaks of a step loop, and this is a Policy; ask `schedproof explain"
+    ):
+        run("prove", "examples/rules/eight_in_flight.py:EightInFlight", "--state", "{}")

@@ -161,3 +161,32 @@ def test_two_loops_with_the_same_text_and_other_numbers_are_two(tmp_path: Path) 
     assert of_all(decide_loop(loop))[0] is Status.HELD
     assert decide_loop(type(loop)(gift=1)).of("budget_nonnegative").status is Status.VIOLATED
     assert of_all(decide_loop(loop))[0] is Status.HELD
+
+
+def test_a_member_of_another_enum_is_no_right_one(tmp_path: Path) -> None:
+    edits = (
+        ("class Plain(", f"{ENUMS}class Plain("),
+        ('name = "plain"', 'name = "plain"\n    limits_type = More'),
+        ("    turns: int = 0", '    turns: int = 0\n    day: "Day" = None'),
+        ("num_prompts, num_free_blocks)", "num_prompts, num_free_blocks, 0, Day.EVEN)"),
+        ("ledger.turns + 1)", "ledger.turns + 1, limits.night)"),
+    )
+    verdict = decide_loop(plain_loop(tmp_path, *edits)).of("nothing_raised")
+    assert verdict.status is Status.VIOLATED
+    assert "a ledger with a field day of the type Day" in verdict.lines[-1]
+
+
+ENUMS = """class Day(Enum):
+    EVEN, ODD = range(2)
+
+
+class Night(Enum):
+    DARK, LIGHT = range(2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class More(LoopLimits):
+    night: Night
+
+
+"""

@@ -107,6 +107,11 @@ def test_a_wrong_variant_is_refuted_and_shown_by_a_run(name: str, tmp_path: Path
     assert any(f"{rule} is broken" in line for line in shown.lines)
 
 
+def test_every_rule_has_a_loop_that_breaks_it() -> None:
+    broken = {rule for rule, _, _ in WRONG.values()} | {rule for rules, _ in HOSTILE.values() for rule in rules}
+    assert broken == LOOP_RULES.keys()
+
+
 def test_each_example_has_two_wrong_variants() -> None:
     bases = [base for _, base, _ in WRONG.values()]
     assert all(bases.count(base) >= 2 for base in bases)
@@ -206,6 +211,13 @@ HOSTILE: dict[str, tuple[tuple[str, ...], Edit]] = {
         (
             "    def open",
             "    def rank(self, request):\n        return 1 // (request.priority - 7)\n\n    def open",
+        ),
+    ),
+    "the order fails for who has come far": (
+        ("nothing_raised",),
+        (
+            "    def open",
+            "    def rank(self, request):\n        return 1 // (request.num_computed_tokens - 2)\n\n    def open",
         ),
     ),
     "a truth value for a number": (

@@ -21,11 +21,11 @@ from schedproof_spec.verdicts.witness import read_witness
 ADVICE = "give a state as `schedproof check` prints it"
 
 
-def read_state(state: str, invariant: Invariant) -> Witness:
-    """Return the witness of ``--state``: JSON, or ``@FILE`` with JSON in it.
+def text_of_state(state: str) -> tuple[str, str]:
+    """Return where the words of ``--state`` stand, and their text, which is JSON.
 
     Raises:
-        InputError: not the JSON of a witness of this invariant.
+        InputError: no JSON, or too long, or a file that cannot be read.
     """
     source, text = COMMAND_LINE, state
     if state.startswith("@"):
@@ -34,6 +34,16 @@ def read_state(state: str, invariant: Invariant) -> Witness:
     elif len(text) > MAX_FILE_BYTES:
         raise InputError("the state is too long", source=source, key="--state", advice="put it in a file")
     read_json(text, source, key="--state")
+    return source, text
+
+
+def read_state(state: str, invariant: Invariant) -> Witness:
+    """Return the witness of ``--state``: JSON, or ``@FILE`` with JSON in it.
+
+    Raises:
+        InputError: not the JSON of a witness of this invariant.
+    """
+    source, text = text_of_state(state)
     try:
         witness = read_witness(json.loads(text), invariant)
     except ValueError as error:

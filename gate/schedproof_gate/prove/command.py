@@ -14,6 +14,7 @@ from schedproof_gate.own_policy import own_rule
 from schedproof_gate.prove.place import place_of_class
 from schedproof_gate.prove.proving import prove as prove_policy
 from schedproof_gate.prove.proving_loop import prove_loop
+from schedproof_gate.prove.replaying_loop import replay_text
 from schedproof_gate.report.counting import fail_on_option
 from schedproof_gate.report.options import layout_options, output_option
 from schedproof_gate.report.output import emit
@@ -28,10 +29,19 @@ from schedproof_gate.report.report import Report
 @output_option
 @fail_on_option
 @click.option("--allow-undecided", is_flag=True, help="Do not count results that the solver gave up on.")
+@click.option(
+    "--state", metavar="JSON|@FILE", help="Run this run of a step loop on numbers; 1 if it breaks a rule."
+)
 @finding_options
 @layout_options
 def prove(
-    name: str, form: str, output: Path | None, fail_on: str, allow_undecided: bool, findings: FindingOptions
+    name: str,
+    form: str,
+    output: Path | None,
+    fail_on: str,
+    allow_undecided: bool,
+    state: str | None,
+    findings: FindingOptions,
 ) -> int:
     """Prove a scheduling rule or step loop of your own, in every state, or show a run that breaks it.
 
@@ -41,6 +51,10 @@ def prove(
     docs/loops.md a loop, and docs/subset.md what they may be made of.
     """
     rule = own_rule(name, Origin(COMMAND_LINE, None, "MODULE:CLASS"))
+    if state is not None:
+        text, holds = replay_text(rule, state)
+        emit(text, output)
+        return 0 if holds else 1
     accepted = findings.accepted([place_of_class(rule).file], [])
     with progress() as tell:
         if isinstance(rule, StepLoop):

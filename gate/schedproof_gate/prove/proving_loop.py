@@ -9,6 +9,7 @@ from schedproof.step_loop import StepLoop
 from schedproof_gate.accept.selection import Selection
 from schedproof_gate.own_policy import spelling_of
 from schedproof_gate.prove.place import place_in_message, place_of_class
+from schedproof_gate.prove.replaying_loop import replay_command
 from schedproof_gate.report.progress import Tell
 from schedproof_gate.report.report import Result, Subject
 from schedproof_gate.report.wording import plural
@@ -60,4 +61,5 @@ def result_of(verdict: LoopVerdict, loop: StepLoop[Any, Any]) -> Result:
         witness=None if run is None else run.to_json(),
         state=state,
         run=() if run is None else verdict.lines,
+        replay="" if run is None else replay_command(loop, run),
     )

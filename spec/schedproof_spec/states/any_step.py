@@ -194,18 +194,26 @@ class AnyStepQueues(Queues):
         return Served(request=request, num_tokens=tokens, num_new_blocks=blocks)
 
     def _draw(self, name: str, *, runs: bool) -> QueuedRequest:
-        ctx = self._ctx
-        request = any_queued_request(ctx, name, self._limits)
-        if not runs:
-            return request
-        return dataclasses.replace(
-            request,
-            num_computed_tokens=ctx.integer(f"{name}.num_computed_tokens", self._least(GRANTS)),
-            num_blocks=ctx.integer(f"{name}.num_blocks", self._least(KEPT)),
-        )
+        if runs:
+            return any_running_request(self._ctx, name, self._limits, self._proved)
+        return any_queued_request(self._ctx, name, self._limits)
 
     def _least(self, rule: str) -> int | None:
-        return 0 if rule in self._proved else None
+        return least(rule, self._proved)
+
+
+def least(rule: str, proved: frozenset[str]) -> int | None:
+    """Return the least number that a rule leaves possible; None where it is not known to hold."""
+    return 0 if rule in proved else None
+
+
+def any_running_request(ctx: Context, name: str, limits: LoopLimits, proved: frozenset[str]) -> QueuedRequest:
+    """Draw a request in its prompt or decoding, with blocks that may be too few."""
+    return dataclasses.replace(
+        any_queued_request(ctx, name, limits),
+        num_computed_tokens=ctx.integer(f"{name}.num_computed_tokens", least(GRANTS, proved)),
+        num_blocks=ctx.integer(f"{name}.num_blocks", least(KEPT, proved)),
+    )
 
 
 def any_queued_request(ctx: Context, name: str, limits: LoopLimits) -> QueuedRequest:

@@ -115,7 +115,8 @@ class AskedLoop:
             elif wanted is bool:
                 is_right = isinstance(value, bool | SymBool)
             else:
-                is_right = isinstance(value, SymEnum) or type(value) is wanted
+                members = value.members if isinstance(value, SymEnum) else (value,)
+                is_right = all(type(member) is wanted for member in members)
             if not is_right:
                 name = wanted.__name__ if wanted is not None else "value"
                 raise wrong(method, value, f"a ledger with a field {field.name} of the type {name}")

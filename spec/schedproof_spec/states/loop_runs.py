@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from schedproof.step_loop.engine import LoopEngine, LoopStep
@@ -13,7 +13,7 @@ from schedproof_spec.rules.loops import comes_nearer
 from schedproof_spec.states.any_step import LIMITS_BASE, any_record
 from schedproof_spec.states.asked_loop import AskedLoop, LoopFailedError
 from schedproof_spec.theorems.loops import ASKED, ENDS, FAILS, Claimed, claims_at, claims_of
-from schedproof_spec.verdicts.plain import plain
+from schedproof_spec.verdicts.plain import plain, read_plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +30,10 @@ class LoopArrival:
     """The step that is the first to find it."""
 
 
+MOST = 4096
+"""How many requests, steps and KV blocks a stored run may have."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoopRun:
     """A run: limits, a pool, the requests that arrive, and the number of steps."""
@@ -43,6 +47,42 @@ class LoopRun:
         """Return the run in plain JSON types."""
         data: dict[str, Any] = plain(self)
         return data
+
+    @staticmethod
+    def from_json(data: object, limits_type: type) -> LoopRun:
+        """Return the run that `to_json` wrote, of a loop with limits of this class.
+
+        Raises:
+            ValueError: the data has another shape, or is too large; the message names the place.
+        """
+        if not isinstance(data, dict) or not data.keys() <= {each.name for each in fields(LoopRun)}:
+            raise ValueError("run: expected limits, num_kv_blocks, arrivals and num_steps")
+        arrivals = data.get("arrivals", [])
+        if not isinstance(arrivals, list) or len(arrivals) > MOST:
+            raise ValueError(f"run.arrivals: expected at most {MOST} requests")
+        run = LoopRun(
+            limits=read_plain(data.get("limits", {}), limits_type, "run.limits"),
+            num_kv_blocks=data.get("num_kv_blocks", 0),
+            arrivals=tuple(
+                read_plain(each, LoopArrival, f"run.arrivals[{at}]") for at, each in enumerate(arrivals)
+            ),
+            num_steps=data.get("num_steps", 0),
+        )
+        for name in ("num_kv_blocks", "num_steps"):
+            if type(getattr(run, name)) is not int or not 1 <= getattr(run, name) <= MOST:
+                raise ValueError(f"run.{name}: expected a number from 1 to {MOST}")
+        if len({arrival.name for arrival in run.arrivals}) < len(run.arrivals):
+            raise ValueError("run.arrivals: two requests have the same `name`")
+        for name in sorted(LIMITS_BASE):
+            if getattr(run.limits, name) < 1:
+                raise ValueError(f"run.limits.{name}: expected 1 or more")
+        for at, arrival in enumerate(run.arrivals):
+            for name in ("num_prompt_tokens", "max_new_tokens", "num_decode_tokens", "before_step"):
+                if getattr(arrival, name) < 1:
+                    raise ValueError(f"run.arrivals[{at}].{name}: expected 1 or more")
+            if arrival.num_decode_tokens > run.limits.tokens_per_seq:
+                raise ValueError(f"run.arrivals[{at}].num_decode_tokens: expected at most tokens_per_seq")
+        return run
 
     def steps(self, loop: AskedLoop) -> Iterator[LoopStep]:
         """Run the loop, and yield each step; a step that is cut is the last.

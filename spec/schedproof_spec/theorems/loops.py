@@ -28,7 +28,7 @@ from schedproof_spec.states.any_step import (
     any_limits,
     any_moment,
     any_opened_world,
-    any_queued_request,
+    any_running_request,
 )
 from schedproof_spec.states.asked_loop import AskedLoop, LoopFailedError
 
@@ -227,7 +227,7 @@ def induction(ctx: Context, loop: AskedLoop, assumed: frozenset[str], parts: tup
         if part == OPEN:
             claim_opening(ctx, loop, limits, assumed)
         elif part == RANK:
-            loop.rank(any_queued_request(ctx, "request", limits))
+            loop.rank(any_running_request(ctx, "request", limits, assumed))
         else:
             claim_turn(ctx, loop, limits, assumed)
     except LoopFailedError as error:

@@ -10,12 +10,13 @@ from schedproof_spec.prover.context import Context, RecordingContext
 from schedproof_spec.prover.prove import failures_in, search
 from schedproof_spec.prover.subset.loops import loop_problem, read_loop
 from schedproof_spec.prover.verdict import Status
-from schedproof_spec.states.asked_loop import AskedLoop
+from schedproof_spec.prover.walk import LimitReached
+from schedproof_spec.states.asked_loop import AskedLoop, LedgerTypeError
 from schedproof_spec.states.loop_runs import BLOCK_SIZES, LoopRun
 from schedproof_spec.theorems.loops import FAILS, LOOP_RULES, NEEDED, induction
 from schedproof_spec.verdicts.inductive import Induction, OpenClaim, prove_together
 from schedproof_spec.verdicts.loop_runs import FoundRuns, find_runs
-from schedproof_spec.verdicts.loop_text import replay
+from schedproof_spec.verdicts.loop_text import LoopReplay, replay
 
 SCOPE = "every limit, any number of requests and steps"
 
@@ -51,12 +52,10 @@ class LoopDecision:
 
 def decide_loop(loop: StepLoop[Any, Any]) -> LoopDecision:
     """Decide every rule; nothing of the loop runs before all of it was read. Nothing is remembered."""
-    problem = loop_problem(loop)
-    reading = None if problem is not None else read_loop(loop)
-    refusal = problem if reading is None else reading.refusal
-    if refusal is not None or reading is None:
+    refusal = refusal_of_loop(loop)
+    if refusal is not None:
         return alike(Status.UNDECIDED, f"the prover cannot follow: {refusal}", Induction())
-    asked = AskedLoop(loop, reading)
+    asked = AskedLoop(loop, read_loop(loop))
     proof = prove_together(asked)
     if proof.refusal is not None:
         return alike(Status.UNDECIDED, proof.refusal, proof)
@@ -68,6 +67,24 @@ def decide_loop(loop: StepLoop[Any, Any]) -> LoopDecision:
     return LoopDecision(
         verdicts=verdicts, reached=proof.reached, num_paths=proof.num_paths, solver_ms=proof.solver_ms
     )
+
+
+def refusal_of_loop(loop: StepLoop[Any, Any]) -> str | None:
+    """Return what keeps a loop from being read, with its place; None for one that can be decided."""
+    return loop_problem(loop) or read_loop(loop).refusal
+
+
+def replay_loop(loop: StepLoop[Any, Any], run: LoopRun) -> LoopReplay:
+    """Run a loop that can be read on numbers, and return what it does and which rules it breaks.
+
+    Raises:
+        ValueError: it does not start with these limits, its ledger cannot be used, or a method meets a limit.
+    """
+    asked = AskedLoop(loop, read_loop(loop))
+    try:
+        return replay(run, asked)
+    except (LedgerTypeError, LimitReached) as error:
+        raise ValueError(str(error)) from None
 
 
 def alike(status: Status, message: str, proof: Induction) -> LoopDecision:

@@ -25,13 +25,17 @@ class LoopReplay:
     lines: tuple[str, ...]
 
 
-def replay(run: LoopRun, loop: AskedLoop, rule: str) -> LoopReplay:
-    """Run the loop on numbers; say what it does, up to where a rule is broken, and what else breaks there."""
+def replay(run: LoopRun, loop: AskedLoop, rule: str | None = None) -> LoopReplay:
+    """Run the loop on numbers; say what it does, up to where a rule breaks if one is named, and what breaks.
+
+    Raises:
+        ValueError: the loop does not start with these limits.
+    """
     lines: list[str] = []
     broken: set[str] = set()
     try:
         if not loop.accepts(run.limits):
-            return LoopReplay(frozenset(), ("the loop does not start with these limits",))
+            raise ValueError("run.limits: `accepts` refuses these limits")
     except LoopFailedError as error:
         return LoopReplay(frozenset({FAILS}), (f"{FAILS} is broken: {error}",))
     steps = run.steps(loop)
