@@ -12,8 +12,9 @@ import pytest
 from proofs.mutants.mutant import Mutant
 from proofs.theorems import check_refuted
 
-from schedproof.engines.fastdeploy.config import Role
+from schedproof.engines.fastdeploy.config import Role, ServingConfig
 from schedproof.engines.fastdeploy.versions.pr_8022 import Pr8022
+from schedproof_spec import INVARIANTS
 from schedproof_spec.prover.prove import prove
 from schedproof_spec.prover.verdict import Status
 from schedproof_spec.states.domain import any_config, holds_every_request
@@ -22,6 +23,9 @@ from schedproof_spec.states.merged import MergedPolicy
 from schedproof_spec.theorems.decode_victims import NO_DECODE_LEFT_OUT, NOBODY_IN_THE_MIDDLE
 from schedproof_spec.theorems.order_of_service import DOOR
 from schedproof_spec.theorems.progress import prove_progress
+from schedproof_spec.verdicts.decide import proof_alone
+from schedproof_spec.verdicts.question import Question
+from schedproof_spec.verdicts.verdict_cache import without_cache
 
 SCOPE = "text in chunks, B > N * t, blocks for growth and the longest request in the pool, any number of requests"
 
@@ -163,3 +167,38 @@ MUTANTS = [
 @pytest.mark.parametrize(("role", "mutant"), MUTANTS, ids=[f"{role}: {mutant.name}" for role, mutant in MUTANTS])
 def test_mutant_is_refuted(role, mutant, theorem):
     check_refuted(f"progress of a {role} node under 8022", progress_of(role), mutant, theorem, scope=SCOPE)
+
+
+MIXED_NODE = ServingConfig(max_num_seqs=128, max_num_batched_tokens=8192, max_model_len=32768)
+HELD_PROMPTS = [
+    change(
+        "hold every prompt",
+        "turns",
+        "running_turn",
+        "not has_blocks_to_continue(ledger, request, grant, queues, config, policy)",
+        "True",
+    ),
+    change(
+        "ask who waits behind a held prompt",
+        "turns",
+        "next_turn",
+        "policy.keeps_visiting(ledger.budget)",
+        "ledger.num_free_blocks > 0",
+    ),
+]
+
+
+def test_a_held_prompt_and_whoever_is_behind_it_could_not_use_the_rest(theorem):
+    outcome = proof_alone(Question(INVARIANTS["budget_tight"], Pr8022(), MIXED_NODE))
+    assert outcome.status is Status.HELD, outcome.reason
+    assert "a prompt that is held could not use the rest" in outcome.reached
+    assert not outcome.unreached
+    theorem("budget_tight of a mixed node under 8022", outcome, scope="one configuration, any number of requests")
+
+
+@pytest.mark.parametrize("mutant", HELD_PROMPTS, ids=lambda mutant: mutant.name)
+def test_a_prompt_that_is_held_for_nothing_is_refuted(mutant, theorem):
+    with mutant.applied(), without_cache():
+        outcome = proof_alone(Question(INVARIANTS["budget_tight"], Pr8022(), MIXED_NODE))
+    assert outcome.status is Status.VIOLATED, outcome.reason
+    theorem(f"budget_tight of a mixed node with the mutant '{mutant.name}'", outcome, scope="one configuration")
