@@ -24,7 +24,7 @@ ADDED = "files/"
 LINK = re.compile(r"(?<=\]\()(?!\w+:|#|/)(?P<path>[^)\s#]+)(?P<anchor>#[^)\s]*)?(?=\))")
 CODE = re.compile(r"^(?P<fence>```+).*?^(?P=fence)\s*$|`[^`\n]+`(?!\])", re.DOTALL | re.MULTILINE)
 LANGUAGES = {".py": "python", ".sh": "sh", ".yaml": "yaml", ".yml": "yaml", ".toml": "toml", ".json": "json"}
-HIDDEN = "---\nsearch: {exclude: true}\n---\n\n"
+HIDDEN = "---\nsearch: {exclude: true}\nhide: [toc]\n---\n\n"
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
