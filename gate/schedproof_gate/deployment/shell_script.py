@@ -56,7 +56,7 @@ class Script:
     line: int | None = None
     """Where the outermost function was called."""
     calls: list[tuple[str, Values]] = field(default_factory=list)
-    """The functions and scripts that run, each with what was set when it began."""
+    """The functions by name and the scripts by text that run, each with what was set when it began."""
     walk: Walk = field(init=False)
 
     def __post_init__(self) -> None:
@@ -204,14 +204,14 @@ class Script:
         if PurePosixPath(name).name not in PATHS_ALONE:
             self.values.lose_all(f" ({self.source}:{line} sources {name}, which is not here)", line)
 
-    def is_too_deep(self, name: str, line: int | None) -> bool:
+    def is_too_deep(self, name: str, line: int | None, text: str = "") -> bool:
         """Return whether no more functions and scripts are followed inside each other; what is not is noted.
 
         One that begins where it began before sets nothing that it has not set there.
         """
         if len(self.calls) < MAX_CALLS:
             return False
-        if any(name == other and self.values.is_same(values) for other, values in self.calls):
+        if any((text or name) == other and self.values.is_same(values) for other, values in self.calls):
             self.flow.stop()
             return True
         where = f"{self.source}:{line}"
@@ -267,7 +267,7 @@ class Script:
         prefix: Mapping[str, Argument] | None = None,
     ) -> None:
         """Follow a script that a command of this one runs, in this shell or one that is `started`."""
-        if self.is_too_deep("a script", text.first_line):
+        if self.is_too_deep("a script", text.first_line, text.text):
             return
         outer_source = self.source
         self.source = self.walk.source = source or outer_source
@@ -278,7 +278,7 @@ class Script:
         self.flow.values = values
         if prefix:
             values.begin(prefix)
-        self.calls.append(("", values.copy()))
+        self.calls.append((text.text, values.copy()))
         body = blocks_of(ShellReader(text, self.source).commands(), self.source).body
         self.flow.called(partial(self.walk.body, body))
         self.calls.pop()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from schedproof_gate.deployment.launch import Argument
@@ -11,12 +11,31 @@ from schedproof_gate.deployment.shell_blocks import Block, BlockKind, Clause, El
 from schedproof_gate.deployment.shell_builtins import assign
 from schedproof_gate.deployment.shell_conditions import Status
 from schedproof_gate.deployment.shell_expansion import calculated, expand, is_file_pattern, matches_pattern, scalar
-from schedproof_gate.deployment.shell_flow import MAX_TURNS, Flow
+from schedproof_gate.deployment.shell_flow import IN_A_BRANCH, MAX_TURNS, Flow
 from schedproof_gate.deployment.shell_syntax import Command, Text, Variable, Word
 from schedproof_gate.deployment.shell_values import Values
 
 LIKELY_OR_TRUE = {Status.SUCCESS, Status.LIKELY}
 EVERY_ARGUMENT = Word(1, [Variable("$@", "@", quoted=True, is_array=True)])
+
+
+@dataclass(slots=True)
+class Ends:
+    """Where several paths end."""
+
+    values: list[Values] = field(default_factory=list)
+    statuses: set[Status] = field(default_factory=set)
+
+    def add(self, flow: Flow) -> None:
+        """Take in the end of a path, if anything gets there."""
+        if flow.is_alive:
+            self.values.append(flow.values)
+            self.statuses.add(flow.status)
+
+    def join(self, flow: Flow, before: Values) -> None:
+        """Go on where all of them end."""
+        flow.go_on(before, self.values[::-1])
+        flow.status = self.statuses.pop() if len(self.statuses) == 1 else Status.UNKNOWN
 
 
 @dataclass(slots=True)
@@ -125,49 +144,62 @@ class Walk:
 
     def branches(self, clauses: list[Clause]) -> None:
         """Follow ``if``: the branch whose condition holds, or each one that may."""
-        if not clauses:
-            self.flow.status = Status.SUCCESS
-            return
-        clause, rest = clauses[0], clauses[1:]
-        if not clause.condition:
+        flow, before, ends = self.flow, self.values, Ends()
+        for clause in clauses:
+            if clause.condition:
+                self.question(clause.condition)
+                if not flow.is_alive or flow.status is Status.FAILURE:
+                    if flow.is_alive:
+                        continue
+                    break
+                if flow.status is not Status.SUCCESS:
+                    others = self.values.copy()
+                    self.body(clause.body)
+                    ends.add(flow)
+                    flow.values, flow.is_alive = others, True
+                    continue
             self.body(clause.body)
-            return
-        self.question(clause.condition)
-        if not self.flow.is_alive:
-            return
-        if self.flow.status is Status.SUCCESS:
-            self.body(clause.body)
-        elif self.flow.status is Status.FAILURE:
-            self.branches(rest)
+            ends.add(flow)
+            break
         else:
-            self.flow.fork([partial(self.branches, rest), partial(self.body, clause.body)])
+            flow.status = Status.SUCCESS
+            ends.add(flow)
+        ends.join(flow, before)
 
     def case(self, block: Block) -> None:
         """Follow ``case``: the clause whose pattern matches, or each one that may."""
         subject = scalar(self.values, block.words[0]) if block.words else Argument("", None)
-        self.flow.status = Status.SUCCESS
-        self.clauses(block.clauses, subject)
-
-    def clauses(self, clauses: list[Clause], subject: Argument, is_through: bool = False) -> None:
-        """Follow the clauses of ``case`` from one on; `is_through` where the one before goes on with its body."""
-        for number, clause in enumerate(clauses):
-            answers = [True] if is_through else [self.matches(subject, word) for word in clause.patterns]
-            if not any(answer is not False for answer in answers):
+        flow, before, ends = self.flow, self.values, Ends()
+        searching: Values | None = self.values
+        falling: Values | None = None
+        for clause in block.clauses:
+            answer = self.answer(subject, clause) if searching is not None else False
+            entries = [values for values in (falling, searching if answer is not False else None) if values]
+            if not entries:
                 continue
-            rest = clauses[number + 1 :]
-            follow = partial(self.clause, clause, rest, subject)
-            first = next(answer for answer in answers if answer is not False)
-            if first is True:
-                follow()
-            else:
-                self.flow.fork([partial(self.clauses, rest, subject), follow])
-            return
+            if answer is None and searching is not None:
+                searching = searching.copy()
+            elif answer is True:
+                searching = None
+            flow.status = Status.SUCCESS
+            flow.go_on(before, entries)
+            self.body(clause.body)
+            falling = self.values if flow.is_alive and clause.end == ";&" else None
+            if clause.end == ";;&" and flow.is_alive:
+                searching = self.values if searching is None else searching.joined([self.values], IN_A_BRANCH)
+            elif clause.end == ";;":
+                ends.add(flow)
+        flow.status = Status.SUCCESS
+        for values in (falling, searching):
+            if values is not None:
+                flow.values, flow.is_alive = values, True
+                ends.add(flow)
+        ends.join(flow, before)
 
-    def clause(self, clause: Clause, rest: list[Clause], subject: Argument) -> None:
-        """Follow one clause of ``case``, and those that it goes on with."""
-        self.body(clause.body)
-        if self.flow.is_alive and clause.end != ";;":
-            self.clauses(rest, subject, is_through=clause.end == ";&")
+    def answer(self, subject: Argument, clause: Clause) -> bool | None:
+        """Return whether a clause of ``case`` is chosen, by the first of its patterns that may match."""
+        answers = (self.matches(subject, word) for word in clause.patterns)
+        return next((answer for answer in answers if answer is not False), False)
 
     def matches(self, subject: Argument, word: Word) -> bool | None:
         """Return whether a pattern of ``case`` matches; one that matches everything does so whatever it is."""
