@@ -8,7 +8,6 @@ import pytest
 from schedproof_gate.accept.selection import Selection
 from schedproof_gate.check import reporting
 from schedproof_gate.deployment.deployment import Deployment
-from schedproof_gate.report.progress import Tell
 from schedproof_gate.report.report import FlagChange, NotApplicable, Result, Subject
 from schedproof_spec import INVARIANTS, Consequence, Status
 
@@ -35,7 +34,7 @@ def result(deployment: Deployment, name: str) -> Result:
     )
 
 
-def fake_check(deployment: Deployment, selection: Selection, tell: Tell) -> Subject:
+def fake_check(deployment: Deployment, selection: Selection) -> Subject:
     """A check that costs nothing: the verdicts are those above."""
     names = [name for name in ("startup", *INVARIANTS) if selection.why_not(name) is None]
     skipped = [NotApplicable(invariant=name, reason="no message") for name in names if name == "message_fits"]
