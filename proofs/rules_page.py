@@ -10,7 +10,7 @@ from pathlib import Path
 
 from proofs.mutants import MUTANTS
 
-from schedproof_gate.rules_by_id import RULES_BY_ID, ReportedRule
+from schedproof_gate.rules_by_id import ReportedRule, rules_by_id
 from schedproof_spec import INVARIANTS, WORK_RULES, Consequence, Invariant, WorkRule
 
 ROOT = Path(__file__).parents[1]
@@ -36,7 +36,7 @@ def page() -> str:
     parts += [
         f"| [`{name}`](#{name}) | wrong output | {rules[0].sentence} |\n" for name, rules in WORK_RULES.items()
     ]
-    others = [rule for name, rule in RULES_BY_ID.items() if name not in INVARIANTS and name not in WORK_RULES]
+    others = [rule for name, rule in rules_by_id().items() if name not in INVARIANTS and name not in WORK_RULES]
     parts += [f"| [`{each.id}`](#{each.id}) | {when_broken(each)} | {sentence_of(each)} |\n" for each in others]
     parts += [section_of(each) for each in INVARIANTS.values()]
     parts += [section_of_work(name, rules) for name, rules in WORK_RULES.items()]
