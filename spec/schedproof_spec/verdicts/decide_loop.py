@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -131,11 +132,12 @@ def undecided(claim: OpenClaim, loop: AskedLoop, found: FoundRuns) -> LoopVerdic
 
 
 class OneClaim:
-    """A context that claims one thing, and leaves the others alone; KV blocks have a size that reads well."""
+    """A context that claims one thing and leaves the others alone, with numbers for some of what is drawn."""
 
-    def __init__(self, context: Context, label: str) -> None:
+    def __init__(self, context: Context, label: str, given: Mapping[str, int]) -> None:
         self._context = context
         self._label = label
+        self._given = given
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._context, name)
@@ -143,8 +145,8 @@ class OneClaim:
     def integer(self, name: str, low: int | None = None, high: int | None = None) -> Any:
         """See `Context`."""
         number = self._context.integer(name, low, high)
-        if name == "limits.block_size":
-            self._context.assume(number == BLOCK_SIZES[0])
+        if name in self._given:
+            self._context.assume(number == self._given[name])
         return number
 
     def prove(self, label: str, condition: Any) -> None:
@@ -153,20 +155,30 @@ class OneClaim:
             self._context.prove(label, condition)
 
 
+EASY_LIMITS = tuple({"limits.block_size": BLOCK_SIZES[0], "limits.tokens_per_seq": tokens} for tokens in (1, 2))
+"""Where a point is looked for that shows where a proof ends: numbers that others are multiplied with."""
+
+
 def open_point(claim: OpenClaim, loop: AskedLoop) -> tuple[str, ...]:
-    """Return the smallest point of a step that `holds` allows and whose turn breaks a claim, in lines."""
+    """Return the smallest point of a step that `holds` allows and whose turn breaks a claim, in lines; or none."""
+    for given in EASY_LIMITS:
 
-    def theorem(ctx: Context) -> None:
-        induction(OneClaim(ctx, claim.label), loop, claim.assumed)
+        def theorem(ctx: Context, given: Mapping[str, int] = given) -> None:
+            induction(OneClaim(ctx, claim.label, given), loop, claim.assumed)
 
-    found = search(theorem)
-    if found.values is None:
-        return ()
-    recorded = RecordingContext(found.values)
+        found = search(theorem)
+        if found.values is not None:
+            return point_text(found.values, theorem)
+    return ()
+
+
+def point_text(values: dict[str, int], theorem: Callable[[Context], None]) -> tuple[str, ...]:
+    """Return what a theorem draws at a point, a line for each part."""
+    recorded = RecordingContext(values)
     failures_in(theorem, recorded)
     parts: dict[str, list[str]] = {}
     for name in recorded.drawn:
         owner, dot, field = name.partition(".")
         if name not in ("part", "num_kept_tokens"):
-            parts.setdefault(owner if dot else "step", []).append(f"{field or owner} {found.values[name]}")
+            parts.setdefault(owner if dot else "step", []).append(f"{field or owner} {values[name]}")
     return tuple(f"{owner}: {', '.join(values)}" for owner, values in parts.items())
