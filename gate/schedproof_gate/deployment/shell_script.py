@@ -37,6 +37,7 @@ from schedproof_gate.deployment.shell_syntax import Command, Elements, Redirecti
 from schedproof_gate.deployment.shell_values import Values
 from schedproof_gate.deployment.shell_walk import Walk
 from schedproof_gate.deployment.shell_words import ShellReader
+from schedproof_gate.errors import InputError
 
 PATHS_ALONE = {"activate", "conda", "conda.sh", "mamba", "micromamba", "pyenv", "ssh-agent"}
 """Scripts and commands of Python environments and the like, which set ``PATH`` and variables of their own."""
@@ -75,6 +76,10 @@ class Script:
     def command(self, command: Command) -> None:
         """Take in one command: assignments, a call, a script, or what may be a launch."""
         words = list(command.words)
+        for word in words:
+            for part in word.parts:
+                if isinstance(part, Variable) and part.command:
+                    self.substitution(PlacedText.of(part.command, word.line))
         if words and words[0].bare == "[[":
             self.flow.status = answered_in_brackets(words, self.values)
             return
@@ -124,6 +129,18 @@ class Script:
                 found[assigned[0]] = assigned_value(values, word, *assigned)
                 values.assign(assigned[0], found[assigned[0]])
         return found
+
+    def substitution(self, text: PlacedText) -> None:
+        """Follow what runs in ``$(…)``, which may start an engine; what it prints is not known."""
+        try:
+            body = blocks_of(ShellReader(text, self.source).commands(), self.source).body
+        except InputError:
+            return
+        self.run.budget.count(INNER_COST * len(text.text), text.first_line)
+        if not self.is_too_deep("a command", text.first_line, text.text):
+            self.calls.append((text.text, self.values.copy()))
+            self.flow.isolated(partial(self.walk.body, body))
+            self.calls.pop()
 
     def start(
         self, arguments: tuple[Argument, ...], prefix: dict[str, Argument], redirections: list[Redirection]

@@ -383,3 +383,18 @@ E
 N=1
 source ./s.sh
 fastdeploy serve $N
+
+#: launched in a substitution
+start() {
+  fastdeploy serve --port $1 &
+  echo $!
+}
+pid=$(start 8000)
+other="$(start 8001)"
+wait
+
+#: a function that a substitution calls changes nothing outside
+N=1
+f() { N=2; echo $N; }
+ignored=$(f)
+fastdeploy serve $N
