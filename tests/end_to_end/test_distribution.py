@@ -70,7 +70,7 @@ def test_the_sources_hold_all_that_a_test_or_a_proof_needs(archives: Path) -> No
     (sources,) = archives.glob("*.tar.gz")
     with tarfile.open(sources) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    kept = set(run("git", "ls-files").splitlines())
+    kept = set(run("git", "ls-files", "--cached", "--others", "--exclude-standard").splitlines())
     assert kept - names == set()
     assert {name.partition("/")[0] for name in names - kept} <= {"PKG-INFO"}
 
