@@ -14,6 +14,8 @@ from pathlib import Path
 import cvc5
 from proofs.second_opinion.recording import read_question
 
+from schedproof_spec.prover.second_solver import readable
+
 RESOURCE_LIMIT = 100_000
 """cvc5's own units for one question: a count of work, so that load changes no answer."""
 
@@ -30,7 +32,7 @@ def opinion(text: str) -> tuple[str, str]:
     solver = cvc5.Solver(cvc5.TermManager())
     solver.setOption("rlimit-per", str(RESOURCE_LIMIT))
     parser = cvc5.InputParser(solver)
-    parser.setStringInput(cvc5.InputLanguage.SMT_LIB_2_6, f"(set-logic ALL)\n{text}", "question")
+    parser.setStringInput(cvc5.InputLanguage.SMT_LIB_2_6, f"(set-logic ALL)\n{readable(text)}", "question")
     symbols = parser.getSymbolManager()
     answers = []
     try:

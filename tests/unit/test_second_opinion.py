@@ -12,6 +12,7 @@ from proofs.second_opinion.asking import ask, compare, in_order, opinion, opinio
 from proofs.second_opinion.recording import read_question, write_question
 
 RESULT = Path(__file__).parents[2] / "proofs" / "second_opinion" / "result.json"
+README = RESULT.parents[2] / "README.md"
 
 EVEN = "(declare-const x Int)\n(assert (= (* 2 x) {}))\n(check-sat)\n"
 
@@ -103,6 +104,13 @@ def test_the_command_asks_reports_and_fails_where_they_differ(
     written = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
     assert (written["questions"], len(written["different"])) == ({"sat": 1, "unsat": 1}, 1)
     assert "expected I/N" in runner.invoke(command.main, ["ask", str(tmp_path), "--shard", "3/2"]).output
+
+
+def test_the_readme_says_what_was_asked() -> None:
+    result, readme = json.loads(RESULT.read_text(encoding="utf-8")), README.read_text(encoding="utf-8")
+    said = " ".join(readme.split())
+    for kind in ("unsat", "sat"):
+        assert f"{result['asked'].get(kind, 0):,} of {result['questions'][kind]:,} (*{kind}*)" in said
 
 
 def test_the_stored_comparison_found_no_difference() -> None:

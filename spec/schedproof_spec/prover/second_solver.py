@@ -24,6 +24,10 @@ With more of them some questions of products take minutes, as not all of cvc5's 
 INSTALL = "pip install 'schedproof[cvc5]'"
 
 
+PRIME = "~prime"
+"""Stands for an apostrophe, which Z3 has in names and cvc5 cannot read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What the second solver says."""
@@ -81,8 +85,12 @@ def text_of(conditions: Sequence[z3.BoolRef]) -> str:
     context = z3.Context()
     solver = z3.Solver(ctx=context)
     solver.add(*(condition.translate(context) for condition in conditions))
-    text: str = solver.to_smt2()
-    return text
+    return readable(solver.to_smt2())
+
+
+def readable(text: str) -> str:
+    """Return a question of Z3's with names that cvc5 can read."""
+    return text.replace("'", PRIME)
 
 
 def values_in(solver: Any, symbols: Any) -> dict[str, int | bool]:
@@ -90,10 +98,11 @@ def values_in(solver: Any, symbols: Any) -> dict[str, int | bool]:
     values: dict[str, int | bool] = {}
     for term in symbols.getDeclaredTerms():
         value = solver.getValue(term)
+        symbol = term.getSymbol().replace(PRIME, "'")
         if value.isIntegerValue():
-            values[term.getSymbol()] = int(value.getIntegerValue())
+            values[symbol] = int(value.getIntegerValue())
         elif value.isBooleanValue():
-            values[term.getSymbol()] = bool(value.getBooleanValue())
+            values[symbol] = bool(value.getBooleanValue())
     return values
 
 

@@ -134,6 +134,11 @@ def test_what_it_cannot_read_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
     assert second_solver.ask([z3.Int("x") > 1]) == second_solver.OPEN
 
 
+def test_names_with_an_apostrophe_are_read_and_given_back() -> None:
+    reply = second_solver.ask([z3.Int("x'") == 3, z3.Int("x") == 4])
+    assert (reply.answer, reply.values) == (z3.sat, {"x'": 3, "x": 4})
+
+
 def test_a_verdict_and_what_is_stored_of_it_name_the_solver(monkeypatch: pytest.MonkeyPatch) -> None:
     held = decide_settled(monkeypatch)
     assert held.status is Status.HELD
