@@ -12,7 +12,7 @@ from typing import Any
 
 import z3
 
-from schedproof_spec.prover import symbolic
+from schedproof_spec.prover import symbolic, terms
 from schedproof_spec.prover.walk import Decision, PathWalker
 
 
@@ -27,7 +27,7 @@ class Leaf:
     @property
     def condition(self) -> z3.BoolRef:
         """What holds on this path."""
-        return z3.And(*(condition for condition, _ in self.decisions))
+        return terms.conjunction([condition for condition, _ in self.decisions])
 
 
 NOTHING = object()
@@ -135,8 +135,8 @@ def words_of(error: Exception) -> str:
 
 def raising(leaves: list[Leaf]) -> symbolic.Split:
     """Return the split into the states that take one of these paths, and the others."""
-    condition = z3.Or(*(leaf.condition for leaf in leaves))
-    return symbolic.Split((condition, z3.Not(condition)))
+    condition = terms.disjunction([leaf.condition for leaf in leaves])
+    return symbolic.Split((condition, terms.negation(condition)))
 
 
 def select(leaves: list[tuple[tuple[Decision, ...], Any]]) -> Any:
@@ -150,16 +150,16 @@ def select(leaves: list[tuple[tuple[Decision, ...], Any]]) -> Any:
             name: select([(decisions, getattr(value, name)) for decisions, value in leaves]) for name in names
         }
         return replace(first, **merged_fields)
-    terms = [
+    numbers = [
         (decisions, term, term.get_id())
         for decisions, value in leaves
         if (term := symbolic.term_of(value)) is not None
     ]
-    if len(terms) < len(leaves):
+    if len(numbers) < len(leaves):
         if all(value == first for _, value in leaves):
             return first
         raise symbolic.UnsupportedError(f"paths return {type(first).__name__} values that cannot be merged")
-    term = select_term(terms, 0)
+    term = select_term(numbers, 0)
     return symbolic.SymBool(term) if z3.is_bool(term) else symbolic.SymInt(term)
 
 
@@ -177,5 +177,5 @@ def select_term(leaves: list[tuple[tuple[Decision, ...], z3.ExprRef, int]], dept
     if not outside:
         return select_term(inside, depth + 1)
     if len({leaf[0][depth][1] for leaf in outside}) == 1:
-        return z3.If(condition, select_term(inside, depth + 1), select_term(outside, depth + 1))
-    return z3.If(condition, select_term(inside, depth + 1), select_term(outside, depth))
+        return terms.choice(condition, select_term(inside, depth + 1), select_term(outside, depth + 1))
+    return terms.choice(condition, select_term(inside, depth + 1), select_term(outside, depth))

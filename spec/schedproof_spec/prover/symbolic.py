@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 import z3
 
+from schedproof_spec.prover import terms
 from schedproof_spec.prover.bits import differing, joined, masked
 from schedproof_spec.prover.brancher import Brancher, Split, activate, active, deactivate, deciding, values_split
 from schedproof_spec.prover.messages import is_made_for_a_message
@@ -46,9 +47,9 @@ def term_of(value: Any) -> z3.ExprRef | None:
     if isinstance(value, SymInt | SymBool):
         return value.term
     if isinstance(value, bool):
-        return z3.BoolVal(value)
+        return TRUE if value else FALSE
     if isinstance(value, int):
-        return z3.IntVal(value)
+        return terms.integer(value)
     return None
 
 
@@ -57,9 +58,9 @@ def integer_term(value: Any) -> z3.ArithRef | None:
     if isinstance(value, SymInt):
         return value.term
     if isinstance(value, SymBool):
-        return z3.If(value.term, z3.IntVal(1), z3.IntVal(0))
+        return terms.choice(value.term, terms.integer(1), terms.integer(0))
     if isinstance(value, int):
-        return z3.IntVal(int(value))
+        return terms.integer(int(value))
     return None
 
 
@@ -290,10 +291,10 @@ def _applied(operation: Callable[..., Any], result: type[SymInt | SymBool], left
         return NotImplemented
     brancher = active()
     if brancher is None:
-        return result(operation(integer_term(left), integer_term(right)))
+        return result(terms.applied(operation, integer_term(left), integer_term(right)))
     known = brancher.memory.get(keys)
     if known is None:
-        built = result(operation(integer_term(left), integer_term(right)))
+        built = result(terms.applied(operation, integer_term(left), integer_term(right)))
         known = brancher.memory[keys] = (built, left, right)
     return known[0]
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import z3
 
-from schedproof_spec.prover import symbolic
+from schedproof_spec.prover import symbolic, terms
 from schedproof_spec.prover.failures import failure_behind
 from schedproof_spec.prover.symbolic import Split, SymBool
 
@@ -43,6 +43,8 @@ class Event:
     """What the sides are; None where nothing is decided."""
     models: dict[int, z3.ModelRef] = field(default_factory=dict)
     """A state that takes a side, where one is known."""
+    open_sides: set[int] = field(default_factory=set)
+    """Sides of which it was not settled whether a state takes them."""
     value: Any = None
 
 
@@ -119,7 +121,7 @@ class PathWalker:
         key = (operator.not_, condition.key)
         known: Split | None = self.memory.get(key)
         if known is None:
-            known = self.memory[key] = Split((condition.term, z3.Not(condition.term)))
+            known = self.memory[key] = Split((condition.term, terms.negation(condition.term)))
         return known
 
     def _decide(self, split: Callable[[], Split]) -> int:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import z3
-
+from schedproof_spec.prover import terms
 from schedproof_spec.prover.symbolic import SymBool, term_of
 
 
@@ -16,7 +15,7 @@ def all_of(*conditions: Any) -> Any:
         return True
     if any(condition is False for condition in conditions):
         return False
-    return SymBool(z3.And(*open_terms))
+    return SymBool(terms.conjunction(open_terms))
 
 
 def any_of(*conditions: Any) -> Any:
@@ -26,7 +25,7 @@ def any_of(*conditions: Any) -> Any:
         return False
     if any(condition is True for condition in conditions):
         return True
-    return SymBool(z3.Or(*open_terms))
+    return SymBool(terms.disjunction(open_terms))
 
 
 def negated(condition: Any) -> Any:
