@@ -133,6 +133,8 @@ class SymbolicContext:
         if self.explorer.is_replaying:
             return
         self.cover(label)
+        if label not in self.claims.reached and self.explorer.is_ruled_out():
+            raise PathEnded
         if condition is True:
             self.claims.proved.add(label)
             return

@@ -21,6 +21,9 @@ LIMIT_DIVISORS = (32, 32, 16, 16, 8, 4, 1, 1, 1)
 Some seeds never settle what most settle at once, so that short attempts come before the long ones.
 """
 
+PLAIN = {"arith.nl.grobner": False}
+"""Settings of the plain solver, which settles most questions with the least work."""
+
 
 class Copies:
     """Copies of terms in a context that meets nothing else, one for each term."""
@@ -61,17 +64,34 @@ class SolverWork:
 
 
 def answer(conditions: Sequence[z3.BoolRef], resource_limit: int, work: SolverWork) -> z3.CheckSatResult:
-    """Return whether the conditions can hold together; unknown when every attempt gives up."""
+    """Return whether the conditions can hold together; unknown when every attempt gives up.
+
+    The plain solver and the one that has every means take turns: each settles some that the other does not.
+    """
     for seed, divisor in enumerate(LIMIT_DIVISORS):
         context = z3.Context()
-        solver = z3.Solver(ctx=context)
+        solver = plain_solver(context) if seed % 2 == 0 else z3.Solver(ctx=context)
         solver.set("rlimit", resource_limit // divisor)
         solver.set("random_seed", seed)
-        solver.add(*(condition.translate(context) for condition in conditions))
+        tell(solver, [condition.translate(context) for condition in conditions])
         found = work.check(solver)
         if found != z3.unknown:
             return found
     return z3.unknown
+
+
+def plain_solver(context: z3.Context) -> z3.Solver:
+    """Return a solver without preparation, which keeps what it found between questions."""
+    solver = z3.SimpleSolver(ctx=context)
+    for name, value in PLAIN.items():
+        solver.set(name, value)
+    return solver
+
+
+def tell(solver: z3.Solver, conditions: Sequence[z3.BoolRef]) -> None:
+    """Tell a solver what holds, in terms of its own context."""
+    for condition in conditions:
+        z3.Z3_solver_assert(solver.ctx.ref(), solver.solver, condition.ast)
 
 
 class Minimiser:

@@ -1,7 +1,9 @@
-"""Runs a function once for every feasible path through it.
+"""Runs a function once for every path through it that the solver cannot rule out at a glance.
 
 The solver keeps the conditions of the path, one scope a decision, and a state that takes the path where it has
-named one: a side that this state takes needs no question.
+named one: a side that this state takes needs no question. A side that no state takes is nearly always ruled out
+within little work; where that is not enough the side is followed, and whatever is claimed there is asked with every
+means. So no state is left out, and no question that settles nothing is asked for long.
 """
 
 from __future__ import annotations
@@ -11,12 +13,15 @@ from contextlib import contextmanager
 
 import z3
 
-from schedproof_spec.prover.inquiry import DEFAULT_RESOURCE_LIMIT, Copies, SolverWork, answer
+from schedproof_spec.prover.inquiry import DEFAULT_RESOURCE_LIMIT, Copies, SolverWork, answer, plain_solver, tell
 from schedproof_spec.prover.symbolic import TRUE, Split
 from schedproof_spec.prover.walk import Event, PathEnded, PathWalker
 
-FIRST_LOOK = {"rlimit": 200_000, "arith.nl.grobner": False}
-"""The plain solver that all paths share gives up early; what it leaves open is asked again with every means."""
+FIRST_LOOK = 20_000
+"""Resource units after which the solver that all paths share gives up; what it leaves open is asked anew."""
+
+GLANCE = 8_000
+"""Resource units after which the side of a decision counts as possible."""
 
 
 class PathExplorer(PathWalker):
@@ -31,11 +36,13 @@ class PathExplorer(PathWalker):
         self.bound: z3.BoolRef | None = None
         """What a state must satisfy to be looked for on the paths that are still to come."""
         self._copies = Copies()
-        self._solver = z3.SimpleSolver(ctx=self._copies.context)
-        self._solver.set(**FIRST_LOOK)
+        self._solver = plain_solver(self._copies.context)
+        self._solver.set("rlimit", FIRST_LOOK)
         self._num_scopes = 0
         self._model: z3.ModelRef | None = None
         """A state of the current path, when one is known."""
+        self._num_told_when_open: list[int] = []
+        """How much the solver was told up to each decision of the current path whose side is open."""
 
     def assume(self, condition: z3.BoolRef) -> None:
         """Restrict the current path."""
@@ -56,6 +63,13 @@ class PathExplorer(PathWalker):
         if not has_more:
             self._model = model
         return bool(found == z3.sat)
+
+    def is_ruled_out(self) -> bool:
+        """Return whether no state takes the path's decisions, which a glance has left open."""
+        if not self._num_told_when_open:
+            return False
+        told = list(self._solver.assertions())[: self._num_told_when_open[-1]]
+        return bool(answer(told, self.resource_limit, self.work) == z3.unsat)
 
     def _ask(self, *conditions: z3.BoolRef) -> tuple[z3.CheckSatResult, z3.ModelRef | None]:
         """Ask whether the path allows all conditions; a state is named where the first look finds one."""
@@ -90,7 +104,7 @@ class PathExplorer(PathWalker):
 
     def tell(self, *conditions: z3.BoolRef) -> None:
         """Tell the solver what holds."""
-        self._solver.add(*map(self._copies.of, conditions))
+        tell(self._solver, [self._copies.of(condition) for condition in conditions])
 
     def _decision(self, split: Split) -> Event:
         """Return a new decision with the sides that the solver cannot rule out."""
@@ -101,6 +115,8 @@ class PathExplorer(PathWalker):
                 event.sides.remove(side)
             elif model is not None:
                 event.models[side] = model
+            if found == z3.unknown:
+                event.open_sides.add(side)
         if not event.sides:
             raise PathEnded
         return event
@@ -112,7 +128,12 @@ class PathExplorer(PathWalker):
     def _state_with(self, condition: z3.BoolRef) -> tuple[z3.CheckSatResult, z3.ModelRef | None]:
         if self._allows(condition):
             return z3.sat, self._model
-        return self._ask(condition)
+        self._solver.set("rlimit", GLANCE)
+        try:
+            with self.supposing(condition):
+                return self.look()
+        finally:
+            self._solver.set("rlimit", FIRST_LOOK)
 
     def _require(self, condition: z3.BoolRef) -> None:
         self.tell(condition)
@@ -136,8 +157,12 @@ class PathExplorer(PathWalker):
             self._num_scopes += 1
             self.tell(event.split.conditions[event.sides[0]])
             self._model = event.models.get(event.sides[0])
+            if event.sides[0] in event.open_sides:
+                self._num_told_when_open.append(len(self._solver.assertions()))
 
     def _leave(self, event: Event) -> None:
         if event.split is not None:
             self._solver.pop()
             self._num_scopes -= 1
+            if event.sides[0] in event.open_sides:
+                self._num_told_when_open.pop()

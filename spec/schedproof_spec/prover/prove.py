@@ -89,10 +89,11 @@ def doubtful(found: Outcome, reason: str) -> Outcome:
 
 def is_finding(error: Exception, context: SymbolicContext) -> bool:
     """Return whether an exception refutes the theorem: its path exists, and the prover can follow it."""
-    if isinstance(error, UnsupportedError | RecursionError | MemoryError):
-        context.claims.unsupported = f"the prover cannot follow: {placed(error)}"
-        return False
     exists = context.explorer.is_satisfiable()
+    if isinstance(error, UnsupportedError | RecursionError | MemoryError):
+        if exists != z3.unsat:
+            context.claims.unsupported = f"the prover cannot follow: {placed(error)}"
+        return False
     if exists == z3.unknown:
         context.claims.undecided = f"whether a path exists that {describe(error)}"
     return bool(exists == z3.sat)
