@@ -343,9 +343,11 @@ def prove_count(ctx: Context, configs: Configs, policy: Policy) -> None:
 def by_induction(ctx: Context, configs: Configs, policy: Policy, claim: Claim, given: Claim) -> None:
     """Prove that a step `is_possible`, and a claim about it, at every point of every step.
 
-    ``given`` is another claim that is known to hold at every point; `nothing` when there is none.
+    ``given`` is another claim that an induction like this one has proved for these configurations, and with it that
+    every step `is_possible`, which is then not proved again; `nothing` when there is none.
     """
-    part = ctx.one_of("part", ("count", "opening", "turn"))
+    is_first = given is nothing
+    part = ctx.one_of("part", ("count", "opening", "turn") if is_first else ("opening", "turn"))
     if part == "count":
         prove_count(ctx, configs, policy)
         return
@@ -361,7 +363,10 @@ def by_induction(ctx: Context, configs: Configs, policy: Policy, claim: Claim, g
         if turn is None:
             return
         after, label = moment_after(ctx, before, turn, frame.config), label_of(turn)
-        ctx.prove(f"{label}: it is in order", ctx.merged(lambda: is_in_order(turn, queues, frame.config, policy)))
+        if is_first:
+            is_right = ctx.merged(lambda: is_in_order(turn, queues, frame.config, policy))
+            ctx.prove(f"{label}: it is in order", is_right)
     ctx.assume(ctx.merged(lambda: given(after, frame)))
-    ctx.prove(f"{label}: the step is possible", ctx.merged(lambda: is_possible(after, frame)))
+    if is_first:
+        ctx.prove(f"{label}: the step is possible", ctx.merged(lambda: is_possible(after, frame)))
     ctx.prove(label, ctx.merged(lambda: claim(after, frame)))

@@ -106,13 +106,22 @@ class MergedPolicy(MergedRules):  # type: ignore[misc]
         self.asked: set[str] = set()
         self.read: dict[str, Callable[..., Any]] = {}
         """Rules that are ready to be asked on symbols."""
+        self.checks: dict[int, tuple[StartupCheck, StartupCheck]] = {}
         for name in HABITS:
             setattr(self, name, getattr(policy, name))
 
     def startup_checks(self) -> tuple[StartupCheck, ...]:
         """See `Policy`."""
         checks: tuple[StartupCheck, ...] = super().startup_checks()
-        return tuple([asked_on_symbols(check) for check in checks])
+        return tuple([self._asked_on_symbols(check) for check in checks])
+
+    def _asked_on_symbols(self, check: StartupCheck) -> StartupCheck:
+        """Read a check once in a proof; it is kept with what was read, so that no other takes its address."""
+        if symbolic.active() is None:
+            return asked_on_symbols(check)
+        if id(check) not in self.checks:
+            self.checks[id(check)] = (check, asked_on_symbols(check))
+        return self.checks[id(check)][1]
 
 
 def next_chunk(request: Request, budget: int, config: ServingConfig) -> int:

@@ -91,7 +91,7 @@ NO_OVERSHOOT = Invariant(
     origin="PR 7438: steps exceed the limit under speculative decoding, Paddle allocates new shapes until OOM.",
     fields=BUDGET_FIELDS,
     proof=prove_no_overshoot,
-    covers=EVERY_TURN_POSSIBLE,
+    covers=EVERY_TURN,
     builds_on=BUDGET_NONNEGATIVE,
     on_run=lambda step, policy: step_is_within_limit(step.plan.final.view(step.config), step.config),
 )
@@ -173,7 +173,7 @@ BUDGET_TIGHT = Invariant(
     origin="PR 7438, review: reserving for max_num_seqs sequences that do not exist starves prefill.",
     fields=BUDGET_FIELDS,
     proof=prove_budget_tight,
-    covers=EVERY_TURN_POSSIBLE
+    covers=EVERY_TURN
     | {f"{turn} leaves no more budget" for turn in TURNS}
     | {
         "an admission comes after everybody's visit",

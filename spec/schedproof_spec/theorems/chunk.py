@@ -21,7 +21,7 @@ from schedproof_spec.rules.chunk import (
 )
 from schedproof_spec.states.domain import Configs
 from schedproof_spec.states.ledger import Claim, any_frame, any_moment, by_induction, queues_at
-from schedproof_spec.theorems.budget import BUDGET_FIELDS, BUDGET_NONNEGATIVE, EVERY_TURN_POSSIBLE
+from schedproof_spec.theorems.budget import BUDGET_FIELDS, BUDGET_NONNEGATIVE, EVERY_TURN
 
 
 def prove_chunk_within_prompt(ctx: Context, configs: Configs, policy: Policy, given: Claim) -> None:
@@ -196,7 +196,7 @@ CHUNK_CAPACITY_COVERS_STEP = Invariant(
     origin="PR 7756: a decode node planned its KV cache for one token a sequence under MTP.",
     fields=("max_num_batched_tokens", "max_num_seqs", "num_speculative_tokens", "max_model_len"),
     proof=prove_capacity_covers,
-    covers=EVERY_TURN_POSSIBLE
+    covers=EVERY_TURN
     | {
         "every slot decodes",
         "an empty step can be filled",

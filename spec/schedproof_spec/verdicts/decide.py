@@ -15,7 +15,7 @@ from schedproof_spec.states.domain import the_config
 from schedproof_spec.states.merged import MergedPolicy
 from schedproof_spec.verdicts.find_numbers import find_numbers
 from schedproof_spec.verdicts.find_run import find_run
-from schedproof_spec.verdicts.proved import Proved, proved
+from schedproof_spec.verdicts.proved import Proved, proved, proved_or_refuted
 from schedproof_spec.verdicts.question import Condition, Question
 from schedproof_spec.verdicts.verdict_cache import VerdictCache
 from schedproof_spec.verdicts.witness import ConfigWitness, Witness, plain_config
@@ -40,6 +40,8 @@ class Verdict:
     """The policy's rules that it rests on."""
     num_paths: int
     solver_ms: float
+    builds_on: str | None
+    """The invariant that its proof takes for granted, proved for the same policy and configurations."""
 
 
 _decided: VerdictCache[Verdict] = VerdictCache("verdict")
@@ -77,6 +79,7 @@ class Decision:
     question: Question
     policy: MergedPolicy
     proof: Outcome
+    builds_on: str | None = None
     explored: list[Outcome] = field(default_factory=list)
 
     def verdict(self, outcome: Outcome, witness: Witness | None) -> Verdict:
@@ -93,6 +96,7 @@ class Decision:
             rules=frozenset(self.policy.asked),
             num_paths=sum(explored.num_paths for explored in (self.proof, *self.explored)),
             solver_ms=sum(explored.solver_ms for explored in (self.proof, *self.explored)),
+            builds_on=self.builds_on,
         )
 
     def found(self, witness: Witness, reason: str) -> Verdict:
@@ -107,7 +111,8 @@ class Decision:
 def decide_anew(question: Question) -> Verdict:
     """Decide a question by proof, and where there is none by a search for a witness."""
     proof = proved(question)
-    decision = Decision(question, MergedPolicy(question.policy), proof.outcome)
+    lemma = None if proof.lemma is None else proof.lemma.name
+    decision = Decision(question, MergedPolicy(question.policy), proof.outcome, lemma)
     decision.policy.asked |= proof.rules
     if proof.outcome.status is Status.HELD and question.invariant.existence is not None:
         return decide_existence(decision, proof)
@@ -162,7 +167,7 @@ def decide_existence(decision: Decision, proof: Proved) -> Verdict:
 
 def proof_alone(question: Question) -> Outcome:
     """Return what becomes of an invariant's proofs, without looking for a witness."""
-    proof, existence = proved(question), question.invariant.existence
+    proof, existence = proved_or_refuted(question), question.invariant.existence
     if proof.outcome.status is not Status.HELD or existence is None:
         return proof.outcome
     return prove(lambda ctx: existence(ctx, question.configs, MergedPolicy(question.policy), proof.given))

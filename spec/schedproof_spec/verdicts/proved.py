@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from schedproof.engines.fastdeploy.config import ServingConfig
 from schedproof.engines.fastdeploy.policy import Policy
+from schedproof_spec.invariant import Invariant
 from schedproof_spec.prover.context import Context
 from schedproof_spec.prover.prove import prove
 from schedproof_spec.prover.subset.policies import policy_problem
@@ -22,10 +23,17 @@ class Proved:
     """What became of a proof."""
 
     outcome: Outcome
-    given: Claim
-    """What the proof built on."""
+    lemma: Invariant | None
+    """What the proof builds on: another invariant, proved for the same policy and configurations."""
     rules: frozenset[str]
     """The policy's rules that the outcome rests on."""
+    asks_configs: bool
+    """Whether it depends on the configurations in question."""
+
+    @property
+    def given(self) -> Claim:
+        """What the proof takes for granted at every point of a step."""
+        return nothing if self.lemma is None else self.lemma.at_every_moment
 
 
 _proved: VerdictCache[Proved] = VerdictCache("proof")
@@ -37,30 +45,70 @@ def proved(question: Question) -> Proved:
 
     An invariant that builds on another may use it where that one is proved, and must do without it elsewhere.
     """
-    problem = policy_problem(question.policy)
-    if problem is not None:
-        return Proved(refused(f"the prover cannot follow: {problem}"), nothing, frozenset())
-    anywhere = replace(question, config=None, condition=always)
-    known = _proved.recall(question) or _proved_anywhere.recall(anywhere)
+    known = _known(question)
     if known is not None:
         return known
-    policy = MergedPolicy(question.policy)
-    given: Claim = nothing
+    lemma, rules = _held_lemma(question)
+    return _remembered(question, _proof_with(question, lemma), rules)
+
+
+def proved_or_refuted(question: Question) -> Proved:
+    """Return the same, sooner where the invariant is violated.
+
+    A state that refutes it where all that it may build on holds refutes it in any case, so that the other
+    invariant is decided only where there is no such state.
+    """
     lemma = question.invariant.builds_on
-    if lemma is not None:
-        for basis in (proved(each) for each in wider(question.about(lemma))):
-            policy.asked |= basis.rules
-            if basis.outcome.status is Status.HELD:
-                given = lemma.at_every_moment
-                break
-    invariant, configs = question.invariant, AskedConfigs(question.configs)
-    outcome = prove(lambda ctx: invariant.proof(ctx, configs, policy, given))
-    result = Proved(outcome, given, frozenset(policy.asked))
-    if configs.are_asked or lemma is not None:
-        _proved.keep(question, result.rules, result)
+    known = _known(question)
+    if known is not None:
+        return known
+    if lemma is None:
+        return proved(question)
+    with_lemma = _proof_with(question, lemma)
+    if with_lemma.outcome.status is Status.VIOLATED:
+        return with_lemma
+    held, rules = _held_lemma(question)
+    return _remembered(question, with_lemma if held is lemma else _proof_with(question, held), rules)
+
+
+def _known(question: Question) -> Proved | None:
+    """Return what is known of a proof before it is tried."""
+    problem = policy_problem(question.policy)
+    if problem is not None:
+        return Proved(refused(f"the prover cannot follow: {problem}"), None, frozenset(), True)
+    return _proved.recall(question) or _proved_anywhere.recall(_anywhere(question))
+
+
+def _anywhere(question: Question) -> Question:
+    return replace(question, config=None, condition=always)
+
+
+def _held_lemma(question: Question) -> tuple[Invariant | None, frozenset[str]]:
+    """Return what an invariant may build on, None where that is not proved, and the rules that this rests on."""
+    lemma, rules = question.invariant.builds_on, frozenset[str]()
+    for basis in (proved(each) for each in wider(question.about(lemma))) if lemma is not None else ():
+        rules |= basis.rules
+        if basis.outcome.status is Status.HELD:
+            return lemma, rules
+    return None, rules
+
+
+def _remembered(question: Question, found: Proved, rules_of_lemma: frozenset[str]) -> Proved:
+    """Keep what became of a proof, with the rules that its lemma rests on."""
+    found = replace(found, rules=found.rules | rules_of_lemma)
+    if found.asks_configs or question.invariant.builds_on is not None:
+        _proved.keep(question, found.rules, found)
     else:
-        _proved_anywhere.keep(anywhere, result.rules, result)
-    return result
+        _proved_anywhere.keep(_anywhere(question), found.rules, found)
+    return found
+
+
+def _proof_with(question: Question, lemma: Invariant | None) -> Proved:
+    """Try the proof, with all that may be taken for granted where another invariant is proved."""
+    policy, configs = MergedPolicy(question.policy), AskedConfigs(question.configs)
+    given = nothing if lemma is None else lemma.at_every_moment
+    outcome = prove(lambda ctx: question.invariant.proof(ctx, configs, policy, given))
+    return Proved(outcome, lemma, frozenset(policy.asked), configs.are_asked)
 
 
 def wider(question: Question) -> list[Question]:
