@@ -36,6 +36,28 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-goldens", action="store_true", help="write the golden files anew")
 
 
+SHARING = (
+    "test_reference_keeps",
+    "test_rule_is_kept_without_the_change",
+    "test_every_ledger_is_possible",
+    "test_upstream_is_decided",
+    "test_claim_about_an_invariant",
+)
+"""Tests that ask the same questions: one process runs them one after the other, and decides each question once."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Bring those that share questions to the front; they are the longest, so that both workers end together."""
+    items.sort(key=rank)
+
+
+def rank(item: pytest.Item) -> int:
+    """Return where a test comes; those without a place stay in their order, behind."""
+    name = getattr(item, "originalname", None)
+    is_shared = item.path.parent == Path(__file__).parent and name in SHARING
+    return SHARING.index(name) if is_shared else len(SHARING)
+
+
 @pytest.fixture
 def theorem(request: pytest.FixtureRequest) -> Callable[..., None]:
     """Record a decided theorem for the summary."""

@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 
 import pytest
 from proofs.mutants.mutant import Mutant
+from proofs.possible import possible
 from proofs.theorems import check_held, check_refuted
 
 from schedproof.engines.fastdeploy.config import Role, ServingConfig
@@ -24,10 +25,10 @@ from schedproof.engines.fastdeploy.turns import (
     run_decode,
     run_prefill,
 )
-from schedproof_spec.states.domain import any_config, any_request, draw_config
-from schedproof_spec.states.ledger import by_induction, nothing
-from schedproof_spec.states.merged import MergedPolicy
-from schedproof_spec.theorems.budget import has_budget
+from schedproof_spec.prover.verdict import Status
+from schedproof_spec.states.domain import any_request, draw_config
+from schedproof_spec.theorems.budget import EVERY_TURN
+from schedproof_spec.verdicts.proved import proved
 
 SCOPE = "every ledger, every configuration"
 ORIGINAL = POLICIES["original"]
@@ -257,11 +258,8 @@ def test_mutant_is_refuted(turn, theorem):
 @pytest.mark.parametrize("policy_name", POLICIES)
 def test_every_ledger_is_possible(policy_name, theorem):
     """What the other proofs assume of a ledger holds for each policy; for the reference with its budget's sign."""
-    policy = POLICIES[policy_name]
-    claim = has_budget if policy is REFERENCE else nothing
-    check_held(
-        f"every ledger is possible under {policy_name}",
-        lambda ctx: by_induction(ctx, any_config, MergedPolicy(policy), claim, nothing),
-        theorem,
-        scope="every state of every configuration",
-    )
+    outcome = proved(possible(POLICIES[policy_name])).outcome
+    assert outcome.status is Status.HELD, outcome.reason
+    assert outcome.reached >= {f"{turn}: the step is possible" for turn in EVERY_TURN}
+    assert not outcome.unreached
+    theorem(f"every ledger is possible under {policy_name}", outcome, scope="every state of every configuration")

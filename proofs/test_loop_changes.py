@@ -12,13 +12,10 @@ from dataclasses import dataclass
 import pytest
 from proofs.changes_of_order import CHANGES_OF_ORDER
 from proofs.mutants.mutant import Mutant
+from proofs.possible import possible
 
 from schedproof.engines.fastdeploy.policies import POLICIES, REFERENCE
 from schedproof_spec import INVARIANTS, Status
-from schedproof_spec.prover.prove import prove
-from schedproof_spec.states.domain import any_config
-from schedproof_spec.states.ledger import by_induction, nothing
-from schedproof_spec.states.merged import MergedPolicy
 from schedproof_spec.verdicts.decide import proof_alone
 from schedproof_spec.verdicts.question import Question
 from schedproof_spec.verdicts.verdict_cache import without_cache
@@ -38,7 +35,7 @@ class LoopChange:
         """Return what becomes of the rule's theorem, without a search for a run."""
         policy = POLICIES[self.policy]
         if self.rule == POSSIBLE:
-            return prove(lambda ctx: by_induction(ctx, any_config, MergedPolicy(policy), nothing, nothing))
+            return proof_alone(possible(policy))
         return proof_alone(Question(INVARIANTS[self.rule], policy))
 
 
