@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from schedproof import NEWEST, POLICIES, Policy, Role, ServingConfig, SpeculativeConfig, SpeculativeMethod
-from schedproof_spec import INVARIANTS, Status
+from schedproof_spec import INVARIANTS, Invariant, Status
 from schedproof_spec.prover.context import AssumptionFailedError, ConcreteContext, Context
 from schedproof_spec.prover.prove import prove
 from schedproof_spec.states.merged import MergedPolicy
@@ -78,14 +78,14 @@ def test_the_proof_of_all_and_that_of_one_agree(invariant: str, policy: Policy) 
 
 
 def test_the_second_of_a_kind_is_proved_with_all_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    proved_anew = proofs.proved_anew
+    proof_with = proofs.proof_with
     asked: list[Question] = []
 
-    def noted(question: Question) -> proofs.Proved:
+    def noted(question: Question, lemma: Invariant | None) -> proofs.Proved:
         asked.append(question)
-        return proved_anew(question)
+        return proof_with(question, lemma)
 
-    monkeypatch.setattr(proofs, "proved_anew", noted)
+    monkeypatch.setattr(proofs, "proof_with", noted)
     with without_cache():
         for seqs in (64, 65, 66, 67):
             config = replace(MIXED, max_num_seqs=seqs)
@@ -100,7 +100,7 @@ def test_what_one_refutes_is_not_asked_of_all(monkeypatch: pytest.MonkeyPatch) -
         question = Question(INVARIANTS["no_overshoot"], policy, config)
         assert proved(question).outcome.status is Status.VIOLATED
         assert question.of_all_alike is not None
-        monkeypatch.setattr(proofs, "proved_anew", lambda question: pytest.fail("proved again"))
+        monkeypatch.setattr(proofs, "proof_with", lambda question, lemma: pytest.fail("proved again"))
         assert proved(question.of_all_alike).outcome.status is Status.VIOLATED
 
 
