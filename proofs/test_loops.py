@@ -48,6 +48,7 @@ COVERS = frozenset(
 @dataclass(frozen=True, slots=True)
 class Decided:
     status: Status
+    settled_by: str
     num_paths: int
     solver_ms: float
 
@@ -86,7 +87,11 @@ def test_an_example_keeps_every_rule(name, theorem):
     assert (proof.refusal, proof.open) == (None, {})
     assert proof.proved == LOOP_RULES.keys()
     assert proof.reached >= COVERS
-    theorem(f"the step loop {name}", Decided(Status.HELD, proof.num_paths, proof.solver_ms), scope=SCOPE)
+    theorem(
+        f"the step loop {name}",
+        Decided(Status.HELD, proof.settled_by, proof.num_paths, proof.solver_ms),
+        scope=SCOPE,
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -171,5 +176,5 @@ def test_a_change_of_what_is_so_is_refuted(rule, name, change, theorem):
         proof = proof_of(loop)
     assert rule in proof.open
     assert proof.open[rule].is_refuted
-    decided = Decided(Status.VIOLATED, proof.num_paths, proof.solver_ms)
+    decided = Decided(Status.VIOLATED, proof.settled_by, proof.num_paths, proof.solver_ms)
     theorem(f"{rule} of {name} with the mutant '{change.name}'", decided, scope=SCOPE)

@@ -84,5 +84,5 @@ def test_presets_are_fastdeploys():
 @pytest.mark.parametrize(("field", "least"), [("steps_per_block", 1), ("minimum_blocks", 0)])
 def test_a_reserve_decays_and_is_not_negative(field, least):
     OutputReserve(**{field: least})
-    with pytest.raises(ValueError, match=f"{field}: expected {least} or more, got {least - 1}"):
+    with pytest.raises(ValueError, match=f"{field}: expected a whole number of {least} or more, got {least - 1}"):
         OutputReserve(**{field: least - 1})

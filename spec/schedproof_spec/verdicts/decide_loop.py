@@ -10,7 +10,7 @@ from schedproof.step_loop import StepLoop
 from schedproof_spec.prover.context import Context, RecordingContext
 from schedproof_spec.prover.prove import failures_in, search
 from schedproof_spec.prover.subset.loops import loop_problem, read_loop
-from schedproof_spec.prover.verdict import Status
+from schedproof_spec.prover.verdict import Status, by_second
 from schedproof_spec.prover.walk import LimitReached
 from schedproof_spec.states.asked_loop import AskedLoop, LedgerTypeError
 from schedproof_spec.states.loop_runs import BLOCK_SIZES, LoopRun
@@ -110,7 +110,8 @@ def verdict_on(rule: str, loop: AskedLoop, proof: Induction, found: FoundRuns) -
     if rule not in proof.proved or missing:
         why = f"there is no state in which {missing[0]}" if missing else "no step can be opened"
         return LoopVerdict(rule=rule, status=Status.VACUOUS, message=f"{why}, so that nothing is said")
-    return LoopVerdict(rule=rule, status=Status.HELD, message=SCOPE)
+    message = "; ".join(filter(None, (SCOPE, by_second(proof.settled_by))))
+    return LoopVerdict(rule=rule, status=Status.HELD, message=message)
 
 
 def undecided(claim: OpenClaim, loop: AskedLoop, found: FoundRuns) -> LoopVerdict:

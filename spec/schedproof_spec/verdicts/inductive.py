@@ -84,6 +84,8 @@ class Induction:
     reached: frozenset[str] = frozenset()
     refusal: str | None = None
     """Why nothing is known; None where every state was explored."""
+    settled_by: str = ""
+    """The second solver, where it has settled a question; empty where Z3 alone has."""
     num_paths: int = 0
     solver_ms: float = 0.0
 
@@ -120,6 +122,8 @@ def explore(result: Induction, loop: AskedLoop, parts: tuple[str, ...]) -> Every
     context = EveryClaim(explorer)
     try:
         for _, error in explorer.runs(lambda: induction(context, loop, result.assumed, parts)):
+            if error is not None and explorer.settle() == z3.unsat:
+                continue
             if isinstance(error, UnsupportedError | RecursionError | MemoryError):
                 result.refusal = f"the prover cannot follow: {placed(error)}"
             elif isinstance(error, LedgerTypeError):
@@ -128,6 +132,7 @@ def explore(result: Induction, loop: AskedLoop, parts: tuple[str, ...]) -> Every
                 raise error
     except LimitReached as limit:
         result.refusal = f"the prover meets a limit: {limit}"
+    result.settled_by = result.settled_by or explorer.work.settled_by
     result.num_paths += explorer.num_paths
     result.solver_ms += explorer.work.solver_seconds * 1000
     return None if result.refusal is not None else context
