@@ -40,7 +40,10 @@ def test_the_report_is_the_same_whatever_the_processes(deployments: Path, form: 
     runs = [schedproof("check", str(deployments), *QUICK, "--format", form, "--jobs", jobs) for jobs in "12"]
     assert (runs[0].stdout, runs[0].stderr) == (runs[1].stdout, runs[1].stderr)
     assert [run.returncode for run in runs] == [2, 2]
-    assert runs[0].stdout.index("d.yaml") < runs[0].stdout.index("e.yaml")
+    names = ["d.yaml", "e.yaml"]
+    if form == "json":
+        names.reverse()  # A report's errors stand in front of its deployments.
+    assert sorted(names, key=runs[0].stdout.index) == names
 
 
 def test_so_are_the_baseline_and_what_it_accepts(deployments: Path) -> None:

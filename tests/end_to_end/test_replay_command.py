@@ -315,8 +315,10 @@ def test_the_report_parses_in_every_form() -> None:
 def test_a_terminal_gets_a_progress_bar_and_the_report_stays_clean() -> None:
     pty = pytest.importorskip("pty")
     terminal, side = pty.openpty()
+    at_once = "from schedproof_gate import command_line; from schedproof_gate.replay import parallel; "
+    at_once += "parallel.PATIENCE_S = 0; command_line.main()"
     process = subprocess.Popen(
-        [COMMAND, "replay", AZURE, *MIXED, "--policy", "reference"],
+        [sys.executable, "-c", at_once, "replay", AZURE, *MIXED, "--policy", "reference"],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=side,
