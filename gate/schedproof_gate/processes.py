@@ -165,13 +165,16 @@ class Waiting:
 
 
 def end_all(lanes: list[Lane]) -> None:
-    """End the processes, whatever they are at."""
-    idle = all(lane.is_idle for lane in lanes)
-    for lane in lanes:
-        lane.executor.shutdown(wait=False, cancel_futures=True)
-    if not idle:
-        for child in multiprocessing.active_children():
-            child.terminate()
+    """End the processes, whatever they are at, and wait until they have ended.
+
+    Python would otherwise end beside the threads that watch them, which then complain on the standard error.
+    """
+    with contextlib.suppress(KeyboardInterrupt), interrupts_held():
+        if not all(lane.is_idle for lane in lanes):
+            for child in multiprocessing.active_children():
+                child.terminate()
+        for lane in lanes:
+            lane.executor.shutdown(wait=True, cancel_futures=True)
 
 
 def begin(set_up: Callable[..., None] | None, shared: tuple[Any, ...]) -> None:
