@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
+from schedproof import NEWEST
 from schedproof_gate.accept.selection import Selection
 from schedproof_gate.check.checking import check
 from schedproof_gate.deployment.deployment import Deployment
@@ -51,7 +52,8 @@ def task_of(deployment: Deployment, selection: Selection) -> Task:
 
 def kin_of(task: Task) -> Hashable:
     """Return what deployments have in common that the same proofs decide."""
-    return task.policy, alike(task.deployment.config)
+    policy = NEWEST if task.policy is None else named_policy(task.policy)
+    return task.policy, alike(task.deployment.config, policy)
 
 
 def checked(task: Task) -> Subject:

@@ -12,7 +12,7 @@ from enum import Enum
 from schedproof.engines.fastdeploy.config import ServingConfig
 from schedproof.engines.fastdeploy.policy import Policy
 from schedproof_spec.prover.context import Context
-from schedproof_spec.states.domain import Configs, accepted, with_any_pool
+from schedproof_spec.states.domain import Configs, accepted, holds_every_request, with_any_pool
 from schedproof_spec.states.merged import with_merged_properties
 
 
@@ -35,21 +35,21 @@ class Alike:
     """Whether ``max_model_len`` is a multiple of the block size."""
     has_pool: bool
     """Whether the number of KV blocks is given."""
-    pool_holds_growth: bool
-    """Whether a pool that is given holds the longest request after its last growth."""
+    pool_holds_every_request: bool
+    """Whether a pool that is given is one that could be measured at start-up (`holds_every_request`)."""
 
     def configs(self, needs_pool: bool) -> Configs:
         """Return the domain of these configurations; with a pool that a proof asks for and nobody gives."""
 
         def draw(ctx: Context, policy: Policy) -> ServingConfig:
-            config = self._drawn(ctx)
+            config = self._drawn(ctx, policy)
             if needs_pool and not self.has_pool:
                 return with_any_pool(config)(ctx, policy)
             return accepted(ctx, policy, config)
 
         return draw
 
-    def _drawn(self, ctx: Context) -> ServingConfig:
+    def _drawn(self, ctx: Context, policy: Policy) -> ServingConfig:
         block_size = self.shape.block_size
         max_model_len = ctx.integer("max_model_len", 1)
         if self.ends_with_block:
@@ -63,19 +63,19 @@ class Alike:
         )
         config = with_merged_properties(config)
         ctx.assume(ctx.merged(lambda: stands_so(config, self.decodes)))
-        if self.pool_holds_growth:
-            ctx.assume(ctx.merged(lambda: holds_growth(config)))
+        if self.pool_holds_every_request:
+            ctx.assume(ctx.merged(lambda: pool_holds_every_request(config, policy)))
         return config
 
 
-def alike(config: ServingConfig) -> Alike:
-    """Return all configurations like this one."""
+def alike(config: ServingConfig, policy: Policy) -> Alike:
+    """Return all configurations like this one under a policy."""
     return Alike(
         shape=replace(config, max_num_seqs=1, max_num_batched_tokens=1, max_model_len=1, num_kv_blocks=None),
         decodes=next(decodes for decodes in Decodes if stands_so(config, decodes)),
         ends_with_block=config.max_model_len % config.block_size == 0,
         has_pool=config.num_kv_blocks is not None,
-        pool_holds_growth=config.num_kv_blocks is not None and holds_growth(config),
+        pool_holds_every_request=pool_holds_every_request(config, policy),
     )
 
 
@@ -100,11 +100,6 @@ def stands_so(config: ServingConfig, decodes: Decodes) -> bool:
     return config.max_decode_tokens > config.max_num_batched_tokens
 
 
-def holds_growth(config: ServingConfig) -> bool:
-    """Return whether the pool of a configuration is one that `with_any_pool` draws."""
-    assert config.num_kv_blocks is not None
-    last_growth_at = config.max_model_len - 1 + config.prealloc_dec_block_slot_num_threshold
-    return (
-        config.num_kv_blocks >= last_growth_at // config.block_size + config.enc_dec_block_num
-        and config.num_kv_blocks > config.max_blocks_per_seq
-    )
+def pool_holds_every_request(config: ServingConfig, policy: Policy) -> bool:
+    """Return whether a pool is given that holds every request."""
+    return config.num_kv_blocks is not None and holds_every_request(config.num_kv_blocks, config, policy)

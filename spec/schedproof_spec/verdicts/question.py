@@ -74,7 +74,7 @@ class Question:
         """The same question about all configurations like this one; None without one, or if it does not start."""
         if self.config is None or not starts(self.config, self.policy):
             return None
-        return replace(self, config=None, alike=alike(self.config))
+        return replace(self, config=None, alike=alike(self.config, self.policy))
 
     def _restricted(self, configs: Configs) -> Configs:
         def draw(ctx: Context, policy: Policy) -> ServingConfig:

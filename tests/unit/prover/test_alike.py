@@ -45,20 +45,22 @@ def sizes_of(config: ServingConfig) -> dict[str, int]:
 @pytest.mark.parametrize("name", CONFIGS)
 def test_a_configuration_is_among_those_that_are_alike(name: str) -> None:
     config = CONFIGS[name]
-    drawn = alike(config).configs(needs_pool=False)(ConcreteContext(sizes_of(config)), POLICIES["original"])
+    policy = POLICIES["original"]
+    drawn = alike(config, policy).configs(needs_pool=False)(ConcreteContext(sizes_of(config)), policy)
     for field in (*(sizes_of(config).keys() - {BLOCKS}), "num_kv_blocks", "role", "speculation"):
         assert getattr(drawn, field) == getattr(config, field)
 
 
 def test_others_are_not() -> None:
     config = CONFIGS["mixed"]
-    kinds = {alike(each) for each in CONFIGS.values()}
+    kinds = {alike(each, NEWEST) for each in CONFIGS.values()}
     assert len(kinds) == len(CONFIGS)
-    assert alike(replace(config, max_num_seqs=65, max_num_batched_tokens=4096, max_model_len=64)) == alike(config)
-    assert [alike(CONFIGS[name]).decodes for name in ("decode", "full", "above")] == list(Decodes)
+    other = replace(config, max_num_seqs=65, max_num_batched_tokens=4096, max_model_len=64)
+    assert alike(other, NEWEST) == alike(config, NEWEST)
+    assert [alike(CONFIGS[name], NEWEST).decodes for name in ("decode", "full", "above")] == list(Decodes)
     beyond = sizes_of(replace(config, max_num_seqs=9000))
     with pytest.raises(AssumptionFailedError):
-        alike(config).configs(needs_pool=False)(ConcreteContext(beyond), NEWEST)
+        alike(config, NEWEST).configs(needs_pool=False)(ConcreteContext(beyond), NEWEST)
 
 
 @pytest.mark.parametrize("invariant", ["every_decode_served", "blocks_cover_tokens", "chunk_capacity_covers_step"])
