@@ -130,6 +130,17 @@ def test_nothing_runs_before_all_of_it_is_read(tmp_path: Path) -> None:
     assert not marker.exists()
 
 
+def test_limits_keep_the_types_of_their_fields(tmp_path: Path) -> None:
+    more = "@dataclass(frozen=True, kw_only=True)\nclass More(LoopLimits):\n    block_size: bool = True\n"
+    more += "\n\nclass Plain("
+    loop = plain_loop(
+        tmp_path, ("class Plain(", more), ('name = "plain"', 'name = "plain"\n    limits_type = More')
+    )
+    status, message = of_all(decide_loop(loop))
+    assert status is Status.UNDECIDED
+    assert "`More` has the field `block_size` of `LoopLimits` with another type; it is an `int`" in message
+
+
 def test_limits_of_ones_own_are_drawn(tmp_path: Path) -> None:
     """A default says nothing about what a person sets."""
     more = "@dataclass(frozen=True, kw_only=True)\nclass More(LoopLimits):\n    gift: int = 0\n\n\nclass Plain("

@@ -169,7 +169,10 @@ ASKED = frozenset({VIEW, BUDGET, OWN})
 
 KINDS = ("a decode is visited", "a prompt is visited", "a waiting request is admitted")
 NEEDED = (KINDS[0], KINDS[2])
-"""What some state of the induction has to get to: a loop that admits nobody keeps every rule, and serves nobody."""
+"""What some point of the induction has to get to, whether or not a step gets to that point.
+
+A loop that admits nobody keeps every rule, and serves nobody.
+"""
 
 Claimed = tuple[str, Callable[[], Any]]
 """A rule's name, and whether it holds here; on numbers and on symbols."""

@@ -63,13 +63,15 @@ def proved(question: Question) -> Proved:
     if everyone is not None and is_asked_again(everyone, "proved"):
         shared = proved_of_all(everyone, question)
         if shared is not None:
-            _proved.keep(question, shared.rules, shared)
             return shared
     basis = basis_of(question)
-    found = remembered(question, proof_with(question, basis.lemma), basis)
-    if everyone is not None and found.outcome.status is Status.UNDECIDED:
+    alone = proof_with(question, basis.lemma)
+    if everyone is not None and alone.outcome.status is Status.UNDECIDED:
         # What is found must not depend on what was asked before.
-        return proved_of_all(everyone, question) or found
+        shared = proved_of_all(everyone, question)
+        if shared is not None:
+            return shared
+    found = remembered(question, alone, basis)
     if everyone is not None and found.outcome.status is Status.VIOLATED:
         # What refutes it here refutes it of them all.
         _proved.keep(everyone, found.rules, found)
@@ -173,6 +175,7 @@ def proved_of_all(everyone: Question, question: Question) -> Proved | None:
     found = proved(everyone)
     if not found.is_held or not is_reached(question, question.invariant.proof, found):
         return None
+    _proved.keep(question, found.rules, found)
     return found
 
 

@@ -106,6 +106,21 @@ def test_what_one_refutes_is_not_asked_of_all(monkeypatch: pytest.MonkeyPatch) -
         assert proved(question.of_all_alike).outcome.status is Status.VIOLATED
 
 
+def test_where_one_is_given_up_the_proof_of_all_answers_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    proof_with = proofs.proof_with
+
+    def given_up(question: Question, lemma: Invariant | None) -> proofs.Proved:
+        found = proof_with(question, lemma)
+        if question.config is None or question.invariant.name != "budget_nonnegative":
+            return found
+        return replace(found, outcome=replace(found.outcome, status=Status.UNDECIDED, reason="given up"))
+
+    monkeypatch.setattr(proofs, "proof_with", given_up)
+    with without_cache():
+        question = Question(INVARIANTS["budget_nonnegative"], NEWEST, MIXED)
+        assert [proved(question).is_held for _ in range(3)] == [True] * 3
+
+
 def test_a_configuration_that_does_not_start_is_like_no_other() -> None:
     refused = replace(MIXED, max_num_seqs=100_000)
     assert Question(INVARIANTS["no_overshoot"], NEWEST, refused).of_all_alike is None

@@ -83,8 +83,16 @@ def limits_problem(kind: type) -> str | None:
     limits_type = in_class(kind, "limits_type")
     if not (isinstance(limits_type, type) and issubclass(limits_type, LoopLimits)):
         return f"{place_of(kind, None)}: `limits_type` has to be a subclass of LoopLimits"
-    problem = record_problem(limits_type)
+    problem = record_problem(limits_type) or retyped_field(limits_type)
     return None if problem is None else f"{place_of(limits_type, None)}: `{limits_type.__name__}` {problem}"
+
+
+def retyped_field(limits_type: type[LoopLimits]) -> str | None:
+    """Return which field of `LoopLimits` is no number in a subclass; None where all are as they were."""
+    for field in dataclasses.fields(limits_type):
+        if field.name in LoopLimits.__dataclass_fields__ and type_of_field(limits_type, field) is not int:
+            return f"has the field `{field.name}` of `LoopLimits` with another type; it is an `int`"
+    return None
 
 
 def record_problem(kind: type) -> str | None:
