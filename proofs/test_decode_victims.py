@@ -179,6 +179,20 @@ HELD_PROMPTS = [
         "True",
     ),
     change(
+        "ask for ten times the blocks to go on",
+        "turns",
+        "has_blocks_to_continue",
+        "return num_needed <=",
+        "return 10 * num_needed <=",
+    ),
+    change(
+        "admit nobody",
+        "turns",
+        "has_blocks_to_admit",
+        "return num_needed <= ledger.num_free_blocks and",
+        "return False and",
+    ),
+    change(
         "ask who waits behind a held prompt",
         "turns",
         "next_turn",

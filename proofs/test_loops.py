@@ -139,7 +139,7 @@ MUTANTS = [
         "view_is_true",
         "decode_first",
         mutant(
-            "who waits takes a slot when it is skipped or not",
+            "who was served has no slot",
             "World.num_slots_used",
             " + self.ahead.num_served",
             "",

@@ -17,6 +17,7 @@ from schedproof.engines.fastdeploy.turns import (
     Skip,
     Visit,
     ask,
+    has_blocks_to_continue,
     has_decode_status,
     next_turn,
 )
@@ -66,7 +67,11 @@ def turn_order(policy, only=None):
             if not merged.preempts_only_decodes:
                 claim(OVER, all_visited)
             elif not all_visited and ledger.num_visited < ledger.num_running:
-                claim(HELD, ctx.merged(lambda: not queues.running[ledger.num_visited].is_decoding))
+                held = queues.running[ledger.num_visited]
+                claim(HELD, ctx.merged(lambda: not held.is_decoding))
+                grant = ctx.merged(lambda: ask(held, ledger.budget, config, merged))
+                asked = (ledger, held, grant, queues, config, merged)
+                claim(HELD, ctx.merged(lambda: not has_blocks_to_continue(*asked)))
             return
         if merged.preempts_only_decodes:
             claim(ENDS, num_left(turn.after) < num_left(ledger))

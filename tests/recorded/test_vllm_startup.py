@@ -43,7 +43,9 @@ def test_the_same_limits_are_derived():
 
 
 def test_absent_flags_become_the_same():
-    for line in lines_of("defaults"):
+    lines = lines_of("defaults")
+    assert len(lines) == 600
+    for line in lines:
         given = dict(line["given"])
         names = ("max_num_batched_tokens", "max_num_seqs", "max_model_len", "enable_chunked_prefill")
         flags = {name: given.pop(name) for name in names}

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import z3
+from z3.z3util import get_vars
 
 from schedproof_spec.gpu.integers import Data, DeviceInt
-from schedproof_spec.gpu.memory import Array, Place, holds, whole
+from schedproof_spec.gpu.memory import INT32, Array, Place, holds, whole
 from schedproof_spec.gpu.values import WHOLE, Value, operand, same
 from schedproof_spec.prover.symbolic import SymBool, SymInt
 from schedproof_spec.prover.unsupported import UnsupportedError
@@ -101,7 +102,10 @@ class FollowedData:
             return []
         written = self._of_kind(array, value)
         promised = self.thread.reason(array.promise, *indices, written)
-        return [(f"what is written to {array.name} is as promised", lambda: promised)]
+        claims = [(f"what is written to {array.name} is as promised", lambda: promised)]
+        if array.is_whole and not isinstance(value, Data):
+            claims.append((f"what is written to {array.name} fits", lambda: holds(INT32, SymInt(written.term))))
+        return claims
 
     def _claims_of_shared(self, array: Array, indices: tuple[Any, ...], value: Any) -> list[Claim]:
         if self.shared is None:
@@ -109,12 +113,20 @@ class FollowedData:
         held = self._limits_of_shared(array)
         written, index = self._of_kind(array, value), SymInt(whole(indices[0]))
         content = self.shared(index)
+        self._refuse_content_of_the_thread()
         fits = holds(held, SymInt(written.term))
         promised = same(written, content).term
         return [
             ("what is written to shared fits", lambda: fits),
             ("what is written to shared is as promised", lambda: promised),
         ]
+
+    def _refuse_content_of_the_thread(self) -> None:
+        assert self.shared is not None
+        own, shared = self.thread.coordinates[-1].term, self.shared
+        said = self.thread.reason(lambda: shared(SymInt(z3.Int("any thread"))) >= 0)
+        if any(own.eq(each) for each in get_vars(said)):
+            raise UnsupportedError("a shared word that is said by the thread at hand; say it by the word's number")
 
     def _limits_of_shared(self, array: Array) -> tuple[int, int]:
         if array.held is None or self.thread.num_shared > 1:

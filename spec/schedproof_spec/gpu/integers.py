@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NoReturn, Protocol
 
+import numpy as np
 import z3
 
 from schedproof_spec.prover.symbolic import SymBool, SymInt, integer_term
@@ -187,6 +188,18 @@ class Data:
     __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = _either
 
 
+NOT_OF_DATA = ("neg", "pos", "abs", "floordiv", "rfloordiv", "mod", "rmod", "rlshift", "rrshift", "pow", "rpow")
+"""Operators that nothing is known of."""
+
+
+def _refuse_operator(*_: object) -> NoReturn:
+    raise UnsupportedError("this operator on data; call a function of its own")
+
+
+for _name in NOT_OF_DATA:
+    setattr(Data, f"__{_name}__", _refuse_operator)
+
+
 def is_integer(value: object) -> bool:
     """Return whether a value is an integer, known or not."""
     return isinstance(value, SymInt | SymBool | int) or (isinstance(value, Data) and value.is_whole)
@@ -200,6 +213,8 @@ def as_word(value: Any) -> Any:
     """
     if type(value) is int and not -(2**63) <= value < 2**63:
         raise UnsupportedError(f"{value}, which 64 bits do not hold")
+    if isinstance(value, float | np.floating):
+        raise UnsupportedError("arithmetic of float constants; name its result in the module")
     return value
 
 

@@ -6,7 +6,7 @@ from schedproof.engines.fastdeploy.config import ServingConfig
 from schedproof.engines.fastdeploy.ledger import NOTHING, Grant, Ledger
 from schedproof.engines.fastdeploy.loop import StepPlan
 from schedproof.engines.fastdeploy.policy import Policy
-from schedproof.engines.fastdeploy.turns import Phase, Queues, has_blocks_to_admit, has_blocks_to_continue
+from schedproof.engines.fastdeploy.turns import Phase, Queues
 from schedproof.request import Request
 from schedproof.view import Limits, StepView
 from schedproof_spec.states.merged import next_chunk, prefill_blocks
@@ -60,10 +60,19 @@ def could_go_on(
 ) -> bool:
     """A running prompt that has nobody preempted could go on: KV blocks for all of it leave the output reserve."""
     whole = request.num_prefill_tokens_left
-    grant = Grant(num_tokens=whole, num_new_blocks=prefill_blocks(request, whole, config))
+    num_needed = policy.blocks_to_continue(
+        request,
+        whole,
+        ledger.num_running,
+        queues.num_reserved_blocks_per_seq,
+        queues.reserved_for_chunk(ledger, config),
+        config,
+    )
+    num_new_blocks = prefill_blocks(request, whole, config)
     return (
         headroom > 0
-        and has_blocks_to_continue(ledger, request, grant, queues, config, policy)
+        and num_needed <= ledger.num_free_blocks
+        and num_new_blocks <= ledger.num_free_blocks
         and next_chunk(request, headroom, config) > 0
     )
 
@@ -73,11 +82,20 @@ def could_be_admitted(
 ) -> bool:
     """A waiting request could start with this many tokens: a slot, and KV blocks for all of it, are there."""
     whole = request.num_prefill_tokens_left
-    grant = Grant(num_tokens=whole, num_new_blocks=prefill_blocks(request, whole, config))
+    num_new_blocks = prefill_blocks(request, whole, config)
+    num_needed = policy.blocks_to_admit(
+        num_new_blocks,
+        ledger.num_running - ledger.num_aborted + ledger.num_admitted,
+        ledger.num_slots_used,
+        queues.num_reserved_blocks_per_seq,
+        queues.reserved_for_admission(ledger, config),
+        config,
+    )
     return (
         headroom > 0
         and ledger.num_slots_used < config.max_num_seqs
-        and has_blocks_to_admit(ledger, grant, queues, config, policy)
+        and num_needed <= ledger.num_free_blocks
+        and num_new_blocks <= ledger.num_free_blocks
         and next_chunk(request, headroom, config) > 0
     )
 

@@ -11,8 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from schedproof.engines.vllm.speculation import SpeculativeConfig, SpeculativeMethod
-
 GIB = 2**30
 BATCHED_TOKENS_OF_BATCHED_EXPERTS = 256
 
@@ -85,23 +83,6 @@ def batch_limits(
     if max_num_seqs is None:
         seqs = min(seqs, tokens)
     return tokens, seqs
-
-
-def schedules_ahead(
-    speculation: SpeculativeConfig | None,
-    *,
-    uses_v2_model_runner: bool,
-    pipeline_parallel_size: int = 1,
-    executor_supports_it: bool = True,
-) -> bool:
-    """Say whether ``async_scheduling`` is on where no flag says so; the V1 runner lacks it with some drafters."""
-    if not executor_supports_it:
-        return False
-    if uses_v2_model_runner:
-        return True
-    if speculation is not None:
-        return speculation.method not in (SpeculativeMethod.NGRAM, SpeculativeMethod.SUFFIX)
-    return pipeline_parallel_size == 1
 
 
 def watermark_blocks(watermark: float, num_gpu_blocks: int) -> int:

@@ -3,9 +3,12 @@
 import pytest
 
 from schedproof.engines.vllm.config import SchedulingPolicy, ServingConfig
+from schedproof.engines.vllm.ledger import Grant
 from schedproof.engines.vllm.life.engine import Engine, RequestRefusedError
+from schedproof.engines.vllm.request import encoder_items
 from schedproof.engines.vllm.speculation import SpeculativeConfig, SpeculativeMethod
-from schedproof.engines.vllm.turns import EngineDiedError, Passing, Preemption, Skip
+from schedproof.engines.vllm.turns import EngineDiedError, Passing, Preemption, Skip, open_step, refunded
+from schedproof.request import MultimodalItem
 
 NGRAM = SpeculativeConfig(method=SpeculativeMethod.NGRAM, num_speculative_tokens=3)
 DRAFT_MODEL = SpeculativeConfig(method=SpeculativeMethod.DRAFT_MODEL, num_speculative_tokens=3)
@@ -222,3 +225,13 @@ def test_errors_are_one_sentence():
     assert engine.complete(lambda name, num_drafts: num_drafts).num_gained == {"a": 4}
     with pytest.raises(KeyError, match="'b' is not here"):
         engine.abort("b")
+
+
+def test_who_is_preempted_gives_back_what_its_step_was_charged():
+    config = ServingConfig(max_multimodal_item_tokens=18)
+    opened = open_step(config, num_running=2, num_waiting=0, num_free_blocks=8)
+    items = encoder_items("low", (MultimodalItem(start=8, end=26),))
+    after = refunded(opened, Grant(num_tokens=4, num_new_blocks=1, items=items), config)
+    assert after.token_budget - opened.token_budget == 4
+    assert after.input_budget - opened.input_budget == 4 + config.draft_slots
+    assert after.encoder_budget - opened.encoder_budget == 18
