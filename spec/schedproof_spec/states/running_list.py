@@ -2,8 +2,8 @@
 
 Where only decodes are preempted, the loop looks for the last of them. No search goes through a list of any length:
 the one that it would find is drawn, anywhere, with everything that is known of whoever stands behind it. That
-`Queues` finds such a one is proved of short lists. What it reserves is any number here, and no proof looks at how the
-sum is made: recorded steps and unit tests hold that to FastDeploy's.
+`Queues` finds such a one is proved of short lists. What it reserves is any number here, and no proof looks at how
+the sum is made: recorded steps and unit tests hold that to FastDeploy's.
 """
 
 from __future__ import annotations
